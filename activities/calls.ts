@@ -1,0 +1,123 @@
+// The calls from the interpreter to the activities: types only, so that workflows/ may import them.
+// JSON all the way; references to artifacts, never their bytes.
+import type { ArtifactType, Checkpoint, FailureClass, Plan, PlanKind, Resources, Retry } from '../schemas/generated/plan.js';
+import type { ArtifactRef, RunRecord } from '../schemas/generated/records.js';
+
+/** Which run a call belongs to; constant over continue-as-new of the root. */
+export interface RunInfo {
+  workflowId: string;
+  /** The Temporal run id of the first execution in the chain. */
+  runId: string;
+  planHash: string;
+  storeId: string;
+  pipeline: string;
+}
+
+/** What an input may be at run time: JSON with artifacts and files by reference ({$artifact: …}, {$file: …}). */
+export type InputValue = string | number | boolean | null | ArtifactRef | { [name: string]: InputValue } | InputValue[];
+
+export interface ResolveInput {
+  run: RunInfo;
+  path: string;
+  uses: string;
+  kind: PlanKind;
+  inputs: Record<string, InputValue>;
+  runSeed: number;
+  /** Indices of the enclosing loops, outermost first. */
+  indices: number[];
+  cache: boolean;
+}
+
+export type ResolveOutput =
+  | { state: 'cached'; key: string; reason: string; outcome: StepOutcome }
+  | { state: 'run' | 'resumable' | 'pruned'; key: string; checkpointKey: string; seed: number | null; reason: string; checkpointStep: number | null }
+  | { state: 'held'; key: string; reason: string; retryAfterMs: number };
+
+/** The argument of every step activity. The activity's name is the step kind. */
+export interface StepCall {
+  run: RunInfo;
+  path: string;
+  uses: string;
+  version: number;
+  key: string;
+  checkpointKey: string;
+  inputs: Record<string, InputValue>;
+  seed: number | null;
+  outputs: Record<string, ArtifactType>;
+  checkpoint: Checkpoint;
+  retry: Retry;
+}
+
+export interface StepOutcome {
+  outputs: Record<string, ArtifactRef>;
+  metrics: Record<string, number | null>;
+  seconds: number;
+  attempts: number;
+  resumedFrom: number | null;
+  /** Queue of the host that ran it, for the slot lease of a loop; null for kinds that run on the worker. */
+  hostQueue: string | null;
+}
+
+export interface OpenLoopInput {
+  run: RunInfo;
+  path: string;
+  /** Everything the loop key is made of. */
+  identity: { body: unknown; carry: unknown; outer: unknown; seed: unknown };
+  /** Iterations at most. */
+  max: number;
+}
+
+export interface ClickView {
+  index: number;
+  carry: Record<string, InputValue>;
+  metrics: Record<string, Record<string, number | null>>;
+}
+
+/** The clicks 0..n that are kept, metrics of each, carry of those whose carry is still stored. */
+export interface OpenLoopOutput {
+  loopKey: string;
+  /** The newest valid click with its carry that is below `max`; null = start at iteration 0. */
+  newest: ClickView | null;
+  /** Recorded metrics by iteration index, from 0 to newest.index. */
+  history: { index: number; metrics: ClickView['metrics']; restorable: boolean }[];
+}
+
+export interface CommitClickInput {
+  run: RunInfo;
+  path: string;
+  loopKey: string;
+  click: ClickView & { keys: Record<string, string>; seconds: number };
+  keep: { last: number; every: number | null; best: { metric: string; goal: 'maximize' | 'minimize' } | null };
+}
+
+/** Local activities: short, idempotent, on the workflow's own worker. They read and write records, never artifacts. */
+export interface LocalActivities {
+  loadPlan(input: { run: RunInfo; planHash: string }): Promise<Plan>;
+  resolve(input: ResolveInput): Promise<ResolveOutput>;
+  openLoop(input: OpenLoopInput): Promise<OpenLoopOutput>;
+  loadClick(input: { loopKey: string; index: number }): Promise<ClickView | null>;
+  /** Writes the click if absent (the first wins) and prunes superseded ones; returns the click that stands. */
+  commitClick(input: CommitClickInput): Promise<ClickView>;
+  /** Writes the run record and asks the tracker to catch up. */
+  recordRun(input: { record: RunRecord; final: boolean }): Promise<void>;
+}
+
+/** Where steps go: made by the CLI from temporal.config.ts when a run is submitted. */
+export interface Placement {
+  workflowQueue: string;
+  trainers: { queue: string; gpus: number; labels: string[] }[];
+}
+
+/** The argument of the root workflow. */
+export interface RunInput {
+  /** By value when small, and only for a plan without loops; else by reference. */
+  plan: Plan | null;
+  planHash: string;
+  placement: Placement;
+  storeId: string;
+  features: { searchAttributes: boolean };
+  gitCommit: string | null;
+  mlflow: string | null;
+}
+
+export type { ArtifactRef, Checkpoint, FailureClass, Resources, Retry };

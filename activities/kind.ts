@@ -1,0 +1,75 @@
+// How a step kind is implemented: one function, given everything it may touch.
+import type { ArtifactType, FailureClass } from '../schemas/generated/plan.js';
+
+/** An artifact input, readable in a local folder (read-only; do not write there). */
+export interface LocalArtifact {
+  /** Folder with the artifact's files. */
+  path: string;
+  /** key/output: how it was made. The trainer's cache is keyed by it. */
+  identity: string;
+  type: ArtifactType;
+}
+
+/** A `file` or `folder` input, readable at a local path. */
+export interface LocalFile {
+  path: string;
+  digest: string;
+}
+
+export type KindInput = string | number | boolean | null | LocalArtifact | LocalFile | KindInput[] | { [name: string]: KindInput };
+
+/** One operation in the trainer process of this slot; see schemas/job.schema.json. */
+export interface EngineRun {
+  op: string;
+  /** Artifacts as LocalArtifact; scalars and JSON as they are. */
+  inputs: Record<string, unknown>;
+  seed?: number | null;
+  /** Whether the operation's checkpoints are the step's (default), or it runs without. */
+  checkpoints?: boolean;
+  /** Folder for its files; default the attempt's work folder. */
+  workDir?: string;
+}
+
+export interface EngineDone {
+  metrics: Record<string, number | null>;
+  seconds: number;
+  figures: Record<string, number>;
+}
+
+export interface KindContext {
+  inputs: Record<string, KindInput>;
+  seed: number | null;
+  /** The attempt's own folder; removed after the commit. */
+  workDir: string;
+  /** The folder of an output, made empty. Everything in it is the artifact. */
+  outputDir(name: string): Promise<string>;
+  /** The newest valid checkpoint of any attempt, readable in a local folder. */
+  resume: { path: string; step: number } | null;
+  /** Keeps a checkpoint folder as the state after `step`; resolves when it is durable. */
+  saveCheckpoint(dir: string, step: number): Promise<void>;
+  checkpoint: { everySteps: number | null; everyMs: number | null };
+  /** Runs an operation in the trainer; fails with the class that the trainer names. Only for kinds with runs: trainer. */
+  engine(run: EngineRun): Promise<EngineDone>;
+  /** A point of the journal, shown live and sent to MLflow once it is safe. */
+  metric(step: number, values: Record<string, number | null>): void;
+  /** Shown live, in the heartbeat. */
+  progress(step: number, total: number | null, text: string): void;
+  log(level: 'info' | 'warning', message: string): void;
+  /** Aborted when the step is cancelled, paused with --now, or its worker shuts down. */
+  signal: AbortSignal;
+}
+
+/** Returns the metrics of the step; outputs are what it left in its output folders. Throws StepFailure only. */
+export type KindImplementation = (context: KindContext) => Promise<Record<string, number | null>>;
+
+/** The one error a kind throws: a class of schemas/failure-classes.json and facts for the person who reads it. */
+export class StepFailure extends Error {
+  readonly failureClass: FailureClass;
+  readonly details: Record<string, unknown>;
+  constructor(failureClass: FailureClass, message: string, details: Record<string, unknown> = {}) {
+    super(message);
+    this.name = 'StepFailure';
+    this.failureClass = failureClass;
+    this.details = details;
+  }
+}

@@ -1,0 +1,61 @@
+// What the store promises, whether it lies in a folder or on S3. Two layers: objects (bytes under names, as S3 has them)
+// and the records of Pawl on top of them (store/records.ts and its neighbours, plain functions over `ObjectStore`).
+import type { Digest } from '../schemas/identity.js';
+
+/** Names an object's version for compare-and-swap; opaque. */
+export type Etag = string;
+
+export interface ObjectInfo {
+  name: string;
+  bytes: number;
+  /** Milliseconds since the epoch. */
+  modifiedAt: number;
+}
+
+/**
+ * Objects under slash-separated names. No rename, no append. Every write is durable (fsync) when it resolves.
+ * Fails with StoreError of class `store_unavailable` only; a missing object is `null`, a lost race is `false`.
+ */
+export interface ObjectStore {
+  /** Identity of the store, made once; workers refuse a store whose id is not the run's. */
+  readonly id: string;
+  get(name: string, range?: { start: number; end: number }): Promise<Uint8Array | null>;
+  /** The object and the etag that compareAndSwap wants. */
+  getVersioned(name: string): Promise<{ body: Uint8Array; etag: Etag } | null>;
+  head(name: string): Promise<ObjectInfo | null>;
+  /** True when this call created the object; false when it was there. Atomic between processes. */
+  createIfAbsent(name: string, body: Uint8Array | string): Promise<boolean>;
+  /** Replaces the version `etag`; false when another one is there by now. Atomic between processes. */
+  compareAndSwap(name: string, etag: Etag, body: Uint8Array | string): Promise<boolean>;
+  /** Replaces whatever is there. For run records, cursors and other objects with one writer. */
+  put(name: string, body: Uint8Array | string): Promise<void>;
+  /** Puts a local file under `name` if absent; may take the file over (link, reflink) instead of copying. The source is not changed afterwards. */
+  createFromFile(name: string, path: string): Promise<boolean>;
+  /** Makes the object readable at `path` (a link where the store allows; read-only). */
+  toFile(name: string, path: string): Promise<void>;
+  /** Names that begin with `prefix`, sorted. */
+  list(prefix: string): AsyncIterable<ObjectInfo>;
+  remove(name: string): Promise<void>;
+}
+
+/** Names of everything Pawl keeps. The only place that spells them. */
+export const names = {
+  blob: (digest: Digest | string) => {
+    const hex = digest.replace(/^sha256:/, '');
+    return `blobs/${hex.slice(0, 2)}/${hex}`;
+  },
+  result: (key: string) => `results/${key}.json`,
+  claim: (key: string) => `claims/${key}.json`,
+  /** Newest first is by `step`, then by attempt; step is zero-padded so that names sort. */
+  checkpoint: (checkpointKey: string, step: number, attempt: string) =>
+    `checkpoints/${checkpointKey}/${String(step).padStart(12, '0')}-${attempt}.json`,
+  checkpoints: (checkpointKey: string) => `checkpoints/${checkpointKey}/`,
+  click: (loopKey: string, index: number) => `loops/${loopKey}/${String(index).padStart(9, '0')}.json`,
+  clicks: (loopKey: string) => `loops/${loopKey}/`,
+  journal: (key: string, attempt: string, part: number) =>
+    `journals/${key}/${attempt}/${String(part).padStart(6, '0')}.jsonl`,
+  run: (workflowId: string, runId: string) => `runs/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
+  plan: (planHash: string) => `plans/${planHash.replace(/^sha256:/, '')}.json`,
+  cursor: (workflowId: string, runId: string) =>
+    `cursors/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
+} as const;
