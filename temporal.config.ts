@@ -1,0 +1,40 @@
+// Where pipelines run. The only reader of the environment in product code; loaded lazily.
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { availableParallelism } from 'node:os';
+import type { TemporalConfig } from './schemas/config.js';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const packageRoot = existsSync(join(here, 'package.json')) ? here : dirname(here);
+const env = process.env;
+const home = resolve(env.PAWL_HOME ?? join(packageRoot, '.pawl'));
+const port = (name: string, fallback: number): number => Number(env[name] ?? fallback);
+
+export default {
+  home,
+  packageRoot,
+  temporal: {
+    address: env.TEMPORAL_ADDRESS ?? null,
+    namespace: env.TEMPORAL_NAMESPACE ?? 'default',
+    apiKey: env.TEMPORAL_API_KEY ?? null,
+    tls: env.TEMPORAL_TLS === 'true' || env.TEMPORAL_API_KEY !== undefined,
+    uiUrl: env.PAWL_TEMPORAL_UI ?? null,
+  },
+  ports: {
+    temporal: port('PAWL_TEMPORAL_PORT', 7243),
+    temporalUi: port('PAWL_TEMPORAL_UI_PORT', 8243),
+    mlflow: port('PAWL_MLFLOW_PORT', 5243),
+  },
+  store: env.PAWL_STORE ?? join(home, 'store'),
+  mlflow: { url: env.MLFLOW_TRACKING_URI ?? null, experiment: env.MLFLOW_EXPERIMENT_NAME ?? 'pawl' },
+  workflowQueue: 'pawl',
+  trainers: [{ queue: 'pawl-trainer', gpus: 0, labels: [] }],
+  trainer: {
+    python: env.PAWL_PYTHON ?? join(packageRoot, '.pawl', 'python', 'bin', 'python'),
+    threads: Number(env.PAWL_THREADS ?? Math.min(availableParallelism(), 8)),
+    cacheBytes: 2 ** 30,
+    device: 'auto',
+  },
+  hostCacheBytes: 20 * 2 ** 30,
+} satisfies TemporalConfig;
