@@ -1,0 +1,87 @@
+// From the evaluated inputs of a step to its derivation and keys. Shared by the activities that run steps and by
+// planning, so that a plan predicts exactly the keys that a run will use.
+import type { PlanKind } from './generated/plan.js';
+import type { Derivation } from './generated/records.js';
+import { digestOf, canonicalJson, loopKey, stepKey, stepSeed } from './identity.js';
+import { loopIdentity } from './loop-identity.js';
+import type { LoopIdentity } from './loop-identity.js';
+
+export interface StepDerivation {
+  derivation: Derivation;
+  /** Names the step's result: hex sha256 of the derivation. */
+  key: string;
+  /** Names its checkpoints: the same without the inputs that may grow without starting over. */
+  checkpointKey: string;
+  /** Null unless the kind is seeded. */
+  seed: number | null;
+}
+
+/**
+ * Derivation, key, checkpoint key and seed of a step. Pure.
+ * `inputs` are evaluated: artifacts as {$artifact}, files as {$file}, scalars and JSON by value; null or undefined is
+ * absent. `indices` are those of the enclosing loops, outermost first. `environment` may hold more fields than the kind
+ * declares; a declared one that is missing is an internal error, because the key would lie.
+ */
+export function deriveStep(step: {
+  kindName: string;
+  kind: PlanKind;
+  inputs: Record<string, unknown>;
+  runSeed: number;
+  indices: readonly number[];
+  environment: Record<string, string>;
+}): StepDerivation {
+  const { kindName, kind } = step;
+  const seed = kind.seeded ? stepSeed(step.runSeed, step.indices) : null;
+  const inputs = Object.entries(step.inputs)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => [name, inputIdentity(value)] as const);
+  const base = {
+    kind: kindName,
+    version: kind.version,
+    seed,
+    environment: pickEnvironment(kindName, kind, step.environment),
+  };
+  const derivation: Derivation = { ...base, inputs: Object.fromEntries(inputs) };
+  const lasting = inputs.filter(([name]) => kind.inputs[name]?.checkpointKey !== false);
+  const checkpointDerivation: Derivation = { ...base, inputs: Object.fromEntries(lasting) };
+  return { derivation, key: stepKey(derivation), checkpointKey: stepKey(checkpointDerivation), seed };
+}
+
+/** Identity and key of a loop; see loopIdentity for its argument. Pure. */
+export function deriveLoop(loop: Parameters<typeof loopIdentity>[0]): { identity: LoopIdentity; key: string } {
+  const identity = loopIdentity(loop);
+  return { identity, key: loopKey(identity) };
+}
+
+/** An input as it enters a key: an artifact by how it was made, a file by its digest, anything else by value. Pure. */
+export function inputIdentity(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inputIdentity);
+  if (typeof value !== 'object' || value === null) return value;
+  if (isArtifact(value)) return { key: value.$artifact.key, output: value.$artifact.output };
+  if (isFile(value)) return { file: value.$file.digest };
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, inputIdentity(item)]));
+}
+
+const isArtifact = (value: object): value is { $artifact: { key: string; output: string } } =>
+  Object.hasOwn(value, '$artifact');
+
+const isFile = (value: object): value is { $file: { digest: string } } => Object.hasOwn(value, '$file');
+
+function pickEnvironment(
+  kindName: string,
+  kind: PlanKind,
+  environment: Record<string, string>,
+): Record<string, string> {
+  const picked = kind.environment.map((field) => {
+    const value = environment[field];
+    if (value === undefined) throw new Error(`Internal error: ${kindName} is keyed by ${field}, which was not given`);
+    return [field, value] as const;
+  });
+  return Object.fromEntries(picked);
+}
+
+/** Digest of a local folder given as input: of the sorted list of its files' paths and digests. Pure. */
+export const folderDigest = (files: readonly { path: string; digest: string }[]): string =>
+  digestOf(
+    canonicalJson([...files].sort((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, digest }) => ({ path, digest }))),
+  );
