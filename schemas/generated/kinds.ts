@@ -399,7 +399,7 @@ export const stepKinds: Record<string, StepKind> = {
     },
     metrics: {
       encoded: {
-        help: 'Documents re-encoded.',
+        help: 'Documents re-encoded within the budget.',
         unit: 'documents',
         goal: 'minimize',
       },
@@ -431,6 +431,16 @@ export const stepKinds: Record<string, StepKind> = {
       rank_shift: {
         help: 'Mean |rank served - rank full| (fidelity).',
         unit: 'ranks',
+        goal: 'minimize',
+      },
+      probe_documents: {
+        help: 'Of these, drawn uniformly to estimate the drift.',
+        unit: 'documents',
+        goal: null,
+      },
+      fidelity_documents: {
+        help: 'Documents encoded beside the budget, as ground truth (fidelity).',
+        unit: 'documents',
         goal: 'minimize',
       },
     },
