@@ -1,0 +1,28 @@
+// Who polls a task queue.
+import type { Connection } from '@temporalio/client';
+
+export interface Poller {
+  identity: string;
+  /** Milliseconds since the epoch. */
+  lastSeenMs: number;
+}
+
+const queueType = { workflow: 1, activity: 2 } as const;
+
+/** The pollers that the server has seen in the last minutes, also of workers that have gone since. */
+export async function pollersOf(
+  connection: Connection,
+  namespace: string,
+  queue: string,
+  kind: keyof typeof queueType,
+): Promise<Poller[]> {
+  const answer = await connection.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: queue },
+    taskQueueType: queueType[kind],
+  });
+  return (answer.pollers ?? []).map((poller) => ({
+    identity: poller.identity ?? '',
+    lastSeenMs: Number(poller.lastAccessTime?.seconds ?? 0) * 1000 + (poller.lastAccessTime?.nanos ?? 0) / 1e6,
+  }));
+}

@@ -1,0 +1,35 @@
+// The supervisor process: started detached by up.ts with the home folder as its argument; ends on SIGTERM.
+import { rmSync } from 'node:fs';
+import { readJsonFile, writeJsonFile } from './json-file.js';
+import { layoutOf } from './layout.js';
+import { identify } from './process-identity.js';
+import type { ServicesFile, SupervisorState } from './service-spec.js';
+import { supervise } from './supervisor.js';
+
+process.umask(0o077);
+const home = process.argv[2];
+const layout = home === undefined ? null : layoutOf(home);
+const file = layout === null ? null : readJsonFile<ServicesFile>(layout.services);
+const own = identify(process.pid);
+if (layout === null || file === null || own === null) {
+  process.stderr.write('usage: supervisor-main.js HOME, with HOME/run/services.json written by `pawl up`\n');
+  process.exit(1);
+}
+
+const log = (line: string): boolean => process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+writeJsonFile(layout.supervisorState, { process: own, startedAt: new Date().toISOString() } satisfies SupervisorState);
+log(`supervising ${file.services.map(({ name }) => name).join(', ')}`);
+const supervisor = supervise(layout, file.services, log);
+
+let stopped: Promise<void> | null = null;
+const stop = (): void => {
+  stopped ??= supervisor.stop().then(() => {
+    rmSync(layout.supervisorState, { force: true });
+    log('stopped');
+    process.exit(0);
+  });
+};
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+// The terminal that said `up` may go away.
+process.on('SIGHUP', () => undefined);

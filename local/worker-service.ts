@@ -1,0 +1,24 @@
+// How the worker is started as a background process.
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TemporalConfig } from '../schemas/config.js';
+import { LocalError } from './local-error.js';
+import type { ServiceSpec } from './service-spec.js';
+
+/** How to start the worker of this build. Fails with not_built. Reads the build's time stamp. */
+export function workerService(config: TemporalConfig): ServiceSpec {
+  const dist = join(config.packageRoot, 'dist');
+  const main = join(dist, 'worker', 'main.js');
+  if (!existsSync(main)) throw new LocalError('not_built', `${main} is not there.\nRun \`npm run setup\`.`);
+  const marks = [join(dist, '.tsbuildinfo'), main].filter((path) => existsSync(path)).map((path) => statSync(path).mtimeMs);
+  return {
+    name: 'worker',
+    command: process.execPath,
+    args: [main],
+    env: { PAWL_HOME: config.home },
+    cwd: config.packageRoot,
+    stamp: String(Math.max(...marks)),
+    afterPort: config.temporal.address === null ? config.ports.temporal : null,
+    graceMs: 20_000,
+  };
+}
