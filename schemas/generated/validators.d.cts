@@ -12,6 +12,7 @@ export interface Validator {
 }
 export const event: Validator;
 export const job: Validator;
+export const pipeline: Validator;
 export const plan: Validator;
 export const records: Validator;
 export const stepKind: Validator;
