@@ -19,6 +19,7 @@ export interface ObjectInfo {
 export interface ObjectStore {
   /** Identity of the store, made once; workers refuse a store whose id is not the run's. */
   readonly id: string;
+  /** The bytes, or those from `start` up to but without `end`, cut at the object's end. */
   get(name: string, range?: { start: number; end: number }): Promise<Uint8Array | null>;
   /** The object and the etag that compareAndSwap wants. */
   getVersioned(name: string): Promise<{ body: Uint8Array; etag: Etag } | null>;
@@ -29,8 +30,11 @@ export interface ObjectStore {
   compareAndSwap(name: string, etag: Etag, body: Uint8Array | string): Promise<boolean>;
   /** Replaces whatever is there. For run records, cursors and other objects with one writer. */
   put(name: string, body: Uint8Array | string): Promise<void>;
-  /** Puts a local file under `name` if absent; may take the file over (link, reflink) instead of copying. The source is not changed afterwards. */
-  createFromFile(name: string, path: string): Promise<boolean>;
+  /**
+   * Puts a local file under `name` if absent. A file that is 'ours' (the default) is taken over where possible: linked and
+   * made read-only, and must not be changed afterwards. 'theirs' belongs to somebody who may change it: cloned or copied.
+   */
+  createFromFile(name: string, path: string, options?: { source: 'ours' | 'theirs' }): Promise<boolean>;
   /** Makes the object readable at `path` (a link where the store allows; read-only). */
   toFile(name: string, path: string): Promise<void>;
   /** Names that begin with `prefix`, sorted. */

@@ -1,0 +1,162 @@
+// Artifacts: trees of content-addressed files. The files and the list of them (the tree) are blobs under their digests, so
+// that what two artifacts share is stored once.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { ArtifactType } from '../schemas/generated/plan.js';
+import type { StoredArtifact, Tree } from '../schemas/generated/records.js';
+import { digestOf } from '../schemas/identity.js';
+import type { Digest } from '../schemas/identity.js';
+import { StoreError } from './errors.js';
+import { folderFiles, hashFile, pathObjection } from './folder-files.js';
+import type { FileDigest } from './folder-files.js';
+import { cacheEntries, cachedFolder, discard } from './host-cache.js';
+import { mapLimited } from './map-limited.js';
+import { quarantineBlob } from './quarantine.js';
+import { parseRecord, recordBytes } from './record-json.js';
+import { names } from './store.js';
+import type { ObjectStore } from './store.js';
+import { rememberVerified } from './verified.js';
+
+/** Files under way at a time: hides the latency of flushing, leaves the machine to the trainer. */
+const LANES = 4;
+const READ_BYTES = 4 * 1024 * 1024;
+
+export interface IngestOptions {
+  /** Files that are known to be in the store already, by relative path: not read again. */
+  known?: ReadonlyMap<string, { digest: string; bytes: number }>;
+  /** Whose files they are. 'ours' (the default) are taken over and become read-only, 'theirs' are copied. */
+  source?: 'ours' | 'theirs';
+}
+
+/**
+ * Puts a folder into the store: each file hashed once and linked, then the tree. Empty folders do not count. Safe to run
+ * again. Throws StoreError `data` for links, special files and odd names, `store_unavailable` when the store fails.
+ */
+export async function ingestFolder(
+  store: ObjectStore,
+  folder: string,
+  type: ArtifactType,
+  options: IngestOptions = {},
+): Promise<StoredArtifact> {
+  const paths = await folderFiles(folder);
+  const files = await mapLimited(paths, LANES, async (path) => {
+    const known = options.known?.get(path);
+    const isKnown = known !== undefined && (await store.head(names.blob(known.digest)))?.bytes === known.bytes;
+    const { digest, bytes } = isKnown ? known : await ingestFile(store, join(folder, path), options.source ?? 'ours');
+    return { path, digest, bytes };
+  });
+  const body = recordBytes({ schema: 1, files } satisfies Tree);
+  const tree = digestOf(body);
+  await store.createIfAbsent(names.blob(tree), body);
+  return { type, tree, bytes: totalBytes(files), files: files.length };
+}
+
+/** Puts one file into the store under its digest. Safe to run again. */
+export async function ingestFile(store: ObjectStore, path: string, source: 'ours' | 'theirs'): Promise<FileDigest> {
+  const hashed = await hashFile(path);
+  const name = names.blob(hashed.digest);
+  const created = await store.createFromFile(name, path, { source });
+  const info = await store.head(name);
+  if (created && info !== null) {
+    if (info.bytes !== hashed.bytes) {
+      await store.remove(name);
+      throw new StoreError('data', `${path} changed while it was stored. Run again when nothing writes to it.`);
+    }
+    // A copy is another reading of the file: its digest is checked when it is first used.
+    if (source === 'ours') rememberVerified(store, hashed.digest, info);
+  }
+  if (!created && info !== null && info.bytes !== hashed.bytes) {
+    await quarantineBlob(store, hashed.digest, `The blob ${name} has ${info.bytes} bytes instead of ${hashed.bytes}.`);
+    await store.createFromFile(name, path, { source });
+  }
+  return hashed;
+}
+
+/** The files of a tree. Throws `artifact_damaged` when the tree is gone or its bytes are wrong. */
+export async function readTree(store: ObjectStore, treeDigest: Digest | string): Promise<Tree> {
+  const name = names.blob(treeDigest);
+  const body = await store.get(name);
+  if (body === null) throw new StoreError('artifact_damaged', `The store no longer has the list of files ${name} of an artifact.`);
+  if (digestOf(body).slice('sha256:'.length) !== treeDigest.replace(/^sha256:/, ''))
+    throw await quarantineBlob(store, treeDigest, `The list of files ${name} does not match its digest.`);
+  const tree = parseRecord('tree', body, name);
+  for (const { path } of tree.files) {
+    const objection = pathObjection(path);
+    if (objection !== null) throw new StoreError('artifact_damaged', `The tree ${name} lists ${JSON.stringify(path)}, which ${objection}.`);
+  }
+  return tree;
+}
+
+/** Whether all blobs of an artifact are there with the right sizes. Reads the tree, not the files. */
+export async function hasArtifact(store: ObjectStore, stored: Pick<StoredArtifact, 'tree'>): Promise<boolean> {
+  try {
+    const { files } = await readTree(store, stored.tree);
+    const present = await mapLimited(files, LANES, async ({ digest, bytes }) => (await store.head(names.blob(digest)))?.bytes === bytes);
+    return present.every(Boolean);
+  } catch (error) {
+    if (error instanceof StoreError && error.failureClass === 'artifact_damaged') return false;
+    throw error;
+  }
+}
+
+/**
+ * Reads every byte of an artifact in the store. Throws `artifact_damaged` when one is wrong; the wrong blob is moved aside,
+ * so that the artifact counts as pruned from then on.
+ */
+export async function verifyArtifact(store: ObjectStore, stored: Pick<StoredArtifact, 'tree'>): Promise<void> {
+  const { files } = await readTree(store, stored.tree);
+  for (const { path, digest } of files) {
+    const name = names.blob(digest);
+    const actual = await hashObject(store, name);
+    if (actual === null) throw new StoreError('artifact_damaged', `The store no longer has ${name}, the file ${path} of an artifact.`);
+    if (actual !== digest) throw await quarantineBlob(store, digest, `The file ${path} of an artifact (${name}) does not match its digest.`);
+  }
+}
+
+/**
+ * Makes an artifact readable in a local folder and returns it: read-only links, shared by everything on this host, so nothing
+ * may be written there. Sizes are checked, and digests by the first on the host. Safe to run at once and again. Throws
+ * `artifact_damaged` when a blob is gone or wrong (a wrong one is moved aside), `store_unavailable` when a disk fails.
+ */
+export async function materialise(store: ObjectStore, cacheDir: string, treeDigest: Digest | string): Promise<string> {
+  const entry = treeDigest.replace(/^sha256:/, '');
+  return cachedFolder(store, cacheDir, entry, async () => (await readTree(store, treeDigest)).files);
+}
+
+/**
+ * Shrinks a host's cache to `maxBytes`, the longest unused first, and returns what is left. Spares the folders `inUse` and
+ * whatever was asked for in the last `idleMs` (10 minutes), by another process perhaps: the bound may be missed by that much.
+ */
+export async function evictCache(
+  cacheDir: string,
+  maxBytes: number,
+  options: { inUse?: ReadonlySet<string>; idleMs?: number; now?: number } = {},
+): Promise<{ bytes: number; evicted: number }> {
+  const { inUse = new Set<string>(), idleMs = 10 * 60 * 1000, now = Date.now() } = options;
+  const entries = await cacheEntries(cacheDir, now);
+  let bytes = totalBytes(entries);
+  let evicted = 0;
+  for (const entry of entries) {
+    if (bytes <= maxBytes) break;
+    if (inUse.has(entry.path) || now - entry.usedAt < idleMs) continue;
+    await discard(entry.path);
+    bytes -= entry.bytes;
+    evicted += 1;
+  }
+  return { bytes, evicted };
+}
+
+/** Bytes of the files of a tree. Pure. */
+export const totalBytes = (files: readonly { bytes: number }[]): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
+
+async function hashObject(store: ObjectStore, name: string): Promise<Digest | null> {
+  const info = await store.head(name);
+  if (info === null) return null;
+  const hash = createHash('sha256');
+  for (let start = 0; start < info.bytes; start += READ_BYTES) {
+    const chunk = await store.get(name, { start, end: start + READ_BYTES });
+    if (chunk === null) return null;
+    hash.update(chunk);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}

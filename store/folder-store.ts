@@ -1,0 +1,243 @@
+// The store on a folder: objects are files under their names, so that a person can look at them.
+//
+//   <dir>/store.json          id and version of the format
+//   <dir>/<name>              an object (its first version, if it was ever swapped)
+//   <dir>/.versions/<name>/   later versions of an object that was swapped (versions.ts)
+//   <dir>/.tmp/               files on their way in; what a killed process left here is swept after a day
+//
+// Every write goes to .tmp/, is flushed, gets its name by link() (never rename(), which would overwrite) and the folder is
+// flushed: a process killed at any point leaves the whole object or none.
+import { randomUUID } from 'node:crypto';
+import { copyFile, chmod, link, open, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { copyTmp, flushFolder, linkNew, makeFolder, moveOver, removeFile, takeOver, writeTmp } from './durable-file.js';
+import { StoreError, systemCode, unavailable } from './errors.js';
+import { listObjects } from './list-objects.js';
+import { checkObjectName, checkPrefix } from './object-name.js';
+import type { ObjectStore } from './store.js';
+import { currentVersion, linkNext, removeVersions, replaceHighest } from './versions.js';
+import type { Version, VersionedFile } from './versions.js';
+
+const FORMAT_VERSION = 1;
+const TMP_LIFETIME_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Opens the store in a folder, making both when they are not there. Throws StoreError `config` for a folder that holds
+ * something else or a newer format, `store_unavailable` when it cannot be read or written.
+ */
+export async function openFolderStore(dir: string): Promise<ObjectStore> {
+  const tmpDir = join(dir, '.tmp');
+  const id = await guarded('write', dir, async () => {
+    await makeFolder(tmpDir);
+    return readOrMakeId(dir, tmpDir);
+  });
+  await sweep(tmpDir);
+  const fileOf = (name: string): VersionedFile => {
+    checkObjectName(name);
+    return { base: join(dir, name), versions: join(dir, '.versions', name) };
+  };
+  return {
+    id,
+    ...readers(dir, fileOf),
+    ...writers(tmpDir, fileOf),
+  };
+}
+
+type Readers = 'get' | 'getVersioned' | 'head' | 'toFile' | 'list';
+type FileOf = (name: string) => VersionedFile;
+
+function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
+  return {
+    get: async (name, range) => {
+      const file = fileOf(name);
+      return guarded('read', file.base, () => readCurrent(file, (version) => readBytes(version, range)));
+    },
+    getVersioned: async (name) => {
+      const file = fileOf(name);
+      return guarded('read', file.base, () =>
+        readCurrent(file, async (version) => ({ body: await readBytes(version), etag: version.etag })),
+      );
+    },
+    head: async (name) => {
+      const file = fileOf(name);
+      const version = await guarded('read', file.base, () => currentVersion(file));
+      return version === null ? null : { name, bytes: version.bytes, modifiedAt: version.modifiedAt };
+    },
+    toFile: async (name, path) => {
+      const file = fileOf(name);
+      const found = await guarded('write', path, () => readCurrent(file, (version) => linkOrCopyOut(version.path, path)));
+      if (found === null) throw new StoreError('store_unavailable', `The store has no object ${name} (looked at ${file.base}).`);
+    },
+    list: (prefix) => {
+      checkPrefix(prefix);
+      return listObjects(dir, prefix);
+    },
+  };
+}
+
+function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'id'> {
+  return {
+    createIfAbsent: async (name, body) => {
+      const file = fileOf(name);
+      return guarded('write', file.base, async () => {
+        if ((await currentVersion(file)) !== null) return false;
+        return withTmp(writeTmp(tmpDir, body), (tmp) => linkNew(tmp, file.base));
+      });
+    },
+    compareAndSwap: async (name, etag, body) => {
+      const file = fileOf(name);
+      return guarded('write', file.base, async () => {
+        if ((await currentVersion(file))?.etag !== etag) return false;
+        return withTmp(writeTmp(tmpDir, body), (tmp) => linkNext(file, etag, tmp));
+      });
+    },
+    put: async (name, body) => {
+      const file = fileOf(name);
+      await guarded('write', file.base, () =>
+        withTmp(writeTmp(tmpDir, body), async (tmp) => {
+          if (!(await replaceHighest(file, tmp))) await moveOver(tmp, file.base);
+        }),
+      );
+    },
+    createFromFile: async (name, path, options) => {
+      const file = fileOf(name);
+      return guarded('write', file.base, async () => {
+        if ((await currentVersion(file)) !== null) return false;
+        if (options?.source !== 'theirs' && (await takeOver(path))) {
+          try {
+            return await linkNew(path, file.base);
+          } catch (error) {
+            if (!cannotLink(error)) throw error;
+          }
+        }
+        return withTmp(copyTmp(tmpDir, path), (tmp) => linkNew(tmp, file.base));
+      });
+    },
+    remove: async (name) => {
+      const file = fileOf(name);
+      await guarded('remove', file.base, async () => {
+        await removeFile(file.base);
+        await removeVersions(file, tmpDir);
+        await flushFolder(dirname(file.base)).catch((error: unknown) => {
+          if (systemCode(error) !== 'ENOENT') throw error;
+        });
+      });
+    },
+  };
+}
+
+/** The store's id from store.json, which the first to open it makes. */
+async function readOrMakeId(dir: string, tmpDir: string): Promise<string> {
+  const path = join(dir, 'store.json');
+  const fresh = JSON.stringify({ pawl: 'store', id: randomUUID(), formatVersion: FORMAT_VERSION });
+  const body = await readFile(path, 'utf8').catch(async (error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    await withTmp(writeTmp(tmpDir, `${fresh}\n`), (tmp) => linkNew(tmp, path));
+    return readFile(path, 'utf8');
+  });
+  const { id, formatVersion } = parseStoreJson(body, path);
+  if (formatVersion > FORMAT_VERSION)
+    throw new StoreError(
+      'config',
+      `The store in ${dir} has format ${formatVersion}, made by a newer version of Pawl; this one reads up to ${FORMAT_VERSION}. Update Pawl, or use another folder as the store.`,
+    );
+  return id;
+}
+
+function parseStoreJson(body: string, path: string): { id: string; formatVersion: number } {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    value = null;
+  }
+  if (typeof value === 'object' && value !== null && 'id' in value && 'formatVersion' in value) {
+    const { id, formatVersion } = value;
+    if (typeof id === 'string' && id !== '' && typeof formatVersion === 'number') return { id, formatVersion };
+  }
+  throw new StoreError('config', `${path} is not the store.json of a store. Is this folder used by something else? Use another one as the store.`);
+}
+
+/** Runs `use` on the current version; again when that was superseded and deleted meanwhile. */
+async function readCurrent<Out>(file: VersionedFile, use: (version: Version) => Promise<Out>): Promise<Out | null> {
+  for (;;) {
+    const version = await currentVersion(file);
+    if (version === null) return null;
+    try {
+      return await use(version);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      if ((await currentVersion(file))?.etag === version.etag) throw error; // something else is missing
+    }
+  }
+}
+
+async function readBytes(version: Version, range?: { start: number; end: number }): Promise<Uint8Array> {
+  if (range === undefined) return readFile(version.path);
+  const start = Math.min(Math.max(range.start, 0), version.bytes);
+  const body = new Uint8Array(Math.max(Math.min(range.end, version.bytes) - start, 0));
+  const file = await open(version.path, 'r');
+  try {
+    let filled = 0;
+    while (filled < body.length) {
+      const { bytesRead } = await file.read(body, filled, body.length - filled, start + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return body.subarray(0, filled);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Links an object to `path`, or copies it where links do not reach. `path` never shows half a file. */
+async function linkOrCopyOut(source: string, path: string): Promise<true> {
+  try {
+    await link(source, path);
+  } catch (error) {
+    if (!cannotLink(error)) throw error;
+    const partial = `${path}.partial`;
+    try {
+      await copyFile(source, partial, constants.COPYFILE_FICLONE);
+      await chmod(partial, 0o400);
+      await rename(partial, path);
+    } catch (failure) {
+      await removeFile(partial);
+      throw failure;
+    }
+  }
+  return true;
+}
+
+/** Another device, too many links, links forbidden for files of others, or a file system without links. */
+const cannotLink = (error: unknown): boolean =>
+  ['EXDEV', 'EMLINK', 'EPERM', 'ENOTSUP', 'ENOSYS'].includes(systemCode(error) ?? '');
+
+async function withTmp<Out>(making: Promise<string>, use: (tmp: string) => Promise<Out>): Promise<Out> {
+  const tmp = await making;
+  try {
+    return await use(tmp);
+  } finally {
+    await removeFile(tmp);
+  }
+}
+
+/** Removes what killed processes left in .tmp/ more than a day ago. Never a reason to fail. */
+async function sweep(tmpDir: string): Promise<void> {
+  const entries = await readdir(tmpDir).catch(() => []);
+  for (const entry of entries) {
+    const path = join(tmpDir, entry);
+    const stats = await stat(path).catch(() => null);
+    if (stats === null || Date.now() - stats.mtimeMs < TMP_LIFETIME_MS) continue;
+    await removeFile(path).catch(() => undefined);
+  }
+}
+
+async function guarded<Out>(action: 'read' | 'write' | 'remove', path: string, run: () => Promise<Out>): Promise<Out> {
+  try {
+    return await run();
+  } catch (error) {
+    throw unavailable(error, action, path);
+  }
+}

@@ -1,0 +1,49 @@
+// Committed results: results/<key>.json, created once. Executed at least once, committed exactly once: the first wins.
+import type { Result } from '../schemas/generated/records.js';
+import { hasArtifact } from './artifacts.js';
+import { parseRecord, recordBytes } from './record-json.js';
+import { names } from './store.js';
+import type { ObjectStore } from './store.js';
+
+/** The committed result of a step key; null when there is none. Reads one object. */
+export async function readResult(store: ObjectStore, key: string): Promise<Result | null> {
+  const body = await store.get(names.result(key));
+  return body === null ? null : parseRecord('result', body, names.result(key));
+}
+
+/**
+ * Commits a result whose outputs are already stored. Returns the result that stands: this one, or an earlier one.
+ * A record whose artifacts are gone does not count: it is replaced. Safe to call again.
+ */
+export async function commitResult(
+  store: ObjectStore,
+  result: Result,
+): Promise<{ committed: boolean; result: Result }> {
+  const name = names.result(result.key);
+  const body = recordBytes(result);
+  for (;;) {
+    if (await store.createIfAbsent(name, body)) return { committed: true, result };
+    const existing = await store.getVersioned(name);
+    if (existing === null) continue; // removed in between
+    const standing = parseRecord('result', existing.body, name);
+    if ((await checkResult(store, standing)) === 'ok') return { committed: false, result: standing };
+    if (await store.compareAndSwap(name, existing.etag, body)) return { committed: true, result };
+  }
+}
+
+/** Whether every artifact of a result is still stored whole (presence and sizes; digests are checked when it is read). */
+export async function checkResult(store: ObjectStore, result: Result): Promise<'ok' | 'pruned'> {
+  for (const artifact of Object.values(result.outputs)) {
+    if (!(await hasArtifact(store, artifact))) return 'pruned';
+  }
+  return 'ok';
+}
+
+/** Sets a result aside under quarantine/, so that its step runs again. Nothing happens when there is none. */
+export async function removeResult(store: ObjectStore, key: string): Promise<void> {
+  const name = names.result(key);
+  const body = await store.get(name);
+  if (body === null) return;
+  await store.put(`quarantine/${name}`, body);
+  await store.remove(name);
+}

@@ -1,0 +1,34 @@
+// Run records: what a run did, for reports, diffs and estimates. One writer a run, so they are replaced in place.
+import type { RunRecord } from '../schemas/generated/records.js';
+import { listAll } from './list-all.js';
+import { mapLimited } from './map-limited.js';
+import { parseRecord, recordBytes } from './record-json.js';
+import { names } from './store.js';
+import type { ObjectStore } from './store.js';
+
+/** Writes the record of a run over the one before. */
+export async function writeRun(store: ObjectStore, record: RunRecord): Promise<void> {
+  await store.put(names.run(record.workflowId, record.runId), recordBytes(record));
+}
+
+/** The record of one execution; null when there is none. */
+export async function readRun(store: ObjectStore, workflowId: string, runId: string): Promise<RunRecord | null> {
+  const name = names.run(workflowId, runId);
+  const body = await store.get(name);
+  return body === null ? null : parseRecord('run', body, name);
+}
+
+/** All runs, or those of one pipeline, the one that started last first. Reads every record. */
+export async function listRuns(store: ObjectStore, pipeline?: string): Promise<RunRecord[]> {
+  const objects = await listAll(
+    store,
+    pipeline === undefined ? 'runs/' : `runs/${encodeURIComponent(`${pipeline}/`)}`,
+  );
+  const records = await mapLimited(objects, 8, async ({ name }) => {
+    const body = await store.get(name);
+    return body === null ? null : parseRecord('run', body, name);
+  });
+  return records
+    .filter((record) => record !== null)
+    .sort((a, b) => (a.startedAt < b.startedAt ? 1 : a.startedAt > b.startedAt ? -1 : 0));
+}
