@@ -10,14 +10,15 @@ export function workerService(config: TemporalConfig): ServiceSpec {
   const dist = join(config.packageRoot, 'dist');
   const main = join(dist, 'worker', 'main.js');
   if (!existsSync(main)) throw new LocalError('not_built', `${main} is not there.\nRun \`npm run setup\`.`);
-  const marks = [join(dist, '.tsbuildinfo'), main].filter((path) => existsSync(path)).map((path) => statSync(path).mtimeMs);
+  const marks = ['.tsbuildinfo', 'workflow-bundle.js', join('worker', 'main.js')].map((name) => join(dist, name));
+  const builtMs = marks.filter((path) => existsSync(path)).map((path) => statSync(path).mtimeMs);
   return {
     name: 'worker',
     command: process.execPath,
     args: [main],
     env: { PAWL_HOME: config.home },
     cwd: config.packageRoot,
-    stamp: String(Math.max(...marks)),
+    stamp: String(Math.max(...builtMs)),
     afterPort: config.temporal.address === null ? config.ports.temporal : null,
     graceMs: 20_000,
   };
