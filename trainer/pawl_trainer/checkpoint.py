@@ -1,0 +1,54 @@
+"""Checkpoints on disk: a folder is written under a temporary name, flushed, and renamed into place.
+
+State is tensors (safetensors) and JSON, never pickle. The worker adds digests and a manifest when it stores the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder if it is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def write(work: Path, step: int, save: Callable[[Path], None]) -> str:
+    """Lets `save` fill checkpoints/<step>/, whole or not at all; returns its path relative to the work folder."""
+    folder = work / "checkpoints" / str(step)
+    temporary = folder.with_name(f"{step}.tmp")
+    remove(temporary)
+    temporary.mkdir(parents=True)
+    save(temporary)
+    for path in sorted(temporary.rglob("*")):
+        flush(path)
+    flush(temporary)
+    remove(folder)
+    temporary.rename(folder)
+    flush(folder.parent)
+    return f"checkpoints/{step}"
+
+
+def flush(path: Path) -> None:
+    """Waits until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON with sorted keys."""
+    path.write_text(json.dumps(value, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON."""
+    return json.loads(path.read_text(encoding="utf-8"))

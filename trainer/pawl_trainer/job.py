@@ -1,0 +1,146 @@
+"""One job as an operation sees it: its inputs, where it writes, what it reports, and when it has to stop.
+
+Owns: the rhythm of checkpoints and the request to stop. Does not own: what a checkpoint holds (checkpoint.py, and the
+operation). I1: a checkpoint is written at a step boundary only. I2: an operation that was asked to stop raises Stopped at
+its next boundary, after a checkpoint if one was asked for and it can write one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pawl_trainer import checkpoint
+from pawl_trainer.cache import Cache
+from pawl_trainer.failures import Failure
+from pawl_trainer.protocol import Events, finite_or_null
+
+Settings = TypeVar("Settings")
+
+PROGRESS_EVERY_SECONDS = 0.25
+
+
+class StopRequest:
+    """A request to stop the running job; set from the reader thread or a signal handler."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.with_checkpoint = False
+
+    def ask(self, with_checkpoint: bool) -> None:
+        """Asks the job to stop at its next boundary."""
+        self.with_checkpoint = self.with_checkpoint or with_checkpoint
+        self._event.set()
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked."""
+        return self._event.is_set()
+
+
+class Stopped(Failure):
+    """The job ends before its last step because it was asked to."""
+
+    def __init__(self, step: int, with_checkpoint: bool) -> None:
+        asked = "preempted" if with_checkpoint else "cancelled"
+        super().__init__("preempted" if with_checkpoint else "cancelled", f"The job was {asked} after step {step}.", step=step)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An input artifact: a folder, and the identity of what is in it."""
+
+    path: Path
+    identity: str
+    type: str
+
+
+@dataclass
+class Job:
+    """What an operation is given; it returns its metrics."""
+
+    id: str
+    op: str
+    inputs: dict[str, Any]
+    seed: int
+    work: Path
+    every_steps: int | None
+    every_ms: int | None
+    resume: Path | None
+    events: Events
+    stop: StopRequest
+    cache: Cache
+    figures: dict[str, float] = field(default_factory=dict)
+    _last_checkpoint: float = field(default_factory=time.monotonic)
+    _last_progress: float = 0.0
+
+    def settings(self, shape: type[Settings]) -> Settings:
+        """The scalar inputs as a dataclass, which names those that the operation reads."""
+        names = [item.name for item in dataclasses.fields(shape)]  # type: ignore[arg-type]
+        return shape(**{name: self.inputs[name] for name in names})
+
+    def artifact(self, name: str) -> Artifact:
+        """A required input artifact."""
+        value = self.inputs[name]
+        return Artifact(Path(value["path"]), str(value["identity"]), str(value["type"]))
+
+    def optional_artifact(self, name: str) -> Artifact | None:
+        """An input artifact that may be absent."""
+        return None if self.inputs.get(name) is None else self.artifact(name)
+
+    def output(self, name: str) -> Path:
+        """The empty folder into which the output `name` is written."""
+        folder = self.work / "outputs" / name
+        checkpoint.remove(folder)
+        folder.mkdir(parents=True)
+        return folder
+
+    def progress(self, step: int, total: int | None, text: str) -> None:
+        """Says how far the job is; at most a few times a second, and always for the last step."""
+        now = time.monotonic()
+        if step != total and now - self._last_progress < PROGRESS_EVERY_SECONDS:
+            return
+        self._last_progress = now
+        self.events.send("progress", id=self.id, step=step, total=total, text=text)
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Reports metrics of a step."""
+        plain, broken = finite_or_null(values)
+        self.events.send("metrics", id=self.id, step=step, values=plain, nonFinite=broken)
+
+    def log(self, level: str, message: str) -> None:
+        """Writes a line to the log of the attempt."""
+        self.events.log(self.id, level, message)
+
+    def boundary(self, step: int, save: Callable[[Path], None] | None) -> None:
+        """
+        The place between two steps: writes a checkpoint when one is due or was asked for, and raises Stopped when the job
+        is to end. `step` counts the steps that are done; `save` writes the state into a folder, None = it has none.
+        """
+        asked = self.stop.asked
+        if save is not None and (self._is_due(step) or (asked and self.stop.with_checkpoint)):
+            path = checkpoint.write(self.work, step, save)
+            self._last_checkpoint = time.monotonic()
+            self.events.send("checkpoint", id=self.id, step=step, path=path)
+        if asked:
+            raise Stopped(step, self.stop.with_checkpoint)
+
+    def _is_due(self, step: int) -> bool:
+        if self.every_steps is not None and step % self.every_steps == 0:
+            return True
+        return self.every_ms is not None and (time.monotonic() - self._last_checkpoint) * 1000 >= self.every_ms
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Adds the seconds of the block to the figure of this name."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.figures[part] = self.figures.get(part, 0.0) + time.perf_counter() - start

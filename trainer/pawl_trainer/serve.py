@@ -1,0 +1,167 @@
+"""The resident process: reads jobs, runs them one at a time, reports, and is never left behind.
+
+Owns: the protocol stream, the running job, the way out. Does not own: what jobs do (operations.py).
+I1: jobs run in the main thread, in the order they came; the reader thread only listens for cancel and the end of stdin.
+I2: every job ends with exactly one `done` or `failed`. I3: when stdin ends, or the parent dies, so does the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import Any
+
+from pawl_trainer import declaration, operations, schemas, seeds
+from pawl_trainer.cache import Cache
+from pawl_trainer.failures import FATAL, Failure, FailureClass, failure_of
+from pawl_trainer.job import Job, StopRequest
+from pawl_trainer.protocol import VERSION, Events, finite_or_null, take_over_stdout
+from pawl_trainer.provenance import provenance
+
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Server:
+    """What the main thread, the reader thread and the signal handler share."""
+
+    events: Events
+    jobs: SimpleQueue[dict[str, Any] | None] = field(default_factory=SimpleQueue)
+    running: tuple[str, StopRequest] | None = None
+    cancelled: dict[str, bool] = field(default_factory=dict)
+    terminating: bool = False
+    cache: Cache = field(default_factory=lambda: Cache(0))
+
+
+def main() -> int:
+    """Serves until told to stop; returns the exit code (schemas/failure-classes.json)."""
+    server = Server(take_over_stdout())
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the worker's terminal is for the worker
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        server.terminating = True
+        if server.running is not None:
+            server.running[1].ask(with_checkpoint=True)
+        server.jobs.put(None)
+
+    signal.signal(signal.SIGTERM, terminate)
+    threading.Thread(target=read_lines, args=(server,), name="reader", daemon=True).start()
+    while (line := server.jobs.get()) is not None and not server.terminating:
+        failed = greet(server, line) if line["type"] == "hello" else serve(server, line)
+        if server.terminating:
+            return schemas.exit_code("preempted") if failed == "preempted" else 0
+        if failed in FATAL or failed == "worker_outdated":
+            return schemas.exit_code(failed)
+    return 0
+
+
+def die_with_parent() -> None:
+    """Asks Linux to kill this process when the one that started it dies; elsewhere the end of stdin has to do."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(0)
+
+
+def read_lines(server: Server) -> None:
+    """The reader thread: hands jobs on, passes cancels to the running job, and ends the process with stdin."""
+    for text in sys.stdin:
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+            schemas.require("job", line, "A line on stdin", "config")
+        except (ValueError, Failure) as error:
+            server.events.log(None, "error", f"A line on stdin is no job: {error}")
+            continue
+        if line["type"] == "cancel":
+            cancel(server, line["id"], line["checkpoint"])
+        else:
+            server.jobs.put(line)
+    os._exit(0)
+
+
+def cancel(server: Server, job: str, with_checkpoint: bool) -> None:
+    """Asks a job to stop: the running one now, a waiting one as soon as it starts; one that has ended is left alone."""
+    server.cancelled[job] = with_checkpoint  # first, so that a job that starts just now sees it
+    running = server.running
+    if running is not None and running[0] == job:
+        running[1].ask(with_checkpoint)
+
+
+def greet(server: Server, line: dict[str, Any]) -> FailureClass | None:
+    """Answers `hello` with `ready`."""
+    if line["protocol"] != VERSION:
+        message = f"The worker speaks protocol {line['protocol']} and this trainer {VERSION}. Update the older one."
+        server.events.send("failed", id="hello", details={}, traceback=None, message=message, **{"class": "worker_outdated"})
+        return "worker_outdated"
+    threads = int(line["threads"])
+    # Read by the numerical libraries when they are loaded, with the first job that needs them.
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    server.cache = Cache(int(line["cacheBytes"]))
+    server.events.send("ready", protocol=VERSION, pid=os.getpid(), provenance=provenance(threads))
+    return None
+
+
+def serve(server: Server, line: dict[str, Any]) -> FailureClass | None:
+    """Runs one job to its `done` or `failed`; returns the class of the failure."""
+    start = time.perf_counter()
+    stop = StopRequest()
+    server.running = (line["id"], stop)
+    if line["id"] in server.cancelled:
+        stop.ask(server.cancelled[line["id"]])
+    try:
+        job = make_job(server, line, stop)
+        function, declared = operations.find(job.op)
+        job.inputs = declaration.checked(job.op, declared, job.inputs)
+        seeds.set_global(job.seed)
+        job.boundary(0, None)
+        metrics = function(job)
+    except BaseException as error:
+        failure = failure_of(error)
+        text = None if failure is error else "".join(traceback.format_exception(error))
+        fields = {"class": failure.failure_class, "message": failure.message, "details": failure.details}
+        server.events.send("failed", id=line["id"], traceback=text, **fields)
+        return failure.failure_class
+    finally:
+        server.running = None
+        server.cancelled.pop(line["id"], None)
+    plain, _ = finite_or_null(metrics)
+    seconds = time.perf_counter() - start
+    server.events.send("done", id=job.id, metrics=plain, seconds=seconds, figures=job.figures)
+    return None
+
+
+def make_job(server: Server, line: dict[str, Any], stop: StopRequest) -> Job:
+    """The job of a `run` line."""
+    cadence, resume = line["checkpoint"], line["resume"]
+    work = Path(line["workDir"])
+    work.mkdir(parents=True, exist_ok=True)
+    return Job(
+        id=line["id"],
+        op=line["op"],
+        inputs=line["inputs"],
+        seed=0 if line["seed"] is None else int(line["seed"]),
+        work=work,
+        every_steps=cadence["everySteps"],
+        every_ms=cadence["everyMs"],
+        resume=None if resume is None else Path(resume["path"]),
+        events=server.events,
+        stop=stop,
+        cache=server.cache,
+    )
