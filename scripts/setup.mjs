@@ -15,15 +15,16 @@ const legs = { packages: planPackages, python: planPython, temporal: planTempora
 
 /**
  * Sets the clone up. Throws a SetupProblem that lists everything that is wrong; what succeeded is kept.
- * @param {{ root: string, env: NodeJS.ProcessEnv, say: (line: string) => void }} options
+ * @param {{ root: string, env: NodeJS.ProcessEnv, say: (line: string) => void, build?: boolean }} options without `build`
+ *   the tools are there, but dist/ may be old: enough for checks, which should speak even when the code does not compile
  */
-export async function setUp({ root, env, say }) {
+export async function setUp({ root, env, say, build = true }) {
   checkNode(process.versions.node);
   const context = { root, env, home: join(root, '.pawl') };
-  if (Object.values(planAll(context)).every((plan) => plan === null) && planBuild(context) === null) return;
+  if (Object.values(planAll(context)).every((plan) => plan === null) && (!build || planBuild(context) === null)) return;
   await withLock(
     join(context.home, 'setup.lock'),
-    () => doWhatIsMissing(context, say),
+    () => doWhatIsMissing(context, { say, build }),
     (holder) => say(`another set-up is running (process ${holder}); waiting for it`),
   );
 }
@@ -43,13 +44,13 @@ function planAll(context) {
   return plans;
 }
 
-async function doWhatIsMissing(context, say) {
+async function doWhatIsMissing(context, { say, build }) {
   const todo = Object.entries(planAll(context)).filter(([, plan]) => plan !== null);
   checkDisk(context.root, todo.reduce((sum, [, plan]) => sum + plan.bytes, 0.3e9)); // prettier-ignore
   const results = await Promise.allSettled(todo.map(([name, plan]) => runLeg(name, plan, say)));
   throwAll(results.filter((result) => result.status === 'rejected').map((result) => result.reason));
-  const build = planBuild(context);
-  if (build !== null) await runLeg('build', build, say);
+  const compile = build ? planBuild(context) : null;
+  if (compile !== null) await runLeg('build', compile, say);
 }
 
 /** Runs one leg with a line at each stage, a sign of life while a stage is long, and its seconds. */
@@ -86,7 +87,7 @@ class Problems extends SetupProblem {
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Sets up or ends the process with the reason; what the other scripts call first. */
-export async function setUpOrExit({ quietWhenReady = true } = {}) {
+export async function setUpOrExit({ quietWhenReady = true, build = true } = {}) {
   const startedAt = Date.now();
   let spoke = false;
   const say = (line) => {
@@ -95,7 +96,7 @@ export async function setUpOrExit({ quietWhenReady = true } = {}) {
     console.log(`  ${line}`);
   };
   try {
-    await setUp({ root, env: process.env, say });
+    await setUp({ root, env: process.env, say, build });
   } catch (error) {
     if (!(error instanceof SetupProblem)) throw error;
     console.error(`\nSet-up is not finished.\n\n${error.message}\n`);

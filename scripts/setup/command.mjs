@@ -9,7 +9,12 @@ import { SetupProblem, remedyFor } from './problem.mjs';
  * @param {string} command @param {string[]} args
  */
 export function outputOf(command, args, { env = process.env, timeoutMs = 15_000 } = {}) {
-  const result = spawnSync(command, args, { env, encoding: 'utf8', timeout: timeoutMs, stdio: ['ignore', 'pipe', 'pipe'] });
+  const result = spawnSync(command, args, {
+    env,
+    encoding: 'utf8',
+    timeout: timeoutMs,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   return result.error || result.status !== 0 ? null : `${result.stdout}`.trim();
 }
 

@@ -15,7 +15,11 @@ const isAsset = (path) => /\.(cjs|onnx)$/.test(path);
 
 /** Null when there is nothing to do. @param {{ root: string, home: string, env: NodeJS.ProcessEnv }} context */
 export function planBuild({ root, home, env }) {
-  const digest = digestOf(root, digestOfTree(root, sources, isSource), textOf(join(root, 'scripts', 'setup', 'compiled.mjs')));
+  const digest = digestOf(
+    root,
+    digestOfTree(root, sources, isSource),
+    textOf(join(root, 'scripts', 'setup', 'compiled.mjs')),
+  );
   if (isFresh(home, 'build', digest) && existsSync(join(root, 'dist'))) return null;
   return { bytes: 0.2e9, run: (say) => build({ root, home, env, digest, say }) };
 }
@@ -25,21 +29,28 @@ async function build({ root, home, env, digest, say }) {
   const options = { cwd: root, env, log: join(home, 'logs', 'setup-build.log'), mirror: 'npm_config_registry' };
   say('tsc');
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  await runLogged(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { ...options, doing: 'Compiling the TypeScript sources' });
+  await runLogged(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+    ...options,
+    doing: 'Compiling the TypeScript sources',
+  });
   copyAssets(root);
   removeOrphans(root, 'dist');
   const bundler = join(root, 'dist', 'worker', 'bundle.js');
   if (existsSync(bundler)) {
     say('workflow bundle');
     const program = `import { bundleTo } from ${JSON.stringify(pathToFileURL(bundler).href)}; await bundleTo(${JSON.stringify(join(root, 'dist', 'workflow-bundle.js'))});`;
-    await runLogged(process.execPath, ['--input-type=module', '-e', program], { ...options, doing: 'Bundling the workflows' });
+    await runLogged(process.execPath, ['--input-type=module', '-e', program], {
+      ...options,
+      doing: 'Bundling the workflows',
+    });
   }
   writeStamp(home, 'build', digest);
 }
 
 function copyAssets(root) {
   const visit = (path) => {
-    if (statSync(join(root, path)).isDirectory()) for (const name of readdirSync(join(root, path))) visit(`${path}/${name}`);
+    if (statSync(join(root, path)).isDirectory())
+      for (const name of readdirSync(join(root, path))) visit(`${path}/${name}`);
     else if (isAsset(path)) {
       mkdirSync(dirname(join(root, 'dist', path)), { recursive: true });
       copyFileSync(join(root, path), join(root, 'dist', path));

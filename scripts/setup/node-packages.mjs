@@ -20,7 +20,8 @@ export function checkNode(version) {
 /** Null when there is nothing to do. @param {{ root: string, home: string, env: NodeJS.ProcessEnv }} context */
 export function planPackages({ root, home, env }) {
   const lock = textOf(join(root, 'package-lock.json'));
-  if (lock === '') throw new SetupProblem('package-lock.json is missing.', 'Restore it: `git checkout package-lock.json`.');
+  if (lock === '')
+    throw new SetupProblem('package-lock.json is missing.', 'Restore it: `git checkout package-lock.json`.');
   if (installedMatches(JSON.parse(lock), textOf(join(root, 'node_modules', '.package-lock.json')))) return null;
   const npm = npmCommand(env);
   return {

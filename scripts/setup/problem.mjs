@@ -19,7 +19,8 @@ const noSpace = /ENOSPC|no space left on device|disk quota exceeded/i;
  * @param {{ mirror: string, log: string }} place the setting that names another source, and the file with the whole output
  */
 export function remedyFor(output, { mirror, log }) {
-  if (noSpace.test(output)) return `The disk is full. Free some space (the whole set-up takes about 8 GB) and run the same command again.\nWhole output: ${log}`;
+  if (noSpace.test(output))
+    return `The disk is full. Free some space (the whole set-up takes about 8 GB) and run the same command again.\nWhole output: ${log}`;
   if (noNetwork.test(output)) {
     return `The network could not be reached. Check the connection; behind a mirror or proxy, set ${mirror}.\nThen run the same command again: what is done is kept. Whole output: ${log}`;
   }

@@ -47,7 +47,10 @@ function noPython(named, found) {
   const remedy = `Install Python ${pythonFloor.join('.')} or newer (Debian: \`sudo apt-get install python3 python3-venv\`; macOS: \`brew install python@3.12\`)\nor name one in PAWL_BASE_PYTHON, and run the same command again.`;
   if (found.length > 0) {
     const list = found.map(({ command, version }) => `${command} is ${version.join('.')}`).join(', ');
-    return new SetupProblem(`Python is too old (${list}): Pawl's trainer needs ${pythonFloor.join('.')} or newer.`, remedy);
+    return new SetupProblem(
+      `Python is too old (${list}): Pawl's trainer needs ${pythonFloor.join('.')} or newer.`,
+      remedy,
+    );
   }
   const tried = named === undefined ? candidates.join(', ') : `PAWL_BASE_PYTHON=${named}`;
   return new SetupProblem(`No Python was found (tried ${tried}): Pawl's trainer needs one.`, remedy);
@@ -100,7 +103,12 @@ async function installerOf(python, options, say) {
 /** What pip is configured with (mirrors, certificates), in uv's names. */
 function uvSettings(base, env) {
   const settings = {};
-  const names = { 'index-url': 'UV_DEFAULT_INDEX', 'extra-index-url': 'UV_INDEX', 'find-links': 'UV_FIND_LINKS', cert: 'SSL_CERT_FILE' };
+  const names = {
+    'index-url': 'UV_DEFAULT_INDEX',
+    'extra-index-url': 'UV_INDEX',
+    'find-links': 'UV_FIND_LINKS',
+    cert: 'SSL_CERT_FILE',
+  };
   for (const line of (outputOf(base, ['-m', 'pip', 'config', 'list'], { env }) ?? '').split('\n')) {
     const match = /^\S+\.([a-z-]+)='(.*)'$/.exec(line.trim());
     const name = match === null ? undefined : names[match[1]];
@@ -112,7 +120,12 @@ function uvSettings(base, env) {
 /** Only on Linux is the default build the one with CUDA. */
 async function wantsCpuTorch(python, env) {
   if (process.platform !== 'linux' || outputOf('nvidia-smi', ['-L'], { env }) !== null) return false;
-  if (outputOf(python, ['-c', 'import importlib.util,sys; sys.exit(importlib.util.find_spec("torch") is None)'], { env }) !== null) return false;
+  if (
+    outputOf(python, ['-c', 'import importlib.util,sys; sys.exit(importlib.util.find_spec("torch") is None)'], {
+      env,
+    }) !== null
+  )
+    return false;
   try {
     return (await fetch(`${cpuIndex}/torch/`, { method: 'HEAD', signal: AbortSignal.timeout(reply) })).ok;
   } catch {

@@ -51,7 +51,8 @@ export function checkGo(goMod, env) {
   }
   const version = versionIn(text.replace(/^go version go/, ''));
   if (isAtLeast(version, wanted)) return;
-  const updatesItself = isAtLeast(version, goThatUpdatesItself) && outputOf('go', ['env', 'GOTOOLCHAIN'], { env }) !== 'local';
+  const updatesItself =
+    isAtLeast(version, goThatUpdatesItself) && outputOf('go', ['env', 'GOTOOLCHAIN'], { env }) !== 'local';
   if (updatesItself) return;
   throw new SetupProblem(
     `Go ${version.join('.')} is too old to build the Temporal server: it needs ${wanted.join('.')} or newer.`,

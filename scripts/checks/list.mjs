@@ -1,0 +1,61 @@
+// The checks of `npm run verify`: what runs, and what to do when it is red.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Folders and files with product code in TypeScript. */
+export const productParts = [
+  'activities', 'bench', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
+  'tracking', 'worker', 'workflows', 'temporal.config.ts',
+]; // prettier-ignore
+
+/**
+ * The checks, longest first. Each is a command; a check is red when it does not end with 0.
+ * @param {string} root
+ * @returns {{ name: string, command: string[], hint: string }[]}
+ */
+export function checks(root) {
+  const node = (path, ...args) => [process.execPath, join(root, 'node_modules', ...path.split('/')), ...args];
+  const python = (...args) => [join(root, '.pawl', 'python', 'bin', 'python'), '-m', ...args];
+  const parts = productParts.filter((part) => existsSync(join(root, part)));
+  const trainer = ['trainer', 'tests/trainer'].filter((part) => existsSync(join(root, part)));
+  return [
+    { name: 'eslint', command: node('eslint/bin/eslint.js', '.'), hint: '`npx eslint . --fix` mends some' },
+    { name: 'mypy', command: python('mypy', 'trainer'), hint: 'types of the trainer' },
+    { name: 'types', command: node('typescript/bin/tsc', '--noEmit', '-p', '.'), hint: '`npx tsc --noEmit -p .`' },
+    {
+      name: 'formatting',
+      command: node('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+      hint: '`npx prettier --write .`',
+    },
+    {
+      name: 'unused code',
+      command: node('knip/bin/knip.js', '--no-progress', '--no-config-hints'),
+      hint: 'delete it, or use it',
+    },
+    {
+      name: 'directions',
+      command: node('dependency-cruiser/bin/dependency-cruise.mjs', '--config', '.dependency-cruiser.cjs', ...parts),
+      hint: 'ARCHITECTURE.md says who may know whom',
+    },
+    {
+      name: 'generated files',
+      command: [process.execPath, 'scripts/generate.mjs', '--check'],
+      hint: '`npm run generate`',
+    },
+    {
+      name: 'ruff',
+      command: python('ruff', 'check', ...trainer),
+      hint: '`.pawl/python/bin/ruff check --fix trainer tests/trainer`',
+    },
+    {
+      name: 'ruff format',
+      command: python('ruff', 'format', '--check', ...trainer),
+      hint: '`.pawl/python/bin/ruff format trainer tests/trainer`',
+    },
+    {
+      name: 'documents',
+      command: [process.execPath, 'scripts/checks/documents.mjs'],
+      hint: 'links and commands in the documents',
+    },
+  ];
+}
