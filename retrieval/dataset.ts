@@ -1,0 +1,66 @@
+// Reads the queries and judgements of a dataset artifact.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Corpus } from './corpus.js';
+import { isObject, readJsonl, stringField } from './jsonl.js';
+import { dataError } from './retrieval-error.js';
+
+export interface JudgedQuery {
+  id: string;
+  text: string;
+  /** Relevant documents: grade above 0. */
+  relevant: { row: number; grade: number }[];
+  /** Documents judged, whatever the grade. */
+  judged: Set<number>;
+}
+
+const queryShape = 'an object with the strings `_id`, `text` and `split`';
+const judgementShape = 'an object with the strings `query` and `document` and an integer `grade`';
+
+/**
+ * Queries of a split with at least one relevant document, in the file's order, and how many had none. Fails with class
+ * `data`, file and line for a malformed line or a judgement of a document that the corpus does not have.
+ */
+export async function readSplit(dir: string, split: string, corpus: Corpus): Promise<{ queries: JudgedQuery[]; excluded: number }> {
+  const byId = new Map<string, JudgedQuery>();
+  for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
+    const id = stringField(value, '_id', 'queries.jsonl', line, queryShape);
+    const text = stringField(value, 'text', 'queries.jsonl', line, queryShape);
+    if (stringField(value, 'split', 'queries.jsonl', line, queryShape) === split) {
+      byId.set(id, { id, text, relevant: [], judged: new Set() });
+    }
+  }
+  for await (const { value, line } of readJsonl(join(dir, 'qrels.jsonl'), 'qrels.jsonl', judgementShape)) {
+    const query = byId.get(stringField(value, 'query', 'qrels.jsonl', line, judgementShape));
+    if (query === undefined) continue;
+    const document = stringField(value, 'document', 'qrels.jsonl', line, judgementShape);
+    const row = corpus.rowOf.get(document);
+    if (row === undefined) throw dataError('qrels.jsonl', line, `document ${JSON.stringify(document)} is not in corpus.jsonl`);
+    const grade = isObject(value) ? value['grade'] : undefined;
+    if (typeof grade !== 'number') throw dataError('qrels.jsonl', line, `\`grade\` is not a number; expected ${judgementShape}`);
+    query.judged.add(row);
+    if (grade > 0) query.relevant.push({ row, grade });
+  }
+  const queries = [...byId.values()].filter((query) => query.relevant.length > 0);
+  return { queries, excluded: byId.size - queries.length };
+}
+
+/** At most `limit` queries (0 = all) by the hash of their ids, in the given order: the same ones for every seed and model. Pure. */
+export function limitQueries(queries: JudgedQuery[], limit: number): JudgedQuery[] {
+  if (limit === 0 || queries.length <= limit) return queries;
+  const hash = (query: JudgedQuery): string => createHash('sha256').update(query.id).digest('hex');
+  const kept = new Set(
+    queries
+      .map((query) => ({ id: query.id, hash: hash(query) }))
+      .sort((a, b) => (a.hash < b.hash ? -1 : 1))
+      .slice(0, limit)
+      .map(({ id }) => id),
+  );
+  return queries.filter((query) => kept.has(query.id));
+}
+
+/** Unjudged documents with the text of a relevant one: they are answers too, so they neither count nor are counted against. Pure. */
+export function unjudgedDuplicates(query: JudgedQuery, corpus: Corpus): Int32Array {
+  const same = query.relevant.flatMap(({ row }) => [...(corpus.sameText.get(row) ?? [])]);
+  return Int32Array.from(new Set(same.filter((row) => !query.judged.has(row))));
+}

@@ -1,0 +1,81 @@
+// Text files line by line, and JSON Lines, with the place of every error. Reads in chunks, so a file may be larger than memory.
+import { createReadStream } from 'node:fs';
+import { TextDecoder } from 'node:util';
+import { dataError } from './retrieval-error.js';
+
+export interface TextLine {
+  text: string;
+  /** From 1. */
+  line: number;
+}
+
+/**
+ * The lines of a UTF-8 file without their ends (LF or CRLF) and without a byte order mark. `label` names the file in errors.
+ * Fails with class `data` when the file is missing or not UTF-8.
+ */
+export async function* readLines(path: string, label: string): AsyncGenerator<TextLine> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let rest = '';
+  let line = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
+      const lines = (rest + decode(decoder, chunk, label, line)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const text of lines) yield { text: withoutReturn(text), line: ++line };
+    }
+  } catch (error) {
+    if (isMissing(error)) throw dataError(label, null, 'the file is missing');
+    throw error;
+  }
+  rest += decode(decoder, null, label, line);
+  if (rest !== '') yield { text: withoutReturn(rest), line: line + 1 };
+}
+
+/** The values of a JSON Lines file, each with its line; blank lines are skipped. `expected` says in errors what a line should be. */
+export async function* readJsonl(
+  path: string,
+  label: string,
+  expected: string,
+): AsyncGenerator<{ value: unknown; line: number }> {
+  for await (const { text, line } of readLines(path, label)) {
+    if (text.trim() === '') continue;
+    yield { value: parseLine(text, label, line, expected), line };
+  }
+}
+
+function parseLine(text: string, label: string, line: number, expected: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw dataError(label, line, `this is not JSON (${reason}); expected ${expected} on one line`);
+  }
+}
+
+/** Whether a value is a JSON object, for reading its fields. Pure. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A field that must be a non-empty string; fails with class `data` and the place. Pure. */
+export function stringField(value: unknown, field: string, label: string, line: number, expected: string): string {
+  const found = isObject(value) ? value[field] : undefined;
+  if (typeof found === 'string' && found !== '') return found;
+  const what = !isObject(value)
+    ? 'this line is not an object'
+    : found === undefined
+      ? `\`${field}\` is missing`
+      : `\`${field}\` is ${JSON.stringify(found)}, not a non-empty string`;
+  throw dataError(label, line, `${what}; expected ${expected}`);
+}
+
+function decode(decoder: TextDecoder, chunk: Buffer | null, label: string, line: number): string {
+  try {
+    return chunk === null ? decoder.decode() : decoder.decode(chunk, { stream: true });
+  } catch {
+    throw dataError(label, null, `after line ${line} there are bytes that are not UTF-8; save the file as UTF-8`);
+  }
+}
+
+const withoutReturn = (text: string): string => (text.endsWith('\r') ? text.slice(0, -1) : text);
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -1,0 +1,41 @@
+// Metrics of a ranking: nDCG, Recall, reciprocal rank, from the ranks of the judged relevant documents.
+import { discount } from './reward.js';
+
+/** A judged relevant document: its grade (above 0) and where it ended, from 1; null = not retrieved. */
+export interface JudgedRank {
+  grade: number;
+  rank: number | null;
+}
+
+export type Gain = 'linear' | 'exponential';
+
+/**
+ * nDCG@k. Linear gain (the grade) is trec_eval's and BEIR's, exponential is 2^grade - 1. The ideal ranks all judged documents,
+ * retrieved or not, cut at k. Pure.
+ */
+export function ndcgAt(judged: readonly JudgedRank[], k: number, gain: Gain = 'linear'): number {
+  const worth = ({ grade }: JudgedRank): number => (gain === 'linear' ? grade : 2 ** grade - 1);
+  const dcg = judged.reduce((sum, one) => (one.rank !== null && one.rank <= k ? sum + worth(one) * discount(one.rank) : sum), 0);
+  const ideal = judged
+    .map(worth)
+    .sort((a, b) => b - a)
+    .slice(0, k)
+    .reduce((sum, value, i) => sum + value * discount(i + 1), 0);
+  return dcg / ideal;
+}
+
+/** Share of the relevant documents within the first k. Pure. */
+export const recallAt = (judged: readonly JudgedRank[], k: number): number =>
+  judged.filter(({ rank }) => rank !== null && rank <= k).length / judged.length;
+
+/** 1/rank of the first relevant document within the first k, else 0. Pure. */
+export function reciprocalRankAt(judged: readonly JudgedRank[], k: number): number {
+  const best = bestRank(judged);
+  return best !== null && best <= k ? 1 / best : 0;
+}
+
+/** The best rank of a relevant document, null when none was retrieved. Pure. */
+export function bestRank(judged: readonly JudgedRank[]): number | null {
+  const ranks = judged.flatMap(({ rank }) => (rank === null ? [] : [rank]));
+  return ranks.length === 0 ? null : Math.min(...ranks);
+}

@@ -1,0 +1,46 @@
+// The rank of a rollout's embedding, by counting: no top-k, no cut-off.
+//   r = 1 + #{d not known positive, not text-identical to one : not (s(q, d) < s(q, gold) - 1e-6)}
+// so ties and NaN count against. The gold's score is computed once, here, and handed to every shard.
+import type { CountInput } from './exact-search.js';
+import { dot, vectorOf, type VectorIndex } from './vector-index.js';
+
+/** How far below the gold a document must score in order not to count: above the rounding of float32 inner products of unit vectors. */
+export const tieMargin = 1e-6;
+
+export interface RankInput {
+  index: VectorIndex;
+  /** Row-major, one a rollout. */
+  queries: Float32Array;
+  /** Per rollout: rows of the known positives, one at least. */
+  positives: readonly (readonly number[])[];
+  /** Rows with the same text as a row, without the row itself. */
+  duplicatesOf: (row: number) => readonly number[];
+}
+
+/** The search that ranks need: in this thread (exact-search.ts) or in another. */
+export type CountSearch = (input: CountInput) => Promise<Int32Array>;
+
+/**
+ * Rank of the best-ranked positive of each rollout, from 1. All positives and their duplicates are left out of the count,
+ * so the best-ranked positive is the one that scores best.
+ */
+export async function rewardRanks(input: RankInput, count: CountSearch): Promise<Int32Array> {
+  const { index, queries, positives, duplicatesOf } = input;
+  const golds = goldScores(index, queries, positives);
+  const counts = await count({
+    index,
+    queries,
+    thresholds: golds.map((gold) => Math.fround(gold - tieMargin)),
+    excluded: positives.map((rows) => Int32Array.from(new Set(rows.flatMap((row) => [row, ...duplicatesOf(row)])))),
+  });
+  return counts.map((against) => against + 1);
+}
+
+/** Per rollout, the best score of a positive; NaN when none has one (then everything counts against). Pure. */
+export function goldScores(index: VectorIndex, queries: Float32Array, positives: RankInput['positives']): Float32Array {
+  return Float32Array.from(positives, (rows, i) => {
+    const query = queries.subarray(i * index.dimension, (i + 1) * index.dimension);
+    const scores = rows.map((row) => dot(query, vectorOf(index, row))).filter((score) => !Number.isNaN(score));
+    return scores.length === 0 ? NaN : Math.max(...scores);
+  });
+}

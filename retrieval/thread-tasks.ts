@@ -1,0 +1,22 @@
+// What a worker thread of retrieval/ can do, by name. Inputs and outputs cross between threads, so they are plain data and typed arrays.
+import { bm25Ranks } from './bm25-ranks.js';
+import { evaluationRanks } from './evaluation-ranks.js';
+import { countNotBelow, topRows } from './exact-search.js';
+
+export const threadTasks = { countNotBelow, topRows, evaluationRanks, bm25Ranks };
+
+export type TaskName = keyof typeof threadTasks;
+export type TaskInput<T extends TaskName> = Parameters<(typeof threadTasks)[T]>[0];
+export type TaskOutput<T extends TaskName> = Awaited<ReturnType<(typeof threadTasks)[T]>>;
+
+/** Main thread to worker thread. */
+export interface TaskRequest {
+  id: number;
+  task: TaskName;
+  input: unknown;
+}
+
+/** Worker thread to main thread; a RetrievalError keeps its class. */
+export type TaskReply =
+  | { id: number; value: unknown }
+  | { id: number; error: { message: string; failureClass: string | null; stack: string } };
