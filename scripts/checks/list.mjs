@@ -23,6 +23,11 @@ export function checks(root) {
     { name: 'mypy', command: python('mypy', 'trainer'), hint: 'types of the trainer' },
     { name: 'types', command: node('typescript/bin/tsc', '--noEmit', '-p', '.'), hint: '`npx tsc --noEmit -p .`' },
     {
+      name: 'types of the scripts',
+      command: node('typescript/bin/tsc', '-p', 'tests/scripts'),
+      hint: '`npx tsc -p tests/scripts`',
+    },
+    {
       name: 'formatting',
       command: node('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
       hint: '`npx prettier --write .`',

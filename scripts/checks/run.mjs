@@ -22,8 +22,8 @@ export async function runChecks(checks, { cwd, say }) {
 }
 
 /** Output that goes into another output has no colours. */
-const { FORCE_COLOR: _, ...rest } = process.env;
-const plain = { ...rest, NO_COLOR: '1' };
+const plain = { ...process.env, NO_COLOR: '1' };
+delete plain.FORCE_COLOR;
 
 async function runOne([command, ...args], cwd) {
   const startedAt = Date.now();
