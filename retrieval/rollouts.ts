@@ -1,0 +1,78 @@
+// Reads what rl.rollout left: the queries that were sampled, and an embedding a sample.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RolloutsManifest } from '../schemas/generated/rollouts.js';
+import validators from '../schemas/generated/validators.cjs';
+import type { Corpus } from './corpus.js';
+import { isObject, readJsonl, stringField } from './jsonl.js';
+import { dataError } from './retrieval-error.js';
+import { readSafetensors, tensor } from './safetensors.js';
+
+export interface Rollouts {
+  manifest: RolloutsManifest;
+  dimension: number;
+  /** One a sampled query (replayed pairs are left out): its id and the rows of its positives. */
+  queries: { id: string; positives: number[] }[];
+  /** queries x group rows, query-major. */
+  embeddings: Float32Array;
+  /** Whether the sample ended in an embedding. */
+  valid: Uint8Array;
+}
+
+const queryShape = 'an object with `query`, `text`, `role` (sample or replay) and `positives`, a list of document ids';
+
+/** Reads a rollouts folder for ranking in an index over `corpus`. Fails with class `data`, and the place, when something does not fit. */
+export async function readRollouts(dir: string, corpus: Corpus): Promise<Rollouts> {
+  const manifest = await readManifest(dir);
+  const queries = await readQueries(dir, corpus);
+  if (queries.length !== manifest.queries) {
+    throw dataError('queries.jsonl', null, `${queries.length} queries of role sample; manifest.json says ${manifest.queries}`);
+  }
+  const tensors = await readSafetensors(join(dir, 'rollouts.safetensors'), 'rollouts.safetensors');
+  const embedding = tensor(tensors, 'embedding', 'F32', 'rollouts.safetensors');
+  const valid = tensor(tensors, 'valid', 'U8', 'rollouts.safetensors');
+  const samples = manifest.queries * manifest.group;
+  const [rows = 0, dimension = 0] = embedding.shape;
+  if (embedding.shape.length !== 2 || rows < samples || valid.data.length < samples) {
+    throw dataError('rollouts.safetensors', null, `${rows} embeddings and ${valid.data.length} flags for ${samples} samples`);
+  }
+  return { manifest, dimension, queries, embeddings: embedding.data.subarray(0, samples * dimension), valid: valid.data.subarray(0, samples) };
+}
+
+/** The valid samples alone: their embeddings, positives, and places among all samples. Pure. */
+export function validSamples(rollouts: Rollouts): { embeddings: Float32Array; positives: number[][]; places: number[] } {
+  const { dimension, manifest } = rollouts;
+  const places = [...rollouts.valid.keys()].filter((place) => rollouts.valid[place] !== 0);
+  const embeddings = new Float32Array(places.length * dimension);
+  places.forEach((place, i) => {
+    embeddings.set(rollouts.embeddings.subarray(place * dimension, (place + 1) * dimension), i * dimension);
+  });
+  const positives = places.map((place) => rollouts.queries[Math.floor(place / manifest.group)]?.positives ?? []);
+  return { embeddings, positives, places };
+}
+
+async function readManifest(dir: string): Promise<RolloutsManifest> {
+  const manifest = JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8')) as unknown;
+  if (validators.rollouts(manifest)) return manifest as RolloutsManifest;
+  const [first] = validators.rollouts.errors ?? [];
+  throw dataError('manifest.json', null, `this is not the manifest of rollouts: ${first?.instancePath ?? ''} ${first?.message ?? ''}`);
+}
+
+async function readQueries(dir: string, corpus: Corpus): Promise<Rollouts['queries']> {
+  const queries: Rollouts['queries'] = [];
+  for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
+    const id = stringField(value, 'query', 'queries.jsonl', line, queryShape);
+    if (!isObject(value) || !Array.isArray(value['positives'])) throw dataError('queries.jsonl', line, `expected ${queryShape}`);
+    if (value['role'] === 'replay') continue;
+    const positives = value['positives'].map((document: unknown) => {
+      const row = typeof document === 'string' ? corpus.rowOf.get(document) : undefined;
+      if (row === undefined) {
+        throw dataError('queries.jsonl', line, `the positive ${JSON.stringify(document)} of query ${JSON.stringify(id)} is not in the index; rollouts and index must come from the same dataset`);
+      }
+      return row;
+    });
+    if (positives.length === 0) throw dataError('queries.jsonl', line, `query ${JSON.stringify(id)} has no positive, so nothing can be ranked`);
+    queries.push({ id, positives });
+  }
+  return queries;
+}
