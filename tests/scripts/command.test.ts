@@ -20,11 +20,15 @@ describe('a logged command', () => {
 
   it('fails with its last lines and what to do', async () => {
     const running = runLogged('sh', ['-c', 'echo ENOTFOUND registry >&2; exit 3'], options());
-    await expect(running).rejects.toThrow(/Testing failed \(sh ended with 3\):\n {2}\| ENOTFOUND registry\n {2}-> .*set MIRROR/);
+    await expect(running).rejects.toThrow(
+      /Testing failed \(sh ended with 3\):\n {2}\| ENOTFOUND registry\n {2}-> .*set MIRROR/,
+    );
   });
 
   it('fails clearly when the program is not there', async () => {
-    await expect(runLogged('no-such-program', [], options())).rejects.toThrow(/no-such-program ended with -1[^]*ENOENT/);
+    await expect(runLogged('no-such-program', [], options())).rejects.toThrow(
+      /no-such-program ended with -1[^]*ENOENT/,
+    );
   });
 });
 

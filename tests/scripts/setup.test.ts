@@ -38,7 +38,9 @@ function clone(): string {
 
 describe('the Node leg', () => {
   it('refuses a Node that is too old and says how to get another', () => {
-    expect(() => checkNode('20.18.3')).toThrow(/Node 20\.18\.3 is too old: Pawl needs Node 20\.19 or newer\.\n {2}-> Install/);
+    expect(() => checkNode('20.18.3')).toThrow(
+      /Node 20\.18\.3 is too old: Pawl needs Node 20\.19 or newer\.\n {2}-> Install/,
+    );
     expect(() => checkNode('20.19.0')).not.toThrow();
     expect(() => checkNode('22.1.0')).not.toThrow();
   });
@@ -48,7 +50,9 @@ describe('the Node leg', () => {
     const lock = { packages: { '': {}, 'node_modules/a': a, 'node_modules/b': { ...a, optional: true } } };
     expect(installedMatches(lock, '')).toBe(false);
     expect(installedMatches(lock, JSON.stringify({ packages: { 'node_modules/a': a } }))).toBe(true);
-    expect(installedMatches(lock, JSON.stringify({ packages: { 'node_modules/a': { ...a, version: '0.9.0' } } }))).toBe(false);
+    expect(installedMatches(lock, JSON.stringify({ packages: { 'node_modules/a': { ...a, version: '0.9.0' } } }))).toBe(
+      false,
+    );
     expect(installedMatches(lock, JSON.stringify({ packages: { 'node_modules/b': a } }))).toBe(false);
   });
 });
@@ -65,7 +69,9 @@ describe('the Python leg', () => {
   });
 
   it('takes the newer of two Pythons, whatever its name', () => {
-    expect(findPython(machineWith({ python3: 'echo Python 3.8.10', 'python3.12': 'echo Python 3.12.1' }))).toBe('python3.12');
+    expect(findPython(machineWith({ python3: 'echo Python 3.8.10', 'python3.12': 'echo Python 3.12.1' }))).toBe(
+      'python3.12',
+    );
   });
 
   it('says that the module for virtual environments is missing', () => {
@@ -99,13 +105,17 @@ describe('the Temporal leg', () => {
   });
 
   it('accepts a Go that fetches the tool chain, unless it is told not to', () => {
-    const go = (toolchain: string) => ({ go: `case "$1" in env) echo ${toolchain};; *) echo go version go1.22.0 linux/amd64;; esac` });
+    const go = (toolchain: string) => ({
+      go: `case "$1" in env) echo ${toolchain};; *) echo go version go1.22.0 linux/amd64;; esac`,
+    });
     expect(() => checkGo(goMod, machineWith(go('auto')))).not.toThrow();
     expect(() => checkGo(goMod, machineWith(go('local')))).toThrow(/GOTOOLCHAIN=auto/);
   });
 
   it('uses a Temporal CLI of the same minor version from PATH, and no other', async () => {
-    const temporal = (version: string) => ({ temporal: `echo "temporal version ${version} (Server 1.31.2, UI 2.50.1)"` });
+    const temporal = (version: string) => ({
+      temporal: `echo "temporal version ${version} (Server 1.31.2, UI 2.50.1)"`,
+    });
     expect(() => plan(machineWith(temporal('1.7.3')))).toThrow(/No Temporal CLI 1\.8/);
     const usable = plan(machineWith(temporal('1.8.0')));
     await usable?.run(() => undefined);
