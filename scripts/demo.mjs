@@ -1,7 +1,7 @@
 // `npm run demo`: set-up, the quickstart pipeline, and what came out of it. `-- --tiny` takes a smaller model and less data.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { readRun } from './demo/records.mjs';
+import { loadReader, readRun } from './demo/records.mjs';
 import { changeLines, qualityTable, timeTable } from './demo/summary.mjs';
 import { root, setUpOrExit } from './setup.mjs';
 
@@ -18,7 +18,8 @@ await setUpOrExit();
 const startedAt = Date.now();
 console.log(`npx pawl run ${file}\n`);
 const status = await pawl('run', file, '--wait');
-const run = await readRun(root, pipeline);
+const reader = await loadReader(root);
+const run = await readRun(reader, pipeline);
 if (run !== null) report(run);
 process.exitCode = status;
 
@@ -31,18 +32,20 @@ function pawl(...args) {
   });
 }
 
-function report({ record, evaluations, steps, temporalPage, mlflow }) {
+function report({ record, evaluations, steps }) {
+  const temporalPage = reader.workflowPage(reader.config, record.workflowId);
+  const mlflow = record.mlflow ?? reader.mlflowUrl(reader.config);
   const print = (title, lines) =>
     lines.length > 0 && console.log(`\n${title}\n${lines.map((line) => `  ${line}`).join('\n')}`);
   print('Quality on the test split, with 95 % bootstrap intervals over queries', qualityTable(evaluations));
   const sft = evaluations.find(({ step }) => step === 'eval_sft');
   const rl = evaluations.find(({ step }) => step === 'eval_rl');
   if (sft !== undefined && rl !== undefined)
-    print('What stage 2 changed, paired over the same queries', changeLines(sft, rl));
+    print('What stage 2 changed, paired over the same queries', changeLines(sft, rl, reader.pairedBootstrap));
   print('Time by step (a cached step: when it ran)', timeTable(steps));
   print('Look at it', [
     ...(temporalPage === null ? [] : [`Temporal  ${temporalPage}`]),
-    ...(mlflow === null ? [] : [`MLflow    ${record.mlflow ?? mlflow}`]),
+    ...(mlflow === null ? [] : [`MLflow    ${mlflow}`]),
   ]);
   print('Try next', [
     `npx pawl plan ${file}                          what would run now, and why: all CACHED`,

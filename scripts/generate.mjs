@@ -84,9 +84,16 @@ function kindsModule() {
 
 /** Every generated file: path from the root -> content. */
 async function generatedFiles() {
+  /** The schema of pipelines as data, for the compiler's "did you mean". */
+  function pipelineSchemaModule() {
+    const schema = schemas.find(({ $id }) => $id === 'pipeline');
+    return `${banner}export const pipelineSchema: Record<string, unknown> = ${JSON.stringify(schema, null, 2)};\n`;
+  }
+
   const files = {};
   for (const schema of schemas) files[`${schema.$id}.ts`] = await types(schema);
   files['kinds.ts'] = kindsModule();
+  files['pipeline-schema.ts'] = pipelineSchemaModule();
   files['validators.d.cts'] = validatorTypes();
   const options = await prettier.resolveConfig(join(root, 'x.ts'));
   const result = {};

@@ -1,47 +1,55 @@
-// Reads what a run left in the store: its record, and the reports of its evaluations by query.
+// Reads what a run left in the store: its record, and the reports of its evaluations.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+const modules = [
+  'temporal.config.js',
+  'store/open.js',
+  'store/runs.js',
+  'store/results.js',
+  'store/artifacts.js',
+  'store/store.js',
+  'local/addresses.js',
+  'retrieval/bootstrap.js',
+];
+
+/** The compiled modules that the demo reads with; only there after the build. @param {string} root */
+export async function loadReader(root) {
+  const loaded = await Promise.all(modules.map((path) => import(pathToFileURL(join(root, 'dist', path)).href)));
+  const [{ default: config }, ...rest] = loaded;
+  return Object.assign({ config }, ...rest);
+}
+
 /**
- * The newest run of a pipeline, the evaluations in the order of the file, and seconds by step as they were when the step
- * really ran (a cached step took them in an earlier run).
- * @param {string} root @param {string} pipeline
+ * The newest run of a pipeline, its evaluations in the order of the file, and seconds by step as they were when the step
+ * really ran (a cached step took them in an earlier run); null when there is none.
  */
-export async function readRun(root, pipeline) {
-  const load = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
-  const [{ default: config }, { openStore }, { listRuns }, { readResult }, { readTree }, { names }, addresses] =
-    await Promise.all(
-      ['temporal.config.js', 'store/open.js', 'store/runs.js', 'store/results.js', 'store/artifacts.js', 'store/store.js', 'local/addresses.js'].map(load), // prettier-ignore
-    );
-  const store = await openStore(config.store);
-  const [record] = await listRuns(store, pipeline);
+export async function readRun(reader, pipeline) {
+  const store = await reader.openStore(reader.config.store);
+  const [record] = await reader.listRuns(store, pipeline);
   if (record === undefined) return null;
   const evaluations = [];
   const steps = [];
   for (const step of record.steps.filter(({ path }) => !path.includes('['))) {
-    const result = step.key === null ? null : await readResult(store, step.key);
+    const result = step.key === null ? null : await reader.readResult(store, step.key);
     steps.push({ path: step.path, state: step.state, seconds: result?.seconds ?? step.seconds });
-    if (result !== null && step.kind === 'eval.retrieval') {
-      evaluations.push({ step: step.path, rows: await queriesOf(result.outputs.report, { store, readTree, names }) });
-    }
+    if (result !== null && step.kind === 'eval.retrieval')
+      evaluations.push(await evaluationOf(reader, store, step.path, result));
   }
-  return {
-    record,
-    evaluations,
-    steps,
-    temporalPage: addresses.workflowPage(config, record.workflowId),
-    mlflow: addresses.mlflowUrl(config),
-  };
+  return { record, evaluations, steps };
 }
 
-async function queriesOf(report, { store, readTree, names }) {
-  const { files } = await readTree(store, report.tree);
-  const file = files.find(({ path }) => path === 'queries.jsonl');
-  const bytes = file === undefined ? null : await store.get(names.blob(file.digest));
-  if (bytes === null) return [];
-  return new TextDecoder()
-    .decode(bytes)
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line));
+async function evaluationOf(reader, store, path, result) {
+  const { files } = await reader.readTree(store, result.outputs.report.tree);
+  const textOf = async (name) => {
+    const file = files.find((entry) => entry.path === name);
+    const bytes = file === undefined ? null : await store.get(reader.names.blob(file.digest));
+    return bytes === null ? '' : new TextDecoder().decode(bytes);
+  };
+  const lines = (await textOf('queries.jsonl')).split('\n').filter((line) => line !== '');
+  return {
+    step: path,
+    modes: JSON.parse(await textOf('report.json')).modes,
+    queries: lines.map((line) => JSON.parse(line)),
+  };
 }
