@@ -65,6 +65,8 @@ export interface OpenLoopInput {
   identity: { body: unknown; carry: unknown; outer: unknown; seed: unknown };
   /** Iterations at most. */
   max: number;
+  /** The metrics that `history` must hold, as step.metric, sorted; others may be left out, which keeps it small. Absent: all. */
+  metrics?: string[];
 }
 
 export interface ClickView {
