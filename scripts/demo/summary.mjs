@@ -8,7 +8,10 @@ const modeNames = { plain: 'no reasoning', greedy: 'greedy reasoning', sampled: 
  * @typedef {(before: number[], after: number[]) => { mean: number, low: number, high: number }} PairedBootstrap
  */
 
-/** Lines of the table of quality: one row a stage and mode. @param {Evaluation[]} evaluations in the order of the stages */
+/**
+ * Lines of the table of quality: one row a stage and mode.
+ * @param {Evaluation[]} evaluations in the order of the stages @returns {string[]}
+ */
 export function qualityTable(evaluations) {
   const rows = evaluations.flatMap(({ step, modes }) =>
     Object.keys(modeNames)
@@ -25,7 +28,7 @@ export function qualityTable(evaluations) {
 
 /**
  * What stage 2 changed, on the same queries. @param {Evaluation} before @param {Evaluation} after
- * @param {PairedBootstrap} pairedBootstrap
+ * @param {PairedBootstrap} pairedBootstrap @returns {string[]}
  */
 export function changeLines(before, after, pairedBootstrap) {
   return [
@@ -45,7 +48,7 @@ export function changeLines(before, after, pairedBootstrap) {
   });
 }
 
-/** Lines of the table of time. @param {{ path: string, state: string, seconds: number }[]} steps */
+/** Lines of the table of time. @param {{ path: string, state: string, seconds: number }[]} steps @returns {string[]} */
 export function timeTable(steps) {
   const rows = steps.map(({ path, state, seconds }) => [path, state, seconds.toFixed(seconds < 10 ? 1 : 0)]);
   return table([['step', 'state', 'seconds'], ...rows], [2]);
