@@ -73,16 +73,18 @@ export async function ingestFile(store: ObjectStore, path: string, source: 'ours
 }
 
 /** The files of a tree. Throws `artifact_damaged` when the tree is gone or its bytes are wrong. */
-export async function readTree(store: ObjectStore, treeDigest: Digest | string): Promise<Tree> {
+export async function readTree(store: ObjectStore, treeDigest: string): Promise<Tree> {
   const name = names.blob(treeDigest);
   const body = await store.get(name);
-  if (body === null) throw new StoreError('artifact_damaged', `The store no longer has the list of files ${name} of an artifact.`);
+  if (body === null)
+    throw new StoreError('artifact_damaged', `The store no longer has the list of files ${name} of an artifact.`);
   if (digestOf(body).slice('sha256:'.length) !== treeDigest.replace(/^sha256:/, ''))
     throw await quarantineBlob(store, treeDigest, `The list of files ${name} does not match its digest.`);
   const tree = parseRecord('tree', body, name);
   for (const { path } of tree.files) {
     const objection = pathObjection(path);
-    if (objection !== null) throw new StoreError('artifact_damaged', `The tree ${name} lists ${JSON.stringify(path)}, which ${objection}.`);
+    if (objection !== null)
+      throw new StoreError('artifact_damaged', `The tree ${name} lists ${JSON.stringify(path)}, which ${objection}.`);
   }
   return tree;
 }
@@ -91,7 +93,11 @@ export async function readTree(store: ObjectStore, treeDigest: Digest | string):
 export async function hasArtifact(store: ObjectStore, stored: Pick<StoredArtifact, 'tree'>): Promise<boolean> {
   try {
     const { files } = await readTree(store, stored.tree);
-    const present = await mapLimited(files, LANES, async ({ digest, bytes }) => (await store.head(names.blob(digest)))?.bytes === bytes);
+    const present = await mapLimited(
+      files,
+      LANES,
+      async ({ digest, bytes }) => (await store.head(names.blob(digest)))?.bytes === bytes,
+    );
     return present.every(Boolean);
   } catch (error) {
     if (error instanceof StoreError && error.failureClass === 'artifact_damaged') return false;
@@ -108,8 +114,10 @@ export async function verifyArtifact(store: ObjectStore, stored: Pick<StoredArti
   for (const { path, digest } of files) {
     const name = names.blob(digest);
     const actual = await hashObject(store, name);
-    if (actual === null) throw new StoreError('artifact_damaged', `The store no longer has ${name}, the file ${path} of an artifact.`);
-    if (actual !== digest) throw await quarantineBlob(store, digest, `The file ${path} of an artifact (${name}) does not match its digest.`);
+    if (actual === null)
+      throw new StoreError('artifact_damaged', `The store no longer has ${name}, the file ${path} of an artifact.`);
+    if (actual !== digest)
+      throw await quarantineBlob(store, digest, `The file ${path} of an artifact (${name}) does not match its digest.`);
   }
 }
 
@@ -118,7 +126,7 @@ export async function verifyArtifact(store: ObjectStore, stored: Pick<StoredArti
  * may be written there. Sizes are checked, and digests by the first on the host. Safe to run at once and again. Throws
  * `artifact_damaged` when a blob is gone or wrong (a wrong one is moved aside), `store_unavailable` when a disk fails.
  */
-export async function materialise(store: ObjectStore, cacheDir: string, treeDigest: Digest | string): Promise<string> {
+export async function materialise(store: ObjectStore, cacheDir: string, treeDigest: string): Promise<string> {
   const entry = treeDigest.replace(/^sha256:/, '');
   return cachedFolder(store, cacheDir, entry, async () => (await readTree(store, treeDigest)).files);
 }
@@ -147,7 +155,8 @@ export async function evictCache(
 }
 
 /** Bytes of the files of a tree. Pure. */
-export const totalBytes = (files: readonly { bytes: number }[]): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
+export const totalBytes = (files: readonly { bytes: number }[]): number =>
+  files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 async function hashObject(store: ObjectStore, name: string): Promise<Digest | null> {
   const info = await store.head(name);

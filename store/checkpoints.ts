@@ -50,7 +50,7 @@ export async function loadCheckpoint(
   cacheDir: string,
   record: Checkpoint,
 ): Promise<{ path: string; record: Checkpoint } | null> {
-  for (let candidate: Checkpoint | null = record; candidate !== null; ) {
+  for (let candidate: Checkpoint | null = record; candidate !== null;) {
     try {
       return { path: await materialise(store, cacheDir, candidate.tree), record: candidate };
     } catch (error) {
@@ -70,7 +70,9 @@ export async function pruneCheckpoints(
   attempt: string,
   keepLast: number,
 ): Promise<void> {
-  const own = (await listAll(store, names.checkpoints(checkpointKey))).filter(({ name }) => name.endsWith(`-${attempt}.json`));
+  const own = (await listAll(store, names.checkpoints(checkpointKey))).filter(({ name }) =>
+    name.endsWith(`-${attempt}.json`),
+  );
   const superseded = keepLast > 0 ? own.slice(0, -keepLast) : own;
   for (const { name } of superseded) {
     const record = await readCheckpoint(store, name);

@@ -16,8 +16,7 @@ export interface ClaimOwner {
 }
 
 export type Acquired =
-  | { state: 'acquired'; etag: Etag }
-  | { state: 'held'; holder: string; run: string; retryAfterMs: number };
+  { state: 'acquired'; etag: Etag } | { state: 'held'; holder: string; run: string; retryAfterMs: number };
 
 /**
  * Claims a key at the time `now` (milliseconds since the epoch) or says who holds it and when to ask again.
@@ -35,7 +34,8 @@ export async function acquireClaim(
     const current = await store.getVersioned(name);
     if (current === null) continue; // removed in between
     const claim = parseRecord('claim', current.body, name);
-    if (isOwn(claim, request) && !claim.released && claim.renewedAt === now) return { state: 'acquired', etag: current.etag };
+    if (isOwn(claim, request) && !claim.released && claim.renewedAt === now)
+      return { state: 'acquired', etag: current.etag };
     const freeAt = claim.renewedAt + MISSED_RENEWALS * claim.renewEveryMs;
     const mine = claim.holder === request.holder && claim.run === request.run;
     if (!claim.released && !mine && now <= freeAt)

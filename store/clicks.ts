@@ -77,8 +77,13 @@ export function bestClick<Entry extends Pick<Click, 'index' | 'metrics'>>(
 /** Marks the clicks that `keep` does not name as pruned and returns their indices. Artifacts go when unused files are collected. */
 export async function pruneClicks(store: ObjectStore, loopKey: string, keep: ClickKeep): Promise<number[]> {
   const all = await clicksOf(store, loopKey);
-  const kept = keptIndices(all.map(({ click }) => click), keep);
-  const superseded = all.filter(({ click, pruned }) => !pruned && !kept.has(click.index)).map(({ click }) => click.index);
+  const kept = keptIndices(
+    all.map(({ click }) => click),
+    keep,
+  );
+  const superseded = all
+    .filter(({ click, pruned }) => !pruned && !kept.has(click.index))
+    .map(({ click }) => click.index);
   await mapLimited(superseded, 4, (index) => store.createIfAbsent(markerName(loopKey, index), '{}'));
   return superseded;
 }
@@ -137,4 +142,5 @@ async function clicksOf(store: ObjectStore, loopKey: string): Promise<{ click: C
   return clicks.filter((entry) => entry !== null);
 }
 
-const markerName = (loopKey: string, index: number): string => names.click(loopKey, index).replace(/\.json$/, '.pruned');
+const markerName = (loopKey: string, index: number): string =>
+  names.click(loopKey, index).replace(/\.json$/, '.pruned');

@@ -124,7 +124,8 @@ export async function flushFolder(path: string): Promise<void> {
   }
 }
 
-async function flushFile(path: string): Promise<void> {
+/** Flushes what a file holds. */
+export async function flushFile(path: string): Promise<void> {
   const file = await open(path, constants.O_RDONLY);
   try {
     await file.sync();

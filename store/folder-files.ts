@@ -24,7 +24,12 @@ export async function folderFiles(folder: string): Promise<string[]> {
       const path = below + name;
       if (isFolder) await visit(`${path}/`);
       else if (isFile) files.push(path);
-      else throw refused(folder, path, 'is a link or a special file. Only plain files and folders can be stored: put a copy there');
+      else
+        throw refused(
+          folder,
+          path,
+          'is a link or a special file. Only plain files and folders can be stored: put a copy there',
+        );
     }
   };
   await visit('');
@@ -33,8 +38,8 @@ export async function folderFiles(folder: string): Promise<string[]> {
 
 /** Why a relative path cannot be part of an artifact; null when it can. Also guards against trees that point out of their folder. Pure. */
 export function pathObjection(path: string): string | null {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\x00-\x1f\x7f\\\ufffd]/.test(path)) return 'has a control character, a backslash or bytes that are no UTF-8 in its name';
+  if (/[\x00-\x1f\x7f\\\ufffd]/.test(path))
+    return 'has a control character, a backslash or bytes that are no UTF-8 in its name';
   if (path.length > 1024) return 'has a path of more than 1024 characters';
   if (path.split('/').some((segment) => segment === '' || segment === '.' || segment === '..'))
     return "has an empty segment, '.' or '..' in its path";

@@ -11,7 +11,17 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, chmod, link, open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { copyTmp, flushFolder, linkNew, makeFolder, moveOver, removeFile, takeOver, writeTmp } from './durable-file.js';
+import {
+  copyTmp,
+  flushFile,
+  flushFolder,
+  linkNew,
+  makeFolder,
+  moveOver,
+  removeFile,
+  takeOver,
+  writeTmp,
+} from './durable-file.js';
 import { StoreError, systemCode, unavailable } from './errors.js';
 import { listObjects } from './list-objects.js';
 import { checkObjectName, checkPrefix } from './object-name.js';
@@ -66,8 +76,11 @@ function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
     },
     toFile: async (name, path) => {
       const file = fileOf(name);
-      const found = await guarded('write', path, () => readCurrent(file, (version) => linkOrCopyOut(version.path, path)));
-      if (found === null) throw new StoreError('store_unavailable', `The store has no object ${name} (looked at ${file.base}).`);
+      const found = await guarded('write', path, () =>
+        readCurrent(file, (version) => linkOrCopyOut(version.path, path)),
+      );
+      if (found === null)
+        throw new StoreError('store_unavailable', `The store has no object ${name} (looked at ${file.base}).`);
     },
     list: (prefix) => {
       checkPrefix(prefix);
@@ -156,7 +169,10 @@ function parseStoreJson(body: string, path: string): { id: string; formatVersion
     const { id, formatVersion } = value;
     if (typeof id === 'string' && id !== '' && typeof formatVersion === 'number') return { id, formatVersion };
   }
-  throw new StoreError('config', `${path} is not the store.json of a store. Is this folder used by something else? Use another one as the store.`);
+  throw new StoreError(
+    'config',
+    `${path} is not the store.json of a store. Is this folder used by something else? Use another one as the store.`,
+  );
 }
 
 /** Runs `use` on the current version; again when that was superseded and deleted meanwhile. */
@@ -201,6 +217,7 @@ async function linkOrCopyOut(source: string, path: string): Promise<true> {
     try {
       await copyFile(source, partial, constants.COPYFILE_FICLONE);
       await chmod(partial, 0o400);
+      await flushFile(partial);
       await rename(partial, path);
     } catch (failure) {
       await removeFile(partial);

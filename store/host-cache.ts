@@ -84,19 +84,34 @@ async function placeFile(store: ObjectStore, folder: string, file: Tree['files']
   const path = join(folder, file.path);
   const info = await store.head(name);
   if (info === null)
-    throw new StoreError('artifact_damaged', `The store no longer has ${name}, the file ${file.path} of an artifact. The step that made it has to run again.`);
+    throw new StoreError(
+      'artifact_damaged',
+      `The store no longer has ${name}, the file ${file.path} of an artifact. The step that made it has to run again.`,
+    );
   if (info.bytes !== file.bytes)
-    throw await quarantineBlob(store, file.digest, `The file ${file.path} of an artifact (${name}) has ${info.bytes} bytes instead of ${file.bytes}.`);
+    throw await quarantineBlob(
+      store,
+      file.digest,
+      `The file ${file.path} of an artifact (${name}) has ${info.bytes} bytes instead of ${file.bytes}.`,
+    );
   await guarded(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
   await store.toFile(name, path);
   if (isVerified(store, file.digest, info)) return;
   if ((await hashFile(path)).digest !== file.digest)
-    throw await quarantineBlob(store, file.digest, `The file ${file.path} of an artifact (${name}) does not match its digest.`);
+    throw await quarantineBlob(
+      store,
+      file.digest,
+      `The file ${file.path} of an artifact (${name}) does not match its digest.`,
+    );
   rememberVerified(store, file.digest, info);
 }
 
 /** Whether a blob of the folder was set aside after the folder was built: the folder links to the same wrong bytes. */
-async function holdsDamaged(store: ObjectStore, readFiles: () => Promise<Tree['files']>, builtAt: number): Promise<boolean> {
+async function holdsDamaged(
+  store: ObjectStore,
+  readFiles: () => Promise<Tree['files']>,
+  builtAt: number,
+): Promise<boolean> {
   const quarantined = await quarantinedBlobs(store);
   if (quarantined.size === 0) return false;
   const files = await readFiles();

@@ -20,7 +20,10 @@ export async function appendJournalPart(
   if (await store.createIfAbsent(name, journal.text)) return;
   const standing = await store.get(name);
   if (standing === null || new TextDecoder().decode(standing) !== journal.text)
-    throw new StoreError('internal', `Internal error: part ${journal.part} of the journal ${name} was written twice with different lines`);
+    throw new StoreError(
+      'internal',
+      `Internal error: part ${journal.part} of the journal ${name} was written twice with different lines`,
+    );
 }
 
 /** The whole journal, all parts joined; '' when there is none. Its UTF-8 bytes are what offsets count. */
@@ -34,7 +37,10 @@ export async function readJournal(store: ObjectStore, journal: JournalName): Pro
 }
 
 /** How many parts a journal has and how many bytes they hold: where the next part goes. */
-export async function journalExtent(store: ObjectStore, journal: JournalName): Promise<{ parts: number; bytes: number }> {
+export async function journalExtent(
+  store: ObjectStore,
+  journal: JournalName,
+): Promise<{ parts: number; bytes: number }> {
   let parts = 0;
   let total = 0;
   for await (const { bytes } of store.list(journalPrefix(journal))) {

@@ -10,7 +10,8 @@ const MAX_SEGMENT = 255;
  */
 export function checkObjectName(name: string): void {
   const why = objection(name);
-  if (why !== null) throw new StoreError('internal', `Internal error: ${JSON.stringify(name)} cannot name an object: ${why}`);
+  if (why !== null)
+    throw new StoreError('internal', `Internal error: ${JSON.stringify(name)} cannot name an object: ${why}`);
 }
 
 /** Like checkObjectName for the beginning of names; '' is every name. */

@@ -24,9 +24,15 @@ export async function readPlan(store: ObjectStore, hash: string): Promise<Plan> 
   const name = names.plan(hash);
   const body = await store.get(name);
   if (body === null)
-    throw new StoreError('store_unavailable', `The store has no plan ${hash}. Is this the store that the run was submitted to?`);
+    throw new StoreError(
+      'store_unavailable',
+      `The store has no plan ${hash}. Is this the store that the run was submitted to?`,
+    );
   if (digestOf(body).slice('sha256:'.length) !== hash.replace(/^sha256:/, ''))
-    throw new StoreError('artifact_damaged', `The plan ${name} in the store does not match its hash. Submit the pipeline again.`);
+    throw new StoreError(
+      'artifact_damaged',
+      `The plan ${name} in the store does not match its hash. Submit the pipeline again.`,
+    );
   return parsePlan(JSON.parse(new TextDecoder().decode(body)), hash);
 }
 

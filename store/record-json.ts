@@ -22,7 +22,11 @@ export function parseRecord<Name extends RecordName>(
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (cause) {
-    throw new StoreError('artifact_damaged', `${objectName} in the store is not JSON: it was damaged or written by something else.`, { cause });
+    throw new StoreError(
+      'artifact_damaged',
+      `${objectName} in the store is not JSON: it was damaged or written by something else.`,
+      { cause },
+    );
   }
   const wrapped: unknown = { [name]: value };
   if (isRecords(wrapped)) {

@@ -1,14 +1,23 @@
 // Committed results: results/<key>.json, created once. Executed at least once, committed exactly once: the first wins.
 import type { Result } from '../schemas/generated/records.js';
 import { hasArtifact } from './artifacts.js';
+import { StoreError } from './errors.js';
 import { parseRecord, recordBytes } from './record-json.js';
 import { names } from './store.js';
 import type { ObjectStore } from './store.js';
 
-/** The committed result of a step key; null when there is none. Reads one object. */
+/** The committed result of a step key; null when there is none. A damaged record is set aside and counts as none. */
 export async function readResult(store: ObjectStore, key: string): Promise<Result | null> {
-  const body = await store.get(names.result(key));
-  return body === null ? null : parseRecord('result', body, names.result(key));
+  const name = names.result(key);
+  const body = await store.get(name);
+  if (body === null) return null;
+  try {
+    return parseRecord('result', body, name);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.failureClass !== 'artifact_damaged') throw error;
+    await removeResult(store, key);
+    return null;
+  }
 }
 
 /**
@@ -24,8 +33,8 @@ export async function commitResult(
   for (;;) {
     if (await store.createIfAbsent(name, body)) return { committed: true, result };
     const existing = await store.getVersioned(name);
-    if (existing === null) continue; // removed in between
-    const standing = parseRecord('result', existing.body, name);
+    const standing = await readResult(store, result.key);
+    if (existing === null || standing === null) continue; // removed in between, or set aside
     if ((await checkResult(store, standing)) === 'ok') return { committed: false, result: standing };
     if (await store.compareAndSwap(name, existing.etag, body)) return { committed: true, result };
   }

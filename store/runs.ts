@@ -20,10 +20,7 @@ export async function readRun(store: ObjectStore, workflowId: string, runId: str
 
 /** All runs, or those of one pipeline, the one that started last first. Reads every record. */
 export async function listRuns(store: ObjectStore, pipeline?: string): Promise<RunRecord[]> {
-  const objects = await listAll(
-    store,
-    pipeline === undefined ? 'runs/' : `runs/${encodeURIComponent(`${pipeline}/`)}`,
-  );
+  const objects = await listAll(store, pipeline === undefined ? 'runs/' : `runs/${encodeURIComponent(`${pipeline}/`)}`);
   const records = await mapLimited(objects, 8, async ({ name }) => {
     const body = await store.get(name);
     return body === null ? null : parseRecord('run', body, name);

@@ -1,6 +1,5 @@
 // What the store promises, whether it lies in a folder or on S3. Two layers: objects (bytes under names, as S3 has them)
 // and the records of Pawl on top of them (store/records.ts and its neighbours, plain functions over `ObjectStore`).
-import type { Digest } from '../schemas/identity.js';
 
 /** Names an object's version for compare-and-swap; opaque. */
 export type Etag = string;
@@ -44,7 +43,7 @@ export interface ObjectStore {
 
 /** Names of everything Pawl keeps. The only place that spells them. */
 export const names = {
-  blob: (digest: Digest | string) => {
+  blob: (digest: string) => {
     const hex = digest.replace(/^sha256:/, '');
     return `blobs/${hex.slice(0, 2)}/${hex}`;
   },
@@ -58,7 +57,8 @@ export const names = {
   clicks: (loopKey: string) => `loops/${loopKey}/`,
   journal: (key: string, attempt: string, part: number) =>
     `journals/${key}/${attempt}/${String(part).padStart(6, '0')}.jsonl`,
-  run: (workflowId: string, runId: string) => `runs/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
+  run: (workflowId: string, runId: string) =>
+    `runs/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
   plan: (planHash: string) => `plans/${planHash.replace(/^sha256:/, '')}.json`,
   cursor: (workflowId: string, runId: string) =>
     `cursors/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,

@@ -1,19 +1,18 @@
 // Which blobs this process has hashed itself, so that what it has just stored is not hashed again when it is read.
 // Forgotten with the process, and void when the blob's file changes: size and time of change are part of the memory.
-import type { Digest } from '../schemas/identity.js';
 import { names } from './store.js';
 import type { ObjectInfo, ObjectStore } from './store.js';
 
 const memory = new WeakMap<ObjectStore, Map<string, string>>();
 
 /** Remembers that the blob as it is now matches its digest. */
-export function rememberVerified(store: ObjectStore, digest: Digest | string, info: ObjectInfo): void {
+export function rememberVerified(store: ObjectStore, digest: string, info: ObjectInfo): void {
   const known = memory.get(store) ?? new Map<string, string>();
   memory.set(store, known.set(names.blob(digest), stamp(info)));
 }
 
 /** Whether this process has hashed the blob and it has not changed since. */
-export function isVerified(store: ObjectStore, digest: Digest | string, info: ObjectInfo): boolean {
+export function isVerified(store: ObjectStore, digest: string, info: ObjectInfo): boolean {
   return memory.get(store)?.get(names.blob(digest)) === stamp(info);
 }
 

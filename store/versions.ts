@@ -50,9 +50,13 @@ export async function currentVersion(file: VersionedFile): Promise<Version | nul
 export async function linkNext(file: VersionedFile, etag: string, tmp: string): Promise<boolean> {
   const current = await currentVersion(file);
   if (current === null || current.etag !== etag) return false;
-  const number = current.number + 1;
   if (current.number === 0) await makeFolder(file.versions);
-  const path = versionPath(file, number);
+  return linkAfter(file, current.number, tmp, Date.now());
+}
+
+/** Makes `tmp` the version after `number`, which was the current one when it was read, however long ago (I1, I3). */
+export async function linkAfter(file: VersionedFile, number: number, tmp: string, now: number): Promise<boolean> {
+  const path = versionPath(file, number + 1);
   try {
     if (!(await linkWithin(tmp, path))) return false;
   } catch (error) {
@@ -60,12 +64,12 @@ export async function linkNext(file: VersionedFile, etag: string, tmp: string): 
     throw error;
   }
   const numbers = await versionNumbers(file.versions);
-  const isStray = number === 1 && (await statOrNull(file.base)) === null; // removed after it was read
-  if (isStray || !isUnbroken(numbers, number)) {
+  const isStray = number === 0 && (await statOrNull(file.base)) === null; // removed after it was read
+  if (isStray || !isUnbroken(numbers, number + 1)) {
     await removeFile(path);
     return false;
   }
-  await dropOld(file, numbers);
+  await dropOld(file, numbers, now);
   return true;
 }
 
@@ -76,7 +80,7 @@ export async function replaceHighest(file: VersionedFile, tmp: string): Promise<
     const highest = numbers.at(-1);
     if (highest === undefined) return false;
     if (!(await linkWithin(tmp, versionPath(file, highest + 1)))) continue;
-    await dropOld(file, numbers);
+    await dropOld(file, numbers, Date.now());
     return true;
   }
 }
@@ -112,15 +116,16 @@ function isUnbroken(numbers: readonly number[], from: number): boolean {
   return start >= 0 && numbers.slice(start).every((number, position) => number === from + position);
 }
 
-async function dropOld(file: VersionedFile, numbers: readonly number[]): Promise<void> {
+async function dropOld(file: VersionedFile, numbers: readonly number[], now: number): Promise<void> {
   for (const number of numbers.slice(0, -KEEP_VERSIONS)) {
     const stats = await statOrNull(versionPath(file, number));
-    if (stats !== null && Date.now() - Number(stats.ctimeMs) < KEEP_MS) return;
+    if (stats !== null && now - Number(stats.ctimeMs) < KEEP_MS) return;
     await removeFile(versionPath(file, number));
   }
 }
 
-const versionPath = (file: VersionedFile, number: number): string => join(file.versions, String(number).padStart(12, '0'));
+const versionPath = (file: VersionedFile, number: number): string =>
+  join(file.versions, String(number).padStart(12, '0'));
 
 function versionOf(number: number, path: string, stats: BigIntStats): Version {
   const etag = `${number}-${stats.ino}-${stats.mtimeNs}-${stats.size}`;
