@@ -1,0 +1,141 @@
+// Runs the nodes of one level: each as soon as all it depends on has ended, in parallel. After a failure running siblings
+// finish, what depends on it does not start, and independent branches go on.
+import { childPath } from '../schemas/ids.js';
+import type { Level, Outcome, Outcomes } from './level.js';
+import { holds, missingFor, missingIn, valueOf } from './scope.js';
+import { runGate } from './run-gate.js';
+import { runLoop } from './run-loop.js';
+import { runStep } from './run-step.js';
+import { update } from './state.js';
+import { readFailures } from './failure.js';
+import type { Node } from '../schemas/generated/plan.js';
+
+/** How every node of the level ended. Never rejects but by continue-as-new; values enter the level's scope as they come. */
+export async function runLevel(level: Level): Promise<Outcomes> {
+  const started = new Map<string, Promise<Outcome>>();
+  const outcomes: Outcomes = {};
+  const start = (name: string, node: Node): Promise<Outcome> => {
+    const known = started.get(name);
+    if (known !== undefined) return known;
+    const deps = node.deps.flatMap((dep) => {
+      const inside = level.nodes[dep];
+      // A name of an enclosing level: it has ended before this level began.
+      return inside === undefined ? [] : [{ name: dep, outcome: start(dep, inside) }];
+    });
+    const outcome = afterDeps(level, name, node, deps).then((ended) => {
+      outcomes[name] = ended;
+      return ended;
+    });
+    started.set(name, outcome);
+    return outcome;
+  };
+  await Promise.all(Object.entries(level.nodes).map(([name, node]) => start(name, node)));
+  return Object.fromEntries(Object.keys(level.nodes).map((name) => [name, outcomes[name] ?? { status: 'left' }]));
+}
+
+async function afterDeps(
+  level: Level,
+  name: string,
+  node: Node,
+  deps: { name: string; outcome: Promise<Outcome> }[],
+): Promise<Outcome> {
+  const ended = await Promise.all(deps.map(async (dep) => ({ name: dep.name, outcome: await dep.outcome })));
+  const obstacle = obstacleAmong(ended);
+  const outcome = obstacle ?? (await runNode(level, name, node));
+  settle(level, name, outcome);
+  return outcome;
+}
+
+function obstacleAmong(deps: { name: string; outcome: Outcome }[]): Outcome | null {
+  const failed = deps.find(({ outcome }) => outcome.status === 'failed');
+  if (failed !== undefined) return { status: 'blocked', by: failed.name };
+  const blocked = deps.find(({ outcome }) => outcome.status === 'blocked')?.outcome;
+  if (blocked !== undefined) return blocked;
+  if (deps.some(({ outcome }) => outcome.status === 'cancelled')) return { status: 'cancelled' };
+  if (deps.some(({ outcome }) => outcome.status === 'left')) return { status: 'left' };
+  return null;
+}
+
+async function runNode(level: Level, name: string, node: Node): Promise<Outcome> {
+  const { run } = level;
+  const path = childPath(level.prefix, name);
+  const before = run.carried.failed[path];
+  if (before !== undefined) return { status: 'failed', ...before };
+  if (run.stop.requested) return { status: 'cancelled' };
+  try {
+    const reason = skipReason(level, node);
+    if (reason !== null) return skipped(level, node, reason);
+    switch (node.node) {
+      case 'step':
+        return await runStep(level, path, node);
+      case 'loop':
+        return await runLoop(level, path, name, node);
+      case 'gate':
+        return await runGate(level, path, node);
+    }
+  } catch (error) {
+    return failed(level, path, node, error);
+  }
+}
+
+function skipReason(level: Level, node: Node): string | null {
+  const missing = missingIn(node.if, level.scope);
+  if (missing !== null) return missing;
+  if (node.if !== null && !holds(node.if, level.scope)) return `\`${node.if.$expr}\` does not hold`;
+  return missingFor(node, level.scope);
+}
+
+function skipped(level: Level, node: Node, reason: string): Outcome {
+  const otherwise = node.node === 'gate' ? null : node.else;
+  if (otherwise === null || missingIn(otherwise, level.scope) !== null)
+    return { status: 'skipped', reason, outputs: null };
+  const outputs = Object.entries(otherwise).map(([output, value]) => [output, valueOf(value, level.scope)] as const);
+  return { status: 'skipped', reason, outputs: Object.fromEntries(outputs) };
+}
+
+function failed(level: Level, path: string, node: Node, error: unknown): Outcome {
+  const { failures, failFast: inherited } = readFailures(error, path);
+  const failFast = inherited || (node.node === 'step' && node.failFast);
+  // Said here and not when all has ended: siblings are still running.
+  if (failFast) level.run.stop.request(`stopped because \`${path}\` failed`);
+  return { status: 'failed', failures, failFast };
+}
+
+function settle(level: Level, name: string, outcome: Outcome): void {
+  const { scope, run } = level;
+  const path = childPath(level.prefix, name);
+  const { state, port } = run;
+  switch (outcome.status) {
+    case 'done':
+      scope.steps[name] = outcome.value;
+      break;
+    case 'skipped':
+      scope.skipped[name] = outcome.reason;
+      if (outcome.outputs !== null) scope.steps[name] = { outputs: outcome.outputs, metrics: {} };
+      update(state, path, { state: 'skipped', reason: outcome.reason, endedAt: port.now() });
+      break;
+    case 'failed': {
+      const [first] = outcome.failures;
+      state.failures = [...state.failures, ...outcome.failures];
+      update(state, path, {
+        state: 'failed',
+        reason: first?.message ?? null,
+        failure: first ?? null,
+        endedAt: port.now(),
+      });
+      break;
+    }
+    case 'blocked':
+      update(state, path, {
+        state: 'skipped',
+        reason: `not started because \`${outcome.by}\` failed`,
+        endedAt: port.now(),
+      });
+      break;
+    case 'cancelled':
+      update(state, path, { state: 'cancelled', reason: run.stop.reason, endedAt: port.now() });
+      break;
+    case 'left':
+      update(state, path, { state: 'pending', reason: null });
+  }
+}

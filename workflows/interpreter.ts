@@ -1,0 +1,216 @@
+// Runs any pipeline: the root workflow, and by the shape of its input the workflow of a loop. Talks to the world through
+// the port only.
+import type { RunInfo, RunInput } from '../activities/calls.js';
+import type { Plan } from '../schemas/generated/plan.js';
+import { serveControl } from './control.js';
+import { runLevel } from './dag.js';
+import { detailsOf } from './details.js';
+import { failure, failureOfAll, isCancelled, isContinueAsNew, readFailures, throwable } from './failure.js';
+import { endOf } from './level-end.js';
+import type { Carried, Level, Outcomes, Run } from './level.js';
+import { iterate } from './loop.js';
+import { isLoopInput } from './loop-input.js';
+import type { LoopInput, LoopOutput } from './loop-input.js';
+import { loopAt } from './loop-at.js';
+import type { Port } from './port.js';
+import { recordOf } from './record.js';
+import type { RunResult } from './record.js';
+import { missingIn, rootScope, valueOf } from './scope.js';
+import type { Scope } from './scope.js';
+import { beginState, showLevel } from './state.js';
+import type { RunState } from './state.js';
+import { createStop } from './stop.js';
+
+/** The plans that this interpreter understands. */
+const irVersion = 1;
+
+/** The root's input, with what an earlier execution of the chain left. */
+export type RootInput = RunInput & { carried?: Carried };
+
+/** Runs the workflow of a pipeline or of a loop. Throws ApplicationFailure or CancelledFailure only. */
+export async function runWorkflow(port: Port, input: RootInput | LoopInput): Promise<RunResult | LoopOutput> {
+  try {
+    return isLoopInput(input) ? await runLoopWorkflow(port, input) : await runRoot(port, input);
+  } catch (error) {
+    throw throwable(error, isLoopInput(input) ? input.path : 'run');
+  }
+}
+
+async function runLoopWorkflow(port: Port, input: LoopInput): Promise<LoopOutput> {
+  const { workflowId, runId, startedAt } = port.execution();
+  const about = { workflowId, runId, pipeline: input.run.pipeline, planHash: input.run.planHash };
+  const state = beginState(about, input.position?.startedAt ?? startedAt);
+  state.paused = input.paused;
+  // Nothing is left half done in a loop: it continues as new at clicks only.
+  const begin = beginRun(port, state, { info: input.run, placement: input.placement, drains: false });
+  const plan = await loadPlan(port, input.run);
+  const node = loopAt(plan, input.path);
+  if (node === null) throw failure('internal', `Internal error: the plan has no loop at ${input.path}`);
+  return iterate({ ...begin, plan, searchAttributes: input.searchAttributes }, node, input);
+}
+
+async function runRoot(port: Port, input: RootInput): Promise<RunResult> {
+  const execution = port.execution();
+  const { workflowId } = execution;
+  const pipeline = input.plan?.name ?? workflowId.split('/')[0] ?? workflowId;
+  const info: RunInfo = {
+    workflowId,
+    runId: execution.firstRunId,
+    planHash: input.planHash,
+    storeId: input.storeId,
+    pipeline,
+  };
+  const state = beginState(
+    { workflowId, runId: execution.runId, pipeline, planHash: input.planHash },
+    execution.startedAt,
+  );
+  const begin = beginRun(port, state, { info, placement: input.placement, drains: true, ...carriedOf(input) });
+  const plan = input.plan ?? (await loadPlan(port, info));
+  checkVersion(plan);
+  info.pipeline = state.about.pipeline = plan.name;
+  const run: Run = { ...begin, plan, searchAttributes: input.features.searchAttributes };
+  if (input.carried === undefined) announce(run, input);
+  const scope = rootScope(plan.params);
+  const level: Level = { run, nodes: plan.steps, prefix: '', indices: [], scope, lease: { queue: null, shared: null } };
+  showLevel(state, plan.steps, '', null);
+  if (input.carried === undefined) await writeRecord(run, input, { outputs: {}, metrics: {} }, false);
+  const outcomes = await runLevel(level);
+  return end(run, input, scope, outcomes);
+}
+
+const carriedOf = ({ carried }: RootInput): { carried?: Carried } => (carried === undefined ? {} : { carried });
+
+/** Everything but the plan: control is served before the first wait, so that no query comes too early. */
+function beginRun(
+  port: Port,
+  state: RunState,
+  given: Pick<Run, 'info' | 'placement'> & { drains: boolean; carried?: Carried },
+): Omit<Run, 'plan' | 'searchAttributes'> {
+  const stop = createStop();
+  const counts = { ran: 0, cached: 0 };
+  let isCancelRequested = false;
+  const carried = given.carried ?? {
+    startedAt: state.startedAt,
+    paused: state.paused,
+    approvals: {},
+    done: {},
+    failed: {},
+  };
+  state.startedAt = carried.startedAt;
+  state.paused = carried.paused;
+  state.approvals = { ...carried.approvals };
+  state.redraw = () => port.show(detailsOf(state));
+  serveControl(port, state);
+  port.onCancel(() => {
+    isCancelRequested = true;
+    stop.request('the run was cancelled');
+  });
+  // A long history of cached steps alone is no reason: the next execution would have the same.
+  const draining = (): boolean => given.drains && counts.ran * 3 > counts.cached && port.shouldContinueAsNew();
+  return {
+    port,
+    state,
+    info: given.info,
+    placement: given.placement,
+    stop,
+    counts,
+    carried,
+    draining,
+    cancelled: () => isCancelRequested,
+  };
+}
+
+async function loadPlan(port: Port, info: RunInfo): Promise<Plan> {
+  const plan = await port.runLocal('loadPlan', { run: info, planHash: info.planHash });
+  checkVersion(plan);
+  return plan;
+}
+
+function checkVersion(plan: { irVersion: number }): void {
+  if (plan.irVersion === irVersion) return;
+  throw failure(
+    'worker_outdated',
+    `the plan has irVersion ${plan.irVersion}, and this worker runs irVersion ${irVersion}: update the worker, or submit with the version that it has`,
+  );
+}
+
+function announce(run: Run, input: RunInput): void {
+  if (!run.searchAttributes) return;
+  run.port.setAttributes({
+    pipeline: run.plan.name,
+    ...(input.gitCommit === null ? {} : { gitSha: input.gitCommit }),
+  });
+}
+
+async function end(run: Run, input: RootInput, scope: Scope, outcomes: Outcomes): Promise<RunResult> {
+  const { state, port } = run;
+  const ended = endOf(run, outcomes);
+  if (ended.status === 'left')
+    return port.continueAsNew({ ...input, carried: carry(run, outcomes) } satisfies RootInput);
+  const nothing: RunResult = { outputs: {}, metrics: {} };
+  if (ended.status === 'cancelled') {
+    await close(run, input, 'cancelled', nothing);
+    throw ended.error;
+  }
+  if (ended.status === 'failed') return fail(run, input, ended);
+  let result = nothing;
+  try {
+    result = resultOf(run.plan, scope);
+  } catch (error) {
+    state.failures = readFailures(error, 'outputs').failures;
+    return fail(run, input, { failures: state.failures, failFast: false });
+  }
+  await close(run, input, 'done', result);
+  return result;
+}
+
+async function fail(
+  run: Run,
+  input: RootInput,
+  { failures, failFast }: Pick<Carried['failed'][string], 'failures' | 'failFast'>,
+): Promise<never> {
+  const isGate = failures.every((one) => one.class === 'gate');
+  await close(run, input, isGate ? 'gate_failed' : 'failed', { outputs: {}, metrics: {} });
+  throw failureOfAll(failures, failFast);
+}
+
+async function close(run: Run, input: RootInput, ended: RunState['state'], result: RunResult): Promise<void> {
+  run.state.state = ended;
+  run.state.endedAt = run.port.now();
+  run.state.redraw();
+  await writeRecord(run, input, result, true);
+}
+
+/** The record is a report: a run does not fail because it could not be written, but says so. */
+async function writeRecord(run: Run, input: RootInput, result: RunResult, final: boolean): Promise<void> {
+  try {
+    await run.port.runLocal('recordRun', { record: recordOf(run.state, run.info, input, result), final });
+  } catch (error) {
+    if (isCancelled(error) || isContinueAsNew(error)) throw error;
+    run.port.log('warning', 'the run record was not written', {
+      cause: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+/** What reads a step that was skipped without `else` is null. */
+function resultOf(plan: Plan, scope: Scope): RunResult {
+  const valuesOf = (values: Plan['outputs']): [string, ReturnType<typeof valueOf>][] =>
+    Object.entries(values).map(([name, value]) => [
+      name,
+      missingIn(value, scope) === null ? valueOf(value, scope) : null,
+    ]);
+  const metrics = valuesOf(plan.metrics).map(
+    ([name, value]) => [name, typeof value === 'number' ? value : null] as const,
+  );
+  return { outputs: Object.fromEntries(valuesOf(plan.outputs)), metrics: Object.fromEntries(metrics) };
+}
+
+function carry({ state }: Run, outcomes: Outcomes): Carried {
+  const { startedAt, paused, approvals } = state;
+  const done = Object.entries(state.steps).filter(([, view]) => view.state === 'done' || view.state === 'cached');
+  const failed = Object.entries(outcomes).flatMap(([name, outcome]) =>
+    outcome.status === 'failed' ? [[name, { failures: outcome.failures, failFast: outcome.failFast }] as const] : [],
+  );
+  return { startedAt, paused, approvals, done: Object.fromEntries(done), failed: Object.fromEntries(failed) };
+}

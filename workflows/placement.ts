@@ -1,0 +1,56 @@
+// Which queue a step goes to: requirements of the plan against what the placement offers.
+import type { Placement } from '../activities/calls.js';
+import type { Plan, StepNode } from '../schemas/generated/plan.js';
+import type { StepSchedule } from './port.js';
+import { failure } from './failure.js';
+
+/** How long a step waits for the host that its loop has leased before any other may take it. */
+const leaseWaitMs = 5_000;
+
+/** The host that a loop's trainer steps prefer; set by the first of them. */
+export interface Lease {
+  /** Its own queue; null = none yet. */
+  queue: string | null;
+  /** The shared queue it took the first step from: the lease holds for steps that would go there. */
+  shared: string | null;
+}
+
+/** Whether the step needs a trainer's slot. Pure. */
+export const runsOnTrainer = (plan: Plan, node: StepNode): boolean => plan.kinds[node.uses]?.runs === 'trainer';
+
+/** How the step is scheduled. Pure; throws class config when no trainer satisfies its resources. */
+export function scheduleOf(plan: Plan, node: StepNode, placement: Placement, lease: Lease): StepSchedule {
+  const limits = { timeoutMs: node.timeoutMs, deadlineMs: node.deadlineMs, summary: node.summary };
+  if (!runsOnTrainer(plan, node)) {
+    return { queue: placement.workflowQueue, scheduleToStartMs: null, fallbackQueue: null, ...limits };
+  }
+  const shared = trainerQueue(node, placement);
+  if (lease.queue === null || lease.queue === shared || lease.shared !== shared) {
+    return { queue: shared, scheduleToStartMs: null, fallbackQueue: null, ...limits };
+  }
+  return { queue: lease.queue, scheduleToStartMs: leaseWaitMs, fallbackQueue: shared, ...limits };
+}
+
+/** Notes the host that ran a step, as later steps of the loop prefer it. */
+export function renewLease(lease: Lease, schedule: StepSchedule, hostQueue: string | null): void {
+  if (hostQueue === null) return;
+  lease.queue = hostQueue;
+  lease.shared = schedule.fallbackQueue ?? schedule.queue;
+}
+
+function trainerQueue(node: StepNode, placement: Placement): string {
+  const { gpus, labels } = node.resources;
+  const fit = placement.trainers.find(
+    (offer) => offer.gpus >= gpus && labels.every((label) => offer.labels.includes(label)),
+  );
+  if (fit !== undefined) return fit.queue;
+  const offers = placement.trainers.map((offer) => `${offer.queue} (${inWords(offer)})`).join(', ');
+  throw failure(
+    'config',
+    `no trainer offers ${inWords(node.resources)}; there ${placement.trainers.length === 1 ? 'is' : 'are'} ${offers || 'none'}. ` +
+      'Change `resources` of the step, or add a trainer to temporal.config.ts',
+  );
+}
+
+const inWords = ({ gpus, labels }: { gpus: number; labels: string[] }): string =>
+  [`${gpus} GPU${gpus === 1 ? '' : 's'}`, ...labels].join(', ');

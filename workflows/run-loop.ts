@@ -1,0 +1,104 @@
+// A loop as the level around it sees it: a child workflow with a history, a page and clicks of its own.
+import type { LoopNode } from '../schemas/generated/plan.js';
+import type { Level, Outcome } from './level.js';
+import type { LoopInput, LoopOutput } from './loop-input.js';
+import type { ChildHandle } from './port.js';
+import { signals } from './control-names.js';
+import { failure, isCancelled } from './failure.js';
+import { namesAlong } from './loop-at.js';
+import { loopReads } from './references.js';
+import { valueOf, valuesAt } from './scope.js';
+import type { Carries, Scope } from './scope.js';
+import { update } from './state.js';
+
+/** Runs a loop whose dependencies have ended. Throws what its workflow fails with. */
+export async function runLoop(level: Level, path: string, name: string, node: LoopNode): Promise<Outcome> {
+  const { run } = level;
+  const { state, port } = run;
+  const max = maxOf(node, level.scope);
+  if (state.paused !== null) {
+    update(state, path, { state: 'waiting', reason: 'the run is paused' });
+    await port.condition(() => state.paused === null || run.stop.requested);
+  }
+  if (run.stop.requested) return { status: 'cancelled' };
+  if (run.draining()) return { status: 'left' };
+  const workflowId = `${run.info.workflowId}/${path}`;
+  update(state, path, { state: 'running', reason: null, startedAt: port.now() });
+  state.loops[path] = { path, workflowId, max, state: 'running' };
+  if (run.searchAttributes && level.prefix === '') port.setAttributes({ step: path });
+  try {
+    const child = await port.startChild<LoopInput, LoopOutput>({
+      workflowType: [run.info.pipeline, ...namesAlong(path)].join('.'),
+      workflowId,
+      input: inputOf(level, path, node, max),
+      summary: node.summary === '' ? name : node.summary,
+      stop: run.stop,
+    });
+    const result = await follow(level, path, child);
+    const { outputs, metrics, iterations } = result;
+    const seconds = run.carried.done[path]?.seconds ?? result.seconds;
+    update(state, path, {
+      state: 'done',
+      reason: endReason(result, max),
+      metrics,
+      seconds,
+      clicks: iterations,
+      endedAt: port.now(),
+    });
+    return { status: 'done', value: { outputs, metrics }, key: null };
+  } catch (error) {
+    if (!isCancelled(error)) throw error;
+    if (run.stop.requested) return { status: 'cancelled' };
+    throw failure('cancelled', `the workflow of the loop was cancelled from outside the run`);
+  } finally {
+    state.loops[path] = { path, workflowId, max, state: 'ended' };
+  }
+}
+
+function endReason({ iterations, chosen }: LoopOutput, max: number): string {
+  const end =
+    iterations < max ? `\`until\` held after ${iterations} of at most ${max} iterations` : `${iterations} iterations`;
+  return chosen >= 0 && chosen !== iterations - 1 ? `${end}; the best is iteration ${chosen}` : end;
+}
+
+/** Waits for the child; a pause that came while it started reaches it too. */
+async function follow(level: Level, path: string, child: ChildHandle<LoopOutput>): Promise<LoopOutput> {
+  const { state, port } = level.run;
+  state.children[path] = child;
+  if (state.paused !== null) {
+    const { now, by } = state.paused;
+    child
+      .signal(signals.pause, { now, ...(by === null ? {} : { by }) })
+      .catch(() => port.log('info', `loop ${path} had ended when the pause reached it`));
+  }
+  try {
+    return await child.result;
+  } finally {
+    delete state.children[path];
+  }
+}
+
+const inputOf = (level: Level, path: string, node: LoopNode, max: number): LoopInput => ({
+  kind: 'loop',
+  run: level.run.info,
+  placement: level.run.placement,
+  searchAttributes: level.run.searchAttributes,
+  path,
+  indices: level.indices,
+  outer: valuesAt(loopReads(node), level.scope),
+  init: initsOf(node, level.scope),
+  max,
+  paused: level.run.state.paused,
+  position: null,
+});
+
+function maxOf(node: LoopNode, scope: Scope): number {
+  const max = valueOf(node.max, scope);
+  if (typeof max === 'number' && Number.isInteger(max) && max >= 0) return max;
+  throw failure('config', `\`max\` must be a whole number, 0 or more, and is ${JSON.stringify(max)}`);
+}
+
+const initsOf = (node: LoopNode, scope: Scope): Carries =>
+  Object.fromEntries(
+    Object.entries(node.carry).map(([name, { init }]) => [name, init === null ? null : valueOf(init, scope)]),
+  );

@@ -1,0 +1,130 @@
+// One step: inputs -> `resolve` -> cached, held on a timer, or its activity. Seven events of history where nothing is amiss:
+// the marker of `resolve`, three of the activity, three of the workflow task.
+import type { InputValue, ResolveOutput, StepCall, StepOutcome } from '../activities/calls.js';
+import type { PlanKind, StepNode } from '../schemas/generated/plan.js';
+import type { Level, Outcome, Run } from './level.js';
+import { renewLease, runsOnTrainer, scheduleOf } from './placement.js';
+import { inputsOf } from './scope.js';
+import { update } from './state.js';
+import { createStop } from './stop.js';
+import { failure, isCancelled } from './failure.js';
+
+/** Runs a step whose dependencies have ended. Throws what its activity fails with; cancelled and left are outcomes. */
+export async function runStep(level: Level, path: string, node: StepNode): Promise<Outcome> {
+  const { run } = level;
+  const kind = run.plan.kinds[node.uses];
+  if (kind === undefined) throw failure('worker_outdated', `the plan does not say what \`${node.uses}\` is`);
+  const inputs = inputsOf(node.with, level.scope, (input) => kind.inputs[input]?.artifact != null);
+  for (;;) {
+    const obstacle = await mayStart(run, path);
+    if (obstacle !== null) return obstacle;
+    const resolved = await resolve(level, path, node, kind, inputs);
+    if (resolved.state === 'cached')
+      return finish(run, path, 'cached', resolved.key, resolved.reason, resolved.outcome);
+    if (resolved.state === 'held') {
+      await waitForHolder(run, path, resolved);
+      continue;
+    }
+    const outcome = await attempt(level, path, node, kind, inputs, resolved);
+    if (outcome !== 'paused') return outcome;
+  }
+}
+
+/** Waits while the run is paused; then null, or how the step ends without starting. */
+async function mayStart(run: Run, path: string): Promise<Outcome | null> {
+  const { state, stop, port } = run;
+  if (state.paused !== null && !stop.requested) {
+    update(state, path, { state: 'waiting', reason: 'the run is paused', startedAt: null });
+    await port.condition(() => state.paused === null || stop.requested);
+  }
+  if (stop.requested) return { status: 'cancelled' };
+  return run.draining() ? { status: 'left' } : null;
+}
+
+const resolve = (
+  level: Level,
+  path: string,
+  node: StepNode,
+  kind: PlanKind,
+  inputs: Record<string, InputValue>,
+): Promise<ResolveOutput> =>
+  level.run.port.runLocal('resolve', {
+    run: level.run.info,
+    path,
+    uses: node.uses,
+    kind,
+    inputs,
+    runSeed: level.run.plan.seed,
+    indices: level.indices,
+    cache: node.cache,
+  });
+
+async function waitForHolder(run: Run, path: string, held: Extract<ResolveOutput, { state: 'held' }>): Promise<void> {
+  update(run.state, path, { state: 'waiting', reason: held.reason, key: held.key });
+  const timer = { timeoutMs: Math.max(1, held.retryAfterMs), summary: `${path}: ${held.reason}` };
+  await run.port.condition(() => run.stop.requested, timer);
+}
+
+async function attempt(
+  level: Level,
+  path: string,
+  node: StepNode,
+  kind: PlanKind,
+  inputs: Record<string, InputValue>,
+  resolved: Exclude<ResolveOutput, { state: 'held' | 'cached' }>,
+): Promise<Outcome | 'paused'> {
+  const { run } = level;
+  const schedule = scheduleOf(run.plan, node, run.placement, level.lease);
+  const stop = createStop(run.stop);
+  run.state.running[path] = stop;
+  update(run.state, path, { state: 'running', reason: resolved.reason, key: resolved.key, startedAt: run.port.now() });
+  try {
+    const outcome = await run.port.runStep(callOf(level, path, node, kind, inputs, resolved), schedule, stop);
+    if (runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome.hostQueue);
+    return finish(run, path, 'done', resolved.key, resolved.reason, outcome);
+  } catch (error) {
+    if (!isCancelled(error)) throw error;
+    if (run.stop.requested) return { status: 'cancelled' };
+    if (stop.requested) return 'paused';
+    throw failure('cancelled', 'the step was cancelled from outside the run');
+  } finally {
+    delete run.state.running[path];
+  }
+}
+
+const callOf = (
+  level: Level,
+  path: string,
+  node: StepNode,
+  kind: PlanKind,
+  inputs: Record<string, InputValue>,
+  resolved: Exclude<ResolveOutput, { state: 'held' | 'cached' }>,
+): StepCall => ({
+  run: level.run.info,
+  path,
+  uses: node.uses,
+  version: kind.version,
+  key: resolved.key,
+  checkpointKey: resolved.checkpointKey,
+  inputs,
+  seed: resolved.seed,
+  outputs: kind.outputs,
+  checkpoint: node.checkpoint,
+  retry: node.retry,
+});
+
+function finish(
+  run: Run,
+  path: string,
+  state: 'done' | 'cached',
+  key: string,
+  reason: string,
+  outcome: StepOutcome,
+): Outcome {
+  const { seconds, attempts, resumedFrom, metrics, outputs } = outcome;
+  run.counts[state === 'done' ? 'ran' : 'cached'] += 1;
+  const before = run.carried.done[path];
+  const view = before?.key === key ? before : { state, reason, key, seconds, attempts, resumedFrom, metrics };
+  update(run.state, path, { ...view, endedAt: before?.endedAt ?? run.port.now() });
+  return { status: 'done', value: { outputs, metrics }, key };
+}

@@ -1,0 +1,149 @@
+// The state of one workflow execution, as the status query shows it.
+// Owns the views of steps, what runs, the pause and the decisions on gates. Does not own values (scope.ts).
+// I1: a step's view changes only through `update`, which redraws the details. I2: views keep the order of the plan.
+import type { Node } from '../schemas/generated/plan.js';
+import type { Decision } from './control-names.js';
+import type { ChildHandle } from './port.js';
+import type { FailureView, LoopChildView, LoopPosition, RunStateName, StatusView, StepView } from './status.js';
+import type { StopSource } from './stop.js';
+import { failure } from './failure.js';
+import { childPath } from '../schemas/ids.js';
+
+export interface Approval {
+  since: number;
+  timeoutAt: number;
+  onTimeout: 'approve' | 'reject';
+  decision: { approved: boolean; by: string; note: string } | null;
+}
+
+export interface Paused {
+  since: number;
+  by: string | null;
+  now: boolean;
+}
+
+export interface RunState {
+  about: { workflowId: string; runId: string; pipeline: string; planHash: string };
+  state: Exclude<RunStateName, 'paused'>;
+  startedAt: number;
+  endedAt: number | null;
+  steps: Record<string, StepView>;
+  /** The last steps that ended, newest first, over iterations. */
+  recent: StepView[];
+  loops: Record<string, LoopChildView>;
+  loop: LoopPosition | null;
+  paused: Paused | null;
+  approvals: Record<string, Approval>;
+  failures: FailureView[];
+  /** Stops of the step activities under way, by path, for `pause` with `now`. */
+  running: Record<string, StopSource>;
+  /** Handles of the loops under way, by path. */
+  children: Record<string, Pick<ChildHandle<unknown>, 'signal'>>;
+  redraw: () => void;
+}
+
+/** How many ended steps are kept for the details. */
+const recentCount = 20;
+
+const ended = new Set(['done', 'cached', 'skipped', 'failed', 'cancelled']);
+
+/** The state of an execution that begins. */
+export const beginState = (about: RunState['about'], startedAt: number): RunState => ({
+  about,
+  state: 'running',
+  startedAt,
+  endedAt: null,
+  steps: {},
+  recent: [],
+  loops: {},
+  loop: null,
+  paused: null,
+  approvals: {},
+  failures: [],
+  running: {},
+  children: {},
+  redraw: () => undefined,
+});
+
+/** Puts the steps of a level into the state, none of them started; those of the level before are dropped. */
+export function showLevel(
+  state: RunState,
+  nodes: Record<string, Node>,
+  prefix: string,
+  iteration: number | null,
+): void {
+  state.steps = {};
+  for (const [name, node] of Object.entries(nodes)) {
+    const path = childPath(prefix, name);
+    state.steps[path] = pendingView(path, node, iteration);
+  }
+  state.redraw();
+}
+
+const pendingView = (path: string, node: Node, iteration: number | null): StepView => ({
+  path,
+  kind: node.node === 'step' ? node.uses : node.node,
+  state: 'pending',
+  reason: null,
+  key: null,
+  iteration,
+  startedAt: null,
+  endedAt: null,
+  seconds: 0,
+  attempts: 0,
+  resumedFrom: null,
+  metrics: {},
+  failure: null,
+  clicks: null,
+});
+
+/** Changes the view of a step. */
+export function update(state: RunState, path: string, change: Partial<StepView>): void {
+  const before = state.steps[path];
+  if (before === undefined) return;
+  const after = { ...before, ...change };
+  state.steps[path] = after;
+  if (ended.has(after.state)) {
+    state.recent = [after, ...state.recent.filter((view) => view.path !== path)].slice(0, recentCount);
+  }
+  state.redraw();
+}
+
+/** What the status query returns. Pure. */
+export const statusOf = (state: RunState): StatusView => ({
+  ...state.about,
+  state: state.state === 'running' && state.paused !== null ? 'paused' : state.state,
+  startedAt: state.startedAt,
+  endedAt: state.endedAt,
+  steps: Object.values(state.steps),
+  loops: Object.values(state.loops),
+  loop: state.loop,
+  paused: state.paused,
+  approvals: Object.entries(state.approvals)
+    .filter(([, approval]) => approval.decision === null)
+    .map(([path, { since, timeoutAt, onTimeout }]) => ({ path, since, timeoutAt, onTimeout })),
+  failures: state.failures,
+});
+
+/** Records a decision on the gate it names, or on the only one that waits. */
+export function decide(state: RunState, decision: Decision, approved: boolean): string {
+  const found = awaitedGate(state, decision.path);
+  if (typeof found === 'string') throw failure('config', found);
+  const approval = state.approvals[found.gate];
+  if (approval !== undefined) approval.decision = { approved, by: decision.by, note: decision.note };
+  return found.gate;
+}
+
+/** The gate that a decision is for, or why there is none. Pure. */
+export function awaitedGate(state: RunState, path: string | undefined): { gate: string } | string {
+  const waiting = statusOf(state).approvals.map((approval) => approval.path);
+  if (waiting.length === 0) return 'no step of this run waits for approval';
+  if (path !== undefined) {
+    const others = `${waiting.join(', ')} ${waiting.length === 1 ? 'does' : 'do'}`;
+    return waiting.includes(path) ? { gate: path } : `\`${path}\` does not wait for approval; ${others}`;
+  }
+  const [only] = waiting;
+  if (waiting.length > 1 || only === undefined)
+    return `several steps wait for approval: name one of ${waiting.join(', ')}`;
+  return { gate: only };
+}
