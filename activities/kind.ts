@@ -39,6 +39,8 @@ export interface EngineDone {
 export interface KindContext {
   inputs: Record<string, KindInput>;
   seed: number | null;
+  /** Number of this attempt at the step, from 1. */
+  attempt: number;
   /** The attempt's own folder; removed after the commit. */
   workDir: string;
   /** The folder of an output, made empty. Everything in it is the artifact. */

@@ -45,7 +45,6 @@ export async function startTrainer(program: TrainerProgram, signal?: AbortSignal
   child.stdin.on('error', () => undefined); // EPIPE: the end of the process tells more
   const ended = endOf(child, program, log);
   const stop = stopper(child, ended.promise, program.killGraceMs);
-  const early: string[] = [];
   const { pid = 0 } = child;
   let trainer: TrainerProcess | null = null;
   const ready = new Promise<Ready>((resolve, reject) => {
@@ -56,7 +55,7 @@ export async function startTrainer(program: TrainerProgram, signal?: AbortSignal
         if (trainer) trainer.onLine('event' in decoded ? decoded : { ...decoded, line });
         else if ('event' in decoded && decoded.event.type === 'ready') resolve(decoded.event);
         else if ('problem' in decoded) reject(foreignLine(line, decoded.problem, program));
-        else early.push(line);
+        else if (decoded.event.type === 'failed') reject(new StepFailure(decoded.event.class, decoded.event.message));
       }),
     );
     void ended.promise.then((end) => reject(end('starting')));
@@ -130,7 +129,6 @@ function stopper(
   let stopping: Promise<void> | null = null;
   return () => {
     stopping ??= (async () => {
-      child.stdin.end();
       signalGroup(child, 'SIGTERM');
       const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), killGraceMs);
       await ended;

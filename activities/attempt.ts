@@ -1,0 +1,54 @@
+// One attempt at a step: its name, its folder, and what is left of attempts whose worker died.
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A name that sorts by time and that no other attempt has, on any host. */
+export const attemptName = (now: number): string => `${now.toString(36).padStart(9, '0')}-${randomBytes(3).toString('hex')}`;
+
+/** Makes an empty folder for an attempt below the worker's. */
+export async function openAttemptFolder(workRoot: string, attempt: string): Promise<string> {
+  const folder = join(workRoot, attempt);
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+/** Removes an attempt's folder with everything in it. Safe to call again. */
+export const closeAttemptFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });
+
+/**
+ * Makes this worker's own folder below `<home>/work` and removes those of workers whose process is gone. A folder says whose it
+ * is in worker.json. Returns the path. Safe when several workers start at once.
+ */
+export async function openWorkRoot(home: string, now: number): Promise<string> {
+  const all = join(home, 'work');
+  await mkdir(all, { recursive: true });
+  for (const entry of await readdir(all)) {
+    if (!(await isOwned(join(all, entry)))) await rm(join(all, entry), { recursive: true, force: true });
+  }
+  const own = join(all, `worker-${attemptName(now)}`);
+  await mkdir(own);
+  await writeFile(join(own, 'worker.json'), JSON.stringify({ pid: process.pid }));
+  return own;
+}
+
+/** Whether a live worker owns a folder; one that is just being made counts as owned. */
+async function isOwned(folder: string): Promise<boolean> {
+  try {
+    const owner: unknown = JSON.parse(await readFile(join(folder, 'worker.json'), 'utf8'));
+    if (typeof owner !== 'object' || owner === null || !('pid' in owner) || typeof owner.pid !== 'number') return false;
+    // In a container every worker has the same process id, so an own one in an older folder is a dead worker's.
+    return owner.pid !== process.pid && isRunning(owner.pid);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' && (await readdir(folder).catch(() => ['?'])).length === 0;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,82 @@
+// The end of a step: outputs into the store, then the result, once. The first commit wins.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Derivation, Result } from '../schemas/generated/records.js';
+import { ingestFolder } from '../store/artifacts.js';
+import { checkResult, commitResult, readResult } from '../store/results.js';
+import type { ObjectStore } from '../store/store.js';
+import type { ArtifactRef, StepCall, StepOutcome } from './calls.js';
+import { checkOutput } from './check-output.js';
+import { StepFailure } from './kind.js';
+
+/** Where the outputs of an attempt lie. Pure. */
+export const outputFolder = (attemptFolder: string, name: string): string => join(attemptFolder, 'outputs', name);
+
+/** The result that stands for a key, whole; null when there is none. */
+export async function standingResult(store: ObjectStore, key: string): Promise<Result | null> {
+  const result = await readResult(store, key);
+  return result !== null && (await checkResult(store, result)) === 'ok' ? result : null;
+}
+
+export interface FinishedAttempt {
+  call: StepCall;
+  derivation: Derivation;
+  folder: string;
+  attempt: string;
+  metrics: Record<string, number | null>;
+  startedAt: number;
+  endedAt: number;
+  resumedFrom: number | null;
+  provenance: Record<string, string>;
+  /** <journal key>/<attempt>, or null when the attempt had no points. */
+  journal: string | null;
+}
+
+/** Stores the outputs and commits. Returns the result that stands and whether it is this one. Safe to run again. */
+export async function commitStep(store: ObjectStore, done: FinishedAttempt): Promise<{ committed: boolean; result: Result }> {
+  const { call } = done;
+  const outputs: Result['outputs'] = {};
+  for (const [name, type] of Object.entries(call.outputs)) {
+    const folder = outputFolder(done.folder, name);
+    if (!(await isFolder(folder))) {
+      throw new StepFailure('internal', `Internal error: ${call.uses} ended without its output \`${name}\`.`);
+    }
+    await checkOutput(folder, { kind: call.uses, name, type });
+    outputs[name] = await ingestFolder(store, folder, type);
+  }
+  const { attempt, resumedFrom, provenance, journal, derivation } = done;
+  return commitResult(store, {
+    schema: 1,
+    key: call.key,
+    derivation,
+    outputs,
+    metrics: finiteOrNull(done.metrics),
+    run: call.run.workflowId,
+    path: call.path,
+    attempt,
+    startedAt: new Date(done.startedAt).toISOString(),
+    endedAt: new Date(done.endedAt).toISOString(),
+    seconds: (done.endedAt - done.startedAt) / 1000,
+    resumedFrom,
+    provenance,
+    journal,
+  });
+}
+
+/** What the workflow learns of a result. `hostQueue` is where a following step finds this one's outputs warm. Pure. */
+export function outcomeOf(result: Result, run: { attempts: number; hostQueue: string | null }): StepOutcome {
+  const outputs = Object.entries(result.outputs).map(
+    ([output, { type }]): [string, ArtifactRef] => [output, { $artifact: { key: result.key, output, type } }],
+  );
+  const { metrics, seconds, resumedFrom } = result;
+  return { outputs: Object.fromEntries(outputs), metrics, seconds, resumedFrom, ...run };
+}
+
+const finiteOrNull = (metrics: Record<string, number | null>): Record<string, number | null> =>
+  Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]));
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );

@@ -1,0 +1,57 @@
+// The derivation of a call, made again where the step runs: it is stored with the result, and it shows that this worker is
+// the one that the key speaks of.
+import { inputIdentity } from '../schemas/derivation.js';
+import { stepKinds } from '../schemas/generated/kinds.js';
+import type { PlanKind } from '../schemas/generated/plan.js';
+import type { Derivation } from '../schemas/generated/records.js';
+import { stepKey } from '../schemas/identity.js';
+import type { RunInfo, StepCall } from './calls.js';
+import type { Environment } from './environment.js';
+import { StepFailure } from './kind.js';
+
+/** The field that keeps a step with `cache: false` apart from every other run's. */
+const runField = 'run';
+
+/** What a kind without a shared cache is keyed by beside its own: the run. Pure. */
+export function keyedByRun(
+  kind: PlanKind,
+  environment: Record<string, string>,
+  run: Pick<RunInfo, 'workflowId'>,
+): { kind: PlanKind; environment: Record<string, string> } {
+  return {
+    kind: { ...kind, environment: [...kind.environment, runField] },
+    environment: { ...environment, [runField]: run.workflowId },
+  };
+}
+
+/**
+ * The derivation whose digest is the call's key. Fails with worker_outdated when this worker would compute something else
+ * than the key says: another version of the kind, another Python.
+ */
+export async function derivationOf(call: StepCall, environment: Environment): Promise<Derivation> {
+  const declared = stepKinds[call.uses]?.environment ?? [];
+  const own = await environment(declared);
+  const inputs = Object.entries(call.inputs)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => [name, inputIdentity(value)] as const);
+  const base = { kind: call.uses, version: call.version, inputs: Object.fromEntries(inputs), seed: call.seed };
+  const candidates = [own, { ...own, [runField]: call.run.workflowId }];
+  const match = candidates.map((fields): Derivation => ({ ...base, environment: fields })).find((one) => stepKey(one) === call.key);
+  if (match !== undefined) return match;
+  const here = Object.entries(own).map(([field, value]) => `${field} ${value}`);
+  throw new StepFailure(
+    'worker_outdated',
+    `This worker would not compute what the key ${call.key} of ${call.path} stands for${here.length > 0 ? ` (it has ${here.join(', ')})` : ''}. All workers of a run need the same version of Pawl and, for ${call.uses}, of Python.`,
+    { environment: own },
+  );
+}
+
+/** Fails with worker_outdated when the plan asks for a newer version of the kind than this worker has. Pure. */
+export function refuseNewerKind(call: StepCall): void {
+  const known = stepKinds[call.uses]?.version ?? 0;
+  if (call.version <= known) return;
+  throw new StepFailure(
+    'worker_outdated',
+    `${call.path} uses ${call.uses} version ${call.version}, and this worker has version ${known}. Update the worker.`,
+  );
+}

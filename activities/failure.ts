@@ -1,0 +1,94 @@
+// From a kind's failure to what Temporal sees: one ApplicationFailure whose type is the class, with a hint and the place.
+import { ApplicationFailure } from '@temporalio/common';
+import { hintOf, isRetryable } from '../schemas/failures.js';
+import type { FailureClass, Retry } from '../schemas/generated/plan.js';
+import { StepFailure } from './kind.js';
+
+/** What the workflow reads from `details[0]` of a failed step. */
+export interface FailureDetails {
+  hint: string;
+  path: string;
+  /** Attempts without a newer checkpoint, this one included. */
+  attempts: number;
+  [fact: string]: unknown;
+}
+
+export interface FailureFacts {
+  path: string;
+  retry: Retry;
+  /** Attempts without a newer checkpoint, this one included. */
+  attempts: number;
+  /** Whether this attempt stored a checkpoint newer than it started from. */
+  progressed: boolean;
+}
+
+/** The server keeps 4 kB of a pending failure; the traceback goes last, so that it is what is cut. */
+const maxMessage = 3_000;
+
+/**
+ * The ApplicationFailure for anything that was thrown while a step ran: type = failure class, details[0] = FailureDetails.
+ * It is retried when the pipeline's `retry.for` or else the table says so, and attempts without progress are left. Pure.
+ */
+export function fail(error: unknown, facts: FailureFacts): ApplicationFailure {
+  const failure = toStepFailure(error);
+  const used = facts.progressed ? 0 : facts.attempts;
+  const retryable = mayRetry(failure.failureClass, facts.retry) && used < facts.retry.attempts;
+  const details: FailureDetails = {
+    hint: hintOf(failure.failureClass),
+    path: facts.path,
+    attempts: facts.attempts,
+    ...shortened(failure.details),
+  };
+  return ApplicationFailure.create({
+    type: failure.failureClass,
+    message: cut(failure.message, maxMessage),
+    details: [details],
+    nonRetryable: !retryable,
+    ...(retryable ? { nextRetryDelay: backoffMs(facts.retry, used) } : {}),
+  });
+}
+
+/** Whether failures of this class are tried again under this policy. Pure. */
+export function mayRetry(failureClass: FailureClass, retry: Retry): boolean {
+  if (failureClass === 'cancelled') return false;
+  return retry.for === null ? isRetryable(failureClass) : retry.for.includes(failureClass);
+}
+
+/** Milliseconds before the next attempt: doubled with every attempt without progress. Pure. */
+export const backoffMs = (retry: Retry, attempts: number): number =>
+  Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** Math.max(0, attempts - 1));
+
+/** A StepFailure for anything thrown: those of the store keep their class, a full disk is named, the rest is a bug. Pure. */
+export function toStepFailure(error: unknown): StepFailure {
+  if (error instanceof StepFailure) return error;
+  if (!(error instanceof Error)) return new StepFailure('internal', `Internal error: ${String(error)}`);
+  const named = classOf(error);
+  if (named !== null) return new StepFailure(named, error.message, detailsOf(error));
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new StepFailure('store_unavailable', `The disk is full: ${error.message}. Free some space; the step goes on by itself.`);
+  }
+  const message = error.message.startsWith('Internal error') ? error.message : `Internal error: ${error.message}`;
+  return new StepFailure('internal', message, { traceback: error.stack ?? null });
+}
+
+/** Errors of other parts carry their class in `failureClass`, so that activities need not know their types. */
+function classOf(error: Error): FailureClass | null {
+  const named = (error as { failureClass?: unknown }).failureClass;
+  return typeof named === 'string' ? (named as FailureClass) : null;
+}
+
+function detailsOf(error: Error): Record<string, unknown> {
+  const { details } = error as { details?: unknown };
+  return typeof details === 'object' && details !== null ? { ...details } : {};
+}
+
+function shortened(details: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [name, typeof value === 'string' ? cut(value, maxMessage) : value]),
+  );
+}
+
+/** Keeps the beginning and the end, where the facts are. */
+const cut = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length / 3)}\n…\n${text.slice(text.length - (2 * length) / 3)}`;

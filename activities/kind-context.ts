@@ -1,0 +1,112 @@
+// What a kind may touch while it runs: one attempt's folder, journal, checkpoints, pulse and engine, as a KindContext.
+import { mkdir, rm } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { log } from '@temporalio/activity';
+import type { StepCall } from './calls.js';
+import type { CheckpointKeeper } from './checkpoint-keeper.js';
+import { outputFolder } from './commit-step.js';
+import type { JobEvent } from './engine/engine.js';
+import type { Slot } from './host.js';
+import type { AttemptJournal } from './journal.js';
+import type { EngineDone, EngineRun, KindContext, KindInput } from './kind.js';
+import { StepFailure } from './kind.js';
+import type { Pulse } from './pulse.js';
+
+export interface AttemptParts {
+  call: StepCall;
+  inputs: Record<string, KindInput>;
+  attempt: string;
+  /** Number of the attempt, from 1. */
+  number: number;
+  folder: string;
+  resume: { path: string; step: number } | null;
+  journal: AttemptJournal;
+  checkpoints: CheckpointKeeper;
+  pulse: Pulse;
+  slot: Slot | null;
+  /** Aborted when the step has to stop, for whatever reason. */
+  signal: AbortSignal;
+  /** Stops the step with this failure: something beside the kind went wrong. */
+  stopWith: (failure: unknown) => void;
+}
+
+/** The context of one attempt. */
+export function kindContext(parts: AttemptParts): KindContext {
+  const { call, pulse, journal, checkpoints } = parts;
+  const context: KindContext = {
+    inputs: parts.inputs,
+    seed: call.seed,
+    attempt: parts.number,
+    workDir: parts.folder,
+    resume: parts.resume,
+    checkpoint: { everySteps: call.checkpoint.everySteps, everyMs: call.checkpoint.everyMs },
+    signal: parts.signal,
+    async outputDir(name) {
+      const folder = outputFolder(parts.folder, name);
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { recursive: true });
+      return folder;
+    },
+    saveCheckpoint: (dir, step) => checkpoints.save(dir, step),
+    metric(step, values) {
+      journal.add(step, values);
+      Object.assign(pulse.details.metrics, values);
+    },
+    progress(step, total, text) {
+      Object.assign(pulse.details, { step, total, text });
+    },
+    log(level, message) {
+      if (level === 'info') log.info(message, { path: call.path });
+      else log.warn(message, { path: call.path });
+    },
+    engine: engineOf(parts, (event, workDir) => take(context, parts, event, workDir)),
+  };
+  return context;
+}
+
+function engineOf(parts: AttemptParts, onEvent: (event: JobEvent, workDir: string) => void): KindContext['engine'] {
+  let count = 0;
+  return async (run: EngineRun): Promise<EngineDone> => {
+    if (parts.slot === null) {
+      throw new StepFailure('internal', `Internal error: ${parts.call.uses} asked for the trainer, but is declared to run without.`);
+    }
+    parts.signal.throwIfAborted();
+    const withCheckpoints = run.checkpoints ?? true;
+    const workDir = run.workDir ?? parts.folder;
+    const { everySteps, everyMs } = parts.call.checkpoint;
+    const job = {
+      id: `${parts.attempt}-${count++}`,
+      op: run.op,
+      inputs: run.inputs,
+      seed: run.seed ?? null,
+      workDir,
+      checkpoint: withCheckpoints ? { everySteps, everyMs } : { everySteps: null, everyMs: null },
+      resume: withCheckpoints ? parts.resume : null,
+    };
+    const done = await parts.slot.engine.run(job, (event) => onEvent(event, workDir), parts.signal).finally(() =>
+      // Whether it ended well or not: what it wrote last must be safe before the step goes on or fails.
+      parts.checkpoints.settled().catch(parts.stopWith),
+    );
+    await parts.checkpoints.settled();
+    return done;
+  };
+}
+
+function take(context: KindContext, parts: AttemptParts, event: JobEvent, workDir: string): void {
+  switch (event.type) {
+    case 'progress':
+      context.progress(event.step, event.total, event.text);
+      break;
+    case 'metrics':
+      context.metric(event.step, event.values);
+      break;
+    case 'checkpoint': {
+      const folder = isAbsolute(event.path) ? event.path : join(workDir, event.path);
+      parts.checkpoints.save(folder, event.step).catch(parts.stopWith);
+      break;
+    }
+    case 'log':
+      if (event.level !== 'debug') context.log(event.level === 'info' ? 'info' : 'warning', event.message);
+      break;
+  }
+}

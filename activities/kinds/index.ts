@@ -1,0 +1,15 @@
+// Step kind -> implementation. Loaded when first run: a worker without a trainer never loads onnxruntime.
+import type { KindImplementation } from '../kind.js';
+
+type Loader = () => Promise<KindImplementation>;
+
+export const kindImplementations: Readonly<Record<string, Loader>> = {
+  'data.code-search': async () => (await import('./data-code-search.js')).run,
+  'model.init': async () => (await import('./model-init.js')).run,
+  'model.load': async () => (await import('./model-load.js')).run,
+  'train.sft': async () => (await import('./train-sft.js')).run,
+  'rl.rollout': async () => (await import('./rl-rollout.js')).run,
+  'rl.update': async () => (await import('./rl-update.js')).run,
+  'test.fail': async () => (await import('./test-fail.js')).run,
+  'test.sleep': async () => (await import('./test-sleep.js')).run,
+};

@@ -1,0 +1,67 @@
+// Typed reads of a kind's inputs. The compiler has checked them; a plan from elsewhere may still be wrong, so each says
+// what it found instead.
+import type { KindInput, LocalArtifact, LocalFile } from '../kind.js';
+import { StepFailure } from '../kind.js';
+
+type Inputs = Record<string, KindInput>;
+
+/** The number under `name`; config when it is none. Pure, as all here. */
+export function numberInput(inputs: Inputs, name: string): number {
+  const value = inputs[name];
+  if (typeof value === 'number') return value;
+  throw wrong(name, 'a number', value);
+}
+
+/** The whole number under `name`. */
+export function integerInput(inputs: Inputs, name: string): number {
+  const value = inputs[name];
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw wrong(name, 'a whole number', value);
+}
+
+/** The string under `name`. */
+export function stringInput(inputs: Inputs, name: string): string {
+  const value = inputs[name];
+  if (typeof value === 'string') return value;
+  throw wrong(name, 'a string', value);
+}
+
+/** The boolean under `name`. */
+export function booleanInput(inputs: Inputs, name: string): boolean {
+  const value = inputs[name];
+  if (typeof value === 'boolean') return value;
+  throw wrong(name, 'true or false', value);
+}
+
+/** The artifact under `name`. */
+export function artifactInput(inputs: Inputs, name: string): LocalArtifact {
+  const value = optionalArtifact(inputs, name);
+  if (value !== null) return value;
+  throw wrong(name, 'an artifact', inputs[name]);
+}
+
+/** The artifact under `name`, or null where it is absent. */
+export function optionalArtifact(inputs: Inputs, name: string): LocalArtifact | null {
+  const value = inputs[name];
+  if (value === undefined || value === null) return null;
+  if (isArtifact(value)) return value;
+  throw wrong(name, 'an artifact', value);
+}
+
+/** The file or folder under `name`. */
+export function fileInput(inputs: Inputs, name: string): LocalFile {
+  const value = inputs[name];
+  if (value !== undefined && isFile(value)) return value;
+  throw wrong(name, 'a file or folder', value);
+}
+
+const isArtifact = (value: KindInput): value is LocalArtifact =>
+  typeof value === 'object' && value !== null && 'identity' in value && 'path' in value && 'type' in value;
+
+const isFile = (value: KindInput): value is LocalFile =>
+  typeof value === 'object' && value !== null && 'digest' in value && 'path' in value;
+
+function wrong(name: string, expected: string, found: KindInput | undefined): StepFailure {
+  const shown = found === undefined ? 'missing' : JSON.stringify(found);
+  return new StepFailure('config', `The input \`${name}\` must be ${expected}, but is ${shown}.`, { input: name });
+}

@@ -1,0 +1,4 @@
+// rl.update: the operation `update` of the trainer.
+import { trainerOp } from './trainer-op.js';
+
+export const run = trainerOp('update');

@@ -1,0 +1,226 @@
+// The one wrapper around every step kind: claim, folder, inputs, newest checkpoint, the kind, outputs, commit, outcome.
+// I1: nothing is visible in the store under the key before the commit. I2: the first commit wins, a late one is discarded.
+// I3: whatever ends an attempt, its claim is freed, its heartbeat stops and its folder is removed.
+// Heartbeat: PulseDetails every pulseEveryMs. Resumes from the newest valid checkpoint of any attempt.
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { stepKinds } from '../schemas/generated/kinds.js';
+import type { Checkpoint, Derivation, Result } from '../schemas/generated/records.js';
+import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
+import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
+import type { CacheLease } from './artifact-cache.js';
+import type { StepCall, StepOutcome } from './calls.js';
+import { createCheckpointKeeper } from './checkpoint-keeper.js';
+import { claimOrWait, claimRun } from './claim.js';
+import { commitStep, outcomeOf, standingResult } from './commit-step.js';
+import { derivationOf, refuseNewerKind } from './derivation.js';
+import { fail } from './failure.js';
+import { refuseForeignStore, type Host, type Slot } from './host.js';
+import { openJournal } from './journal.js';
+import type { KindImplementation } from './kind.js';
+import { StepFailure } from './kind.js';
+import { kindContext } from './kind-context.js';
+import { countAttempts, readPulse, startPulse, type Pulse } from './pulse.js';
+import { stageInputs } from './stage-inputs.js';
+
+export type StepActivity = (call: StepCall) => Promise<StepOutcome>;
+
+/**
+ * The activity of a kind. Safe to run any number of times: a committed result is returned as it is. Fails only with
+ * ApplicationFailure (see failure.ts) or CancelledFailure.
+ */
+export const stepActivity =
+  (host: Host, slot: Slot | null, implementation: () => Promise<KindImplementation>): StepActivity =>
+  async (call) => {
+    const context = Context.current();
+    const newest = await newestStep(host, call);
+    const { attempt } = context.info;
+    const attemptsWithoutProgress = countAttempts({ attempt, newest, last: readPulse(context.info.heartbeatDetails) });
+    const pulse = startPulse(
+      { step: null, total: null, text: 'starting', metrics: {}, checkpointStep: newest, attempt, attemptsWithoutProgress, startedFrom: newest },
+      host.pulseEveryMs,
+      (details) => context.heartbeat(details),
+    );
+    const stop = new AbortController();
+    const signal = AbortSignal.any([context.cancellationSignal, stop.signal]);
+    try {
+      refuseExhausted(call, pulse);
+      const run: StepRun = { host, slot, call, pulse, signal, stopWith: (failure) => stop.abort(failure), number: attempt };
+      const result = await inSlot(run, () => claimed(run, implementation));
+      return outcomeOf(result, { attempts: attempt, hostQueue: slot?.hostQueue ?? null });
+    } catch (error) {
+      const failure = ending(call, pulse, stop.signal.aborted ? stop.signal.reason : error, context, stop.signal.aborted);
+      pulse.beat(); // sent together with the failure: what the next attempt learns
+      throw failure;
+    } finally {
+      pulse.stop();
+    }
+  };
+
+interface StepRun {
+  host: Host;
+  slot: Slot | null;
+  call: StepCall;
+  pulse: Pulse;
+  signal: AbortSignal;
+  stopWith: (failure: unknown) => void;
+  number: number;
+}
+
+/** Waits for the slot of the trainer, heartbeating, and keeps it while `work` runs. */
+async function inSlot(run: StepRun, work: () => Promise<Result>): Promise<Result> {
+  if (run.slot === null) return work();
+  if (run.slot.mutex.held()) run.pulse.details.text = 'waiting for the trainer of this host';
+  const release = await run.slot.mutex.acquire(run.signal);
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+async function claimed(run: StepRun, implementation: () => Promise<KindImplementation>): Promise<Result> {
+  const { host, call, pulse } = run;
+  refuseForeignStore(host, call.run);
+  refuseNewerKind(call);
+  const derivation = await derivationOf(call, host.environment);
+  const standing = await standingResult(host.store, call.key);
+  if (standing !== null) return standing;
+  const attempt = attemptName(host.clock());
+  const claim = await claimOrWait(
+    host,
+    // A retry of this step has the same holder and run, so that it need not wait for its dead predecessor's claim.
+    { key: call.key, holder: call.path, run: claimRun(call.run), attempt },
+    {
+      isDone: async () => (await standingResult(host.store, call.key)) !== null,
+      waiting: (holder) => (pulse.details.text = `waiting for ${holder}`),
+      signal: run.signal,
+    },
+  );
+  if (claim === null) return claimed(run, implementation);
+  const taken = (): void => run.stopWith(new StepFailure('worker_lost', 'Another worker took this step over, because this one had not renewed its claim in time.'));
+  claim.lost.addEventListener('abort', taken, { once: true });
+  const folder = await openAttemptFolder(host.workRoot, attempt);
+  const lease = host.cache.lease();
+  try {
+    return await worked(run, { attempt, folder, lease, derivation }, await implementation());
+  } finally {
+    lease.close();
+    await closeAttemptFolder(folder);
+    await claim.release();
+  }
+}
+
+interface Attempt {
+  attempt: string;
+  folder: string;
+  lease: CacheLease;
+  derivation: Derivation;
+}
+
+async function worked(run: StepRun, own: Attempt, implementation: KindImplementation): Promise<Result> {
+  const { host, call, pulse, slot } = run;
+  const { attempt, folder, lease, derivation } = own;
+  const startedAt = host.clock();
+  const provenance = (): Record<string, string> => ({ node: process.version, ...slot?.engine.provenance() });
+  pulse.details.text = 'fetching inputs';
+  const inputs = await stageInputs(host.store, lease, call.inputs);
+  const resumed = await resumable(run, lease);
+  const journalStart = resumed && { key: resumed.record.key, attempt: resumed.record.attempt, bytes: resumed.record.journalOffset };
+  const journal = await openJournal(host.store, { key: call.checkpointKey, attempt }, journalStart, host.clock);
+  const mark = { run: call.run, path: call.path, key: call.key, attempt, journalKey: call.checkpointKey };
+  const checkpoints = createCheckpointKeeper({
+    store: host.store,
+    checkpointKey: call.checkpointKey,
+    attempt,
+    keepLast: call.checkpoint.keepLast,
+    journal,
+    provenance,
+    clock: host.clock,
+    onSaved(step, bytes) {
+      pulse.details.checkpointStep = step;
+      pulse.beat();
+      host.tracker.checkpointed({ ...mark, bytes });
+    },
+  });
+  const resume = resumed && { path: resumed.path, step: resumed.record.step };
+  const { number, signal, stopWith } = run;
+  signal.throwIfAborted();
+  pulse.details.text = 'running';
+  const metrics = await implementation(
+    kindContext({ call, inputs, attempt, number, folder, resume, journal, checkpoints, pulse, slot, signal, stopWith }),
+  );
+  await checkpoints.settled();
+  pulse.details.text = 'committing';
+  const bytes = await journal.flush();
+  const { committed, result } = await commitStep(host.store, {
+    call,
+    derivation,
+    folder,
+    attempt,
+    metrics,
+    startedAt,
+    endedAt: host.clock(),
+    resumedFrom: resume?.step ?? null,
+    provenance: provenance(),
+    journal: journal.written() ? `${call.checkpointKey}/${attempt}` : null,
+  });
+  // A key of its own for checkpoints means that a longer run may go on from them.
+  await checkpoints.removeOwn(call.checkpointKey === call.key ? 0 : call.checkpoint.keepLast);
+  if (committed) host.tracker.stepCommitted({ ...mark, bytes, kind: call.uses, metrics: result.metrics });
+  return result;
+}
+
+async function resumable(run: StepRun, lease: CacheLease): ReturnType<typeof loadCheckpoint> {
+  const { store, cache } = run.host;
+  const newest = await newestRecord(run.host, run.call);
+  const loaded = newest && (await loadCheckpoint(store, cache.dir, newest));
+  if (loaded) lease.keep(loaded.path);
+  return loaded;
+}
+
+/** Kinds that declare no checkpoints have none to look for. */
+const newestRecord = (host: Host, call: StepCall): Promise<Checkpoint | null> =>
+  stepKinds[call.uses]?.checkpoints === false ? Promise.resolve(null) : newestCheckpoint(host.store, call.checkpointKey);
+
+/** A store out of reach must not keep the attempt from saying so by its usual way. */
+const newestStep = (host: Host, call: StepCall): Promise<number | null> =>
+  newestRecord(host, call).then(
+    (record) => record?.step ?? null,
+    () => null,
+  );
+
+/** Earlier attempts that died with their worker were not counted by anybody: they count now. */
+function refuseExhausted(call: StepCall, pulse: Pulse): void {
+  const before = pulse.details.attemptsWithoutProgress - 1;
+  if (before < call.retry.attempts) return;
+  throw new StepFailure(
+    'worker_lost',
+    `${call.path} was tried ${before} times without a newer checkpoint, and its worker was lost each time. Is there enough memory? Raise \`retry.attempts\`, or checkpoint more often.`,
+  );
+}
+
+/** What the attempt ends with: a cancellation as such, anything else as a failure of its class. */
+function ending(call: StepCall, pulse: Pulse, error: unknown, context: Context, stopped: boolean): Error {
+  const { attemptsWithoutProgress, checkpointStep, startedFrom } = pulse.details;
+  const progressed = checkpointStep !== startedFrom;
+  if (!stopped && context.cancellationSignal.aborted) {
+    if (context.cancellationDetails?.workerShutdown !== true) return cancellation(context);
+    // Not the step's fault: the attempt does not count.
+    pulse.details.attemptsWithoutProgress = attemptsWithoutProgress - 1;
+    const where = checkpointStep === null ? '' : ` Its last checkpoint is of step ${checkpointStep}.`;
+    return ApplicationFailure.create({
+      type: 'preempted',
+      message: `The worker is shutting down.${where}`,
+      nextRetryDelay: 100,
+      details: [{ path: call.path, attempts: attemptsWithoutProgress - 1 }],
+    });
+  }
+  return fail(error, { path: call.path, retry: call.retry, attempts: attemptsWithoutProgress, progressed });
+}
+
+/** The failure that the SDK gave, whatever was thrown instead: an AbortError would hide a pause or a reset. */
+function cancellation(context: Context): Error {
+  const { reason } = context.cancellationSignal as { reason: unknown };
+  return reason instanceof CancelledFailure ? reason : new CancelledFailure('CANCELLED');
+}

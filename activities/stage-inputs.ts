@@ -1,0 +1,55 @@
+// From the inputs of a call, which name artifacts and files, to inputs that a kind can read: local folders.
+import type { ArtifactRef } from '../schemas/generated/records.js';
+import { readResult, removeResult } from '../store/results.js';
+import { StoreError } from '../store/errors.js';
+import type { ObjectStore } from '../store/store.js';
+import type { InputValue } from './calls.js';
+import type { CacheLease } from './artifact-cache.js';
+import type { KindInput, LocalArtifact } from './kind.js';
+import { StepFailure } from './kind.js';
+
+/**
+ * The inputs with every artifact and file readable on this host, digests checked. Fails with artifact_damaged when one is
+ * gone or wrong; the result that made it is then set aside, so that its step runs again.
+ */
+export async function stageInputs(
+  store: ObjectStore,
+  lease: CacheLease,
+  inputs: Record<string, InputValue>,
+): Promise<Record<string, KindInput>> {
+  const staged = await Promise.all(
+    Object.entries(inputs).map(async ([name, value]) => [name, await stage(store, lease, value)] as const),
+  );
+  return Object.fromEntries(staged);
+}
+
+async function stage(store: ObjectStore, lease: CacheLease, value: InputValue): Promise<KindInput> {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return Promise.all(value.map((item) => stage(store, lease, item)));
+  if (isArtifactRef(value)) return stageArtifact(store, lease, value);
+  const file = fileRef(value);
+  if (file !== null) return { path: await lease.input(file), digest: file.digest };
+  return stageInputs(store, lease, value as Record<string, InputValue>);
+}
+
+async function stageArtifact(store: ObjectStore, lease: CacheLease, { $artifact }: ArtifactRef): Promise<LocalArtifact> {
+  const { key, output, type } = $artifact;
+  const stored = (await readResult(store, key))?.outputs[output];
+  if (stored === undefined) {
+    throw new StepFailure('artifact_damaged', `The store has no result ${key} with an output \`${output}\` any more. Run again: its step makes it anew.`, { key });
+  }
+  try {
+    return { path: await lease.artifact(stored.tree), identity: `${key}/${output}`, type };
+  } catch (error) {
+    if (error instanceof StoreError && error.failureClass === 'artifact_damaged') await removeResult(store, key);
+    throw error;
+  }
+}
+
+const isArtifactRef = (value: object): value is ArtifactRef => Object.hasOwn(value, '$artifact');
+
+function fileRef(value: object): { digest: string; folder: boolean } | null {
+  const { $file } = value as { $file?: { digest?: unknown; folder?: unknown } };
+  if (typeof $file?.digest !== 'string') return null;
+  return { digest: $file.digest, folder: $file.folder === true };
+}
