@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Not the library itself: tests, bundled third-party code, and packages that are mostly data.
@@ -22,7 +23,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 class Function:
     """One function: where it is, its code without docstrings, and the first sentence of its docstring, if it has one."""
 
-    name: str  # asyncio.queues.Queue.get
+    name: str  # asyncio.queues.Queue.get; a second one of this name has #2 after it
     package: str  # asyncio
     code: str
     body: str  # the code with the function's own name taken out
@@ -32,7 +33,14 @@ class Function:
 def stdlib_functions() -> list[Function]:
     """Every function whose code has at least five words, sorted by module and place in it."""
     root = Path(sysconfig.get_paths()["stdlib"])
-    return [function for path in _modules(root) for function in _functions_of(path, root)]
+    seen: Counter[str] = Counter()
+    functions = []
+    for path in _modules(root):
+        for function in _functions_of(path, root):
+            seen[function.name] += 1
+            times = seen[function.name]
+            functions.append(function if times == 1 else replace(function, name=f"{function.name}#{times}"))
+    return functions
 
 
 def _modules(folder: Path) -> Iterator[Path]:
@@ -54,9 +62,10 @@ def _functions_of(path: Path, root: Path) -> Iterator[Function]:
         sentence = _first_sentence(ast.get_docstring(node))
         if not _strip_docstrings(node):
             continue
-        code = _code(node, node.name)
+        code = _code(node)
         if len(code.split()) >= 5:
-            yield Function(name, module.split(".")[0], code, _code(node, "f"), sentence)
+            body = code.replace(f"def {node.name}(", "def f(", 1)
+            yield Function(name, module.split(".")[0], code, body, sentence)
 
 
 def _walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, FunctionNode]]:
@@ -89,8 +98,8 @@ def _strip_docstrings(function: FunctionNode) -> bool:
     return True
 
 
-def _code(node: FunctionNode, name: str) -> str:
-    """The function as source: no decorators, no return type, `name` for its name."""
-    kind = type(node)
-    bare = kind(name=name, args=node.args, body=node.body, decorator_list=[], returns=None, type_comment=None, lineno=0)
-    return ast.unparse(bare)
+def _code(node: FunctionNode) -> str:
+    """The function as source, without decorators and return type."""
+    node.decorator_list = []
+    node.returns = None
+    return ast.unparse(node)

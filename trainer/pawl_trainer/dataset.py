@@ -1,0 +1,75 @@
+"""A dataset artifact in memory: corpus, queries by split, judgements, reasoning targets, pseudo pairs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from pawl_trainer import jsonl
+from pawl_trainer.failures import Failure
+from pawl_trainer.job import Artifact, Job
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Texts by id; queries of each split in file order; positives of a query in file order."""
+
+    corpus: dict[str, str]
+    queries: dict[str, str]
+    splits: dict[str, list[str]]
+    positives: dict[str, list[str]]
+    reasoning: dict[str, str]
+    pairs: list[tuple[str, str]]
+
+    def split(self, name: str) -> list[str]:
+        """Ids of the queries of a split; raises Failure(config) when there are none."""
+        ids = self.splits.get(name, [])
+        if not ids:
+            raise Failure("config", f"The dataset has no query in the split `{name}`; it has {', '.join(sorted(self.splits))}.")
+        return ids
+
+
+def load(job: Job, artifact: Artifact) -> Dataset:
+    """The dataset of an artifact, from memory if it is there."""
+
+    def read() -> tuple[Dataset, int]:
+        with job.timed("load"):
+            dataset = read_folder(artifact.path)
+        return dataset, 2 * sum(path.stat().st_size for path in artifact.path.glob("*.jsonl"))
+
+    return job.cache.get(Dataset, artifact.identity, read)
+
+
+def read_folder(folder: Path) -> Dataset:
+    """Reads a dataset folder; raises Failure(data) with file and line where it does not hold together."""
+    corpus = {row["_id"]: row["text"] for row in jsonl.read(folder / "corpus.jsonl", {"_id": str, "text": str})}
+    queries: dict[str, str] = {}
+    splits: dict[str, list[str]] = defaultdict(list)
+    for row in jsonl.read(folder / "queries.jsonl", {"_id": str, "text": str, "split": str}):
+        queries[row["_id"]] = row["text"]
+        splits[row["split"]].append(row["_id"])
+    positives: dict[str, list[str]] = defaultdict(list)
+    needs: dict[str, type] = {"query": str, "document": str, "grade": int}
+    for number, row in enumerate(jsonl.read(folder / "qrels.jsonl", needs), start=1):
+        if row["document"] not in corpus:
+            message = f"qrels.jsonl:{number}: the document {row['document']!r} is not in corpus.jsonl."
+            raise Failure("data", message)
+        if row["grade"] > 0:
+            positives[row["query"]].append(row["document"])
+    splits = {name: [query for query in ids if positives.get(query)] for name, ids in splits.items()}
+    return Dataset(corpus, queries, splits, dict(positives), _reasoning(folder), _pairs(folder))
+
+
+def _reasoning(folder: Path) -> dict[str, str]:
+    path = folder / "reasoning.jsonl"
+    if not path.exists():
+        return {}
+    return {row["query"]: row["text"] for row in jsonl.read(path, {"query": str, "text": str})}
+
+
+def _pairs(folder: Path) -> list[tuple[str, str]]:
+    path = folder / "pairs.jsonl"
+    if not path.exists():
+        return []
+    return [(row["query"], row["document"]) for row in jsonl.read(path, {"query": str, "document": str})]

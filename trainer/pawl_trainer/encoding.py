@@ -1,0 +1,141 @@
+"""The encoding contract (pawl.json): how text becomes token ids whose last one is the embed token.
+
+Content is tokenised by itself, with special tokens disabled, and truncated; then the template is put around it. So what
+a user writes cannot become a special token, truncation cannot cut the template, and the place of the embedding is known
+from construction: it is the last token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tokenizers import Tokenizer
+
+from pawl_trainer import checkpoint, schemas
+from pawl_trainer.failures import Failure
+
+Role = Literal["query", "document", "reason"]
+ROLES: tuple[Role, ...] = ("query", "document", "reason")
+
+
+@dataclass(frozen=True)
+class Contract:
+    """pawl.json, as far as Python reads it."""
+
+    prompts: dict[str, str]
+    template: dict[str, Any]
+    embed_token: str
+    embed_id: int
+    end_id: int
+    pad_id: int
+    normalise: bool
+    max_tokens: dict[str, int]
+    dimension: int
+    padding: Literal["left", "right"]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of pawl.json (schemas/artifacts/model.schema.json)."""
+        return {
+            "schema": 1,
+            "prompts": self.prompts,
+            "template": self.template,
+            "embedToken": self.embed_token,
+            "embedTokenId": self.embed_id,
+            "endTokenId": self.end_id,
+            "padTokenId": self.pad_id,
+            "pooling": "embed-token",
+            "normalise": self.normalise,
+            "maxTokens": self.max_tokens,
+            "dimension": self.dimension,
+            "padding": self.padding,
+        }
+
+
+def read_contract(folder: Path) -> Contract:
+    """Reads and checks pawl.json of a model folder; raises Failure(data) that names what does not fit."""
+    path = folder / "pawl.json"
+    if not path.exists():
+        raise Failure("data", "pawl.json is missing in the model folder: only models that a step of Pawl made have one.")
+    value = checkpoint.read_json(path)
+    schemas.require("artifacts/model", value, "pawl.json")
+    return Contract(
+        prompts=value["prompts"],
+        template=value["template"],
+        embed_token=value["embedToken"],
+        embed_id=value["embedTokenId"],
+        end_id=value["endTokenId"],
+        pad_id=value["padTokenId"],
+        normalise=value["normalise"],
+        max_tokens=value["maxTokens"],
+        dimension=value["dimension"],
+        padding=value["padding"],
+    )
+
+
+class TextEncoder:
+    """Turns texts into token ids by a contract, and ids back into text. Never changes after it is made."""
+
+    def __init__(self, contract: Contract, tokenizer: Tokenizer) -> None:
+        self.contract = contract
+        self._tokenizer = tokenizer
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = False
+        self._around = {role: self._template_ids(role) for role in ROLES}
+        tokenizer.encode_special_tokens = True  # from here on: content, in which special tokens are ordinary text
+
+    def plain(self, role: Literal["query", "document"], texts: Sequence[str]) -> list[list[int]]:
+        """Sequences that end in the embed token, without reasoning."""
+        return [[*ids, self.contract.embed_id] for ids in self._framed(role, texts)]
+
+    def prompts(self, texts: Sequence[str]) -> list[list[int]]:
+        """Sequences after which the model is to reason."""
+        return self._framed("reason", texts)
+
+    def reasoning(self, texts: Sequence[str]) -> list[list[int]]:
+        """Reasoning texts as ids, without the embed token, cut so that it still fits."""
+        limit = self.contract.max_tokens["reason"] - 1
+        return [ids[:limit] for ids in self._content(texts)]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Ids as text; special tokens are shown."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False)).strip()
+
+    def _framed(self, role: Role, texts: Sequence[str]) -> list[list[int]]:
+        before, after = self._around[role]
+        limit = self.contract.max_tokens["query" if role == "reason" else role]
+        return [[*before, *ids[:limit], *after] for ids in self._content(texts)]
+
+    def _content(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def _template_ids(self, role: Role) -> tuple[list[int], list[int]]:
+        before, _, after = framed_prompt(self.contract, role).partition("{}")
+        ids = [self._tokenizer.encode(part, add_special_tokens=False).ids if part else [] for part in (before, after)]
+        return ids[0], ids[1]
+
+
+def framed_prompt(contract: Contract, role: Role) -> str:
+    """The template of a role with {} where the content goes. Pure."""
+    prompt = contract.prompts[role]
+    if prompt.count("{}") != 1:
+        raise Failure("config", f"The prompt for `{role}` must hold {{}} once, for the content; it is {prompt!r}.")
+    if contract.template["kind"] == "plain":
+        return prompt
+    system = contract.template["text"]
+    opening = "" if system is None else f"<|im_start|>system\n{system}<|im_end|>\n"
+    return f"{opening}<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Reads tokenizer.json of a model folder."""
+    path = folder / "tokenizer.json"
+    try:
+        return Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Failure("data", "tokenizer.json is missing in the model folder: a fast tokenizer is needed.") from None
+    except Exception as error:  # the library raises the base class
+        raise Failure("data", f"tokenizer.json in the model folder cannot be read: {error}") from None
