@@ -70,15 +70,13 @@ export async function pruneCheckpoints(
   attempt: string,
   keepLast: number,
 ): Promise<void> {
-  const own = (await listAll(store, names.checkpoints(checkpointKey))).filter(({ name }) =>
-    name.endsWith(`-${attempt}.json`),
-  );
-  const superseded = keepLast > 0 ? own.slice(0, -keepLast) : own;
-  for (const { name } of superseded) {
-    const record = await readCheckpoint(store, name);
-    if (record === null || record.attempt === attempt) await store.remove(name);
-  }
+  const prefix = names.checkpoints(checkpointKey);
+  const own = (await listAll(store, prefix)).filter(({ name }) => attemptIn(name.slice(prefix.length)) === attempt);
+  for (const { name } of keepLast > 0 ? own.slice(0, -keepLast) : own) await store.remove(name);
 }
+
+/** The attempt in `<step>-<attempt>.json`. Pure. */
+const attemptIn = (name: string): string | undefined => /^\d+-(.*)\.json$/.exec(name)?.[1];
 
 /** A record that is damaged does not count as a checkpoint. */
 async function readCheckpoint(store: ObjectStore, name: string): Promise<Checkpoint | null> {

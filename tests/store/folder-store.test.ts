@@ -88,7 +88,7 @@ describe('between processes', () => {
     const dir = freshDir();
     const stores = await Promise.all([openFolderStore(dir), openFolderStore(dir), openFolderStore(dir)]);
     expect(new Set(stores.map(({ id }) => id)).size).toBe(1);
-    expect(stores[0]?.id).not.toBe((await openFolderStore(freshDir())).id);
+    expect(stores[0].id).not.toBe((await openFolderStore(freshDir())).id);
   });
 });
 
