@@ -39,8 +39,18 @@ export async function readRollouts(dir: string, corpus: Corpus): Promise<Rollout
   return { manifest, dimension, queries, embeddings: embedding.data.subarray(0, samples * dimension), valid: valid.data.subarray(0, samples) };
 }
 
-/** The valid samples alone: their embeddings, positives, and places among all samples. Pure. */
-export function validSamples(rollouts: Rollouts): { embeddings: Float32Array; positives: number[][]; places: number[] } {
+export interface ValidSamples {
+  /** Row-major. */
+  embeddings: Float32Array;
+  positives: number[][];
+  /** Places among all samples. */
+  places: number[];
+  /** Positives of all queries, those without a valid sample included, each once, in order. */
+  golds: number[];
+}
+
+/** The valid samples alone. Pure. */
+export function validSamples(rollouts: Rollouts): ValidSamples {
   const { dimension, manifest } = rollouts;
   const places = [...rollouts.valid.keys()].filter((place) => rollouts.valid[place] !== 0);
   const embeddings = new Float32Array(places.length * dimension);
@@ -48,7 +58,8 @@ export function validSamples(rollouts: Rollouts): { embeddings: Float32Array; po
     embeddings.set(rollouts.embeddings.subarray(place * dimension, (place + 1) * dimension), i * dimension);
   });
   const positives = places.map((place) => rollouts.queries[Math.floor(place / manifest.group)]?.positives ?? []);
-  return { embeddings, positives, places };
+  const golds = [...new Set(rollouts.queries.flatMap((query) => query.positives))];
+  return { embeddings, positives, places, golds };
 }
 
 async function readManifest(dir: string): Promise<RolloutsManifest> {

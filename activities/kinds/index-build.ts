@@ -1,0 +1,30 @@
+// index.build: encodes the whole corpus, straight into the files of the index.
+import { join } from 'node:path';
+import { readCorpus } from '../../retrieval/corpus.js';
+import { planShards } from '../../retrieval/vector-index.js';
+import { writeBuiltIndex, type BuiltShard } from '../../retrieval/write-index.js';
+import type { KindContext } from '../kind.js';
+import { StepFailure } from '../kind.js';
+import { encode, readEncodingContract } from './encode.js';
+import { artifactInput, integerInput } from './inputs.js';
+
+export async function run(context: KindContext): Promise<Record<string, number | null>> {
+  const model = artifactInput(context.inputs, 'model');
+  const batch = integerInput(context.inputs, 'batch');
+  const texts = join(artifactInput(context.inputs, 'data').path, 'corpus.jsonl');
+  const { dimension } = await readEncodingContract(model);
+  const { length: total } = (await readCorpus(texts)).ids;
+  if (total === 0) throw new StepFailure('data', 'corpus.jsonl has no document, so there is nothing to index.');
+  const dir = await context.outputDir('index');
+  const plan = planShards(total, dimension);
+  const shards: BuiltShard[] = [];
+  for (const [i, { first, rows }] of plan.entries()) {
+    const file = join(dir, `base-${i}.f32`);
+    const only = plan.length === 1 ? null : Array.from({ length: rows }, (_, row) => first + row);
+    await encode(context, { model, texts, rows: only, count: rows, role: 'document', batch, out: file });
+    shards.push({ first, rows, file });
+    context.progress(first + rows, total, 'documents encoded');
+  }
+  const manifest = await writeBuiltIndex({ dir, corpus: texts, dimension, model: model.identity, shards });
+  return { rows: manifest.rows, dimension };
+}
