@@ -84,8 +84,6 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
   refuseForeignStore(host, call.run);
   refuseNewerKind(call);
   const derivation = await derivationOf(call, host.environment);
-  const standing = await standingResult(host.store, call.key);
-  if (standing !== null) return standing;
   const attempt = attemptName(host.clock());
   const claim = await claimOrWait(
     host,
@@ -103,6 +101,9 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
   const folder = await openAttemptFolder(host.workRoot, attempt);
   const lease = host.cache.lease();
   try {
+    // Looked for under the claim: an earlier attempt, or another run, may have committed just before freeing it.
+    const standing = await standingResult(host.store, call.key);
+    if (standing !== null) return standing;
     return await worked(run, { attempt, folder, lease, derivation }, await implementation());
   } finally {
     lease.close();
