@@ -1,6 +1,7 @@
 // Artifacts: trees of content-addressed files. The files and the list of them (the tree) are blobs under their digests, so
 // that what two artifacts share is stored once.
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactType } from '../schemas/generated/plan.js';
 import type { StoredArtifact, Tree } from '../schemas/generated/records.js';
@@ -49,6 +50,29 @@ export async function ingestFolder(
   const tree = digestOf(body);
   await store.createIfAbsent(names.blob(tree), body);
   return { type, tree, bytes: totalBytes(files), files: files.length };
+}
+
+/**
+ * Which files of a folder are links to files of materialised artifacts, for `known` of ingestFolder: an output that goes on
+ * from an input (an index with another delta, say) links what it keeps, and that is not hashed again.
+ */
+export async function knownByLink(
+  store: ObjectStore,
+  folder: string,
+  inputs: readonly { path: string; tree: string }[],
+): Promise<Map<string, { digest: string; bytes: number }>> {
+  const byInode = new Map<string, { digest: string; bytes: number }>();
+  for (const input of inputs)
+    for (const { path, digest, bytes } of (await readTree(store, input.tree)).files) {
+      const inode = await inodeOf(join(input.path, path));
+      if (inode !== null) byInode.set(inode, { digest, bytes });
+    }
+  const known = new Map<string, { digest: string; bytes: number }>();
+  for (const path of await folderFiles(folder)) {
+    const file = byInode.get((await inodeOf(join(folder, path))) ?? '');
+    if (file !== undefined) known.set(path, file);
+  }
+  return known;
 }
 
 /** Puts one file into the store under its digest. Safe to run again. */
@@ -157,6 +181,12 @@ export async function evictCache(
 /** Bytes of the files of a tree. Pure. */
 export const totalBytes = (files: readonly { bytes: number }[]): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** Names a file on this host whatever it is called; null when it is not there. */
+async function inodeOf(path: string): Promise<string | null> {
+  const stats = await stat(path, { bigint: true }).catch(() => null);
+  return stats === null ? null : `${stats.dev}-${stats.ino}`;
+}
 
 async function hashObject(store: ObjectStore, name: string): Promise<Digest | null> {
   const info = await store.head(name);

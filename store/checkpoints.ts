@@ -4,7 +4,7 @@ import type { Checkpoint } from '../schemas/generated/records.js';
 import { hasArtifact, ingestFolder, materialise } from './artifacts.js';
 import { StoreError } from './errors.js';
 import { listAll } from './list-all.js';
-import { parseRecord, recordBytes } from './record-json.js';
+import { parseIntact, recordBytes } from './record-json.js';
 import { names } from './store.js';
 import type { ObjectStore } from './store.js';
 
@@ -81,11 +81,5 @@ const attemptIn = (name: string): string | undefined => /^\d+-(.*)\.json$/.exec(
 /** A record that is damaged does not count as a checkpoint. */
 async function readCheckpoint(store: ObjectStore, name: string): Promise<Checkpoint | null> {
   const body = await store.get(name);
-  if (body === null) return null;
-  try {
-    return parseRecord('checkpoint', body, name);
-  } catch (error) {
-    if (error instanceof StoreError && error.failureClass === 'artifact_damaged') return null;
-    throw error;
-  }
+  return body === null ? null : parseIntact('checkpoint', body, name);
 }

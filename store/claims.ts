@@ -1,11 +1,22 @@
 // Claims: at most one run works at a step key at a time. A claim is a convenience, never the safety: commits are
 // first-wins without it. It is renewed while the step runs and may be taken over after three missed renewals.
 import type { Claim } from '../schemas/generated/records.js';
-import { parseRecord, recordBytes } from './record-json.js';
+import { parseIntact, recordBytes } from './record-json.js';
 import { names } from './store.js';
 import type { Etag, ObjectStore } from './store.js';
 
 const MISSED_RENEWALS = 3;
+/** What a damaged claim counts as: nobody's. */
+const FREE: Claim = {
+  schema: 1,
+  key: '',
+  holder: '',
+  run: '',
+  attempt: '',
+  renewedAt: 0,
+  renewEveryMs: 0,
+  released: true,
+};
 
 /** Who works at a step key. A retry with the same holder and run takes over its own claim at once, so the step path is a good holder. */
 export interface ClaimOwner {
@@ -33,7 +44,7 @@ export async function acquireClaim(
     await store.createIfAbsent(name, body);
     const current = await store.getVersioned(name);
     if (current === null) continue; // removed in between
-    const claim = parseRecord('claim', current.body, name);
+    const claim = parseIntact('claim', current.body, name) ?? FREE;
     if (isOwn(claim, request) && !claim.released && claim.renewedAt === now)
       return { state: 'acquired', etag: current.etag };
     const freeAt = claim.renewedAt + MISSED_RENEWALS * claim.renewEveryMs;
@@ -57,7 +68,7 @@ export async function releaseClaim(store: ObjectStore, owner: ClaimOwner): Promi
 /** The claim on a key, released ones included; null when the key was never claimed. */
 export async function readClaim(store: ObjectStore, key: string): Promise<Claim | null> {
   const body = await store.get(names.claim(key));
-  return body === null ? null : parseRecord('claim', body, names.claim(key));
+  return body === null ? null : parseIntact('claim', body, names.claim(key));
 }
 
 async function change(store: ObjectStore, owner: ClaimOwner, next: (claim: Claim) => Claim): Promise<boolean> {
@@ -65,7 +76,7 @@ async function change(store: ObjectStore, owner: ClaimOwner, next: (claim: Claim
   for (;;) {
     const current = await store.getVersioned(name);
     if (current === null) return false;
-    const claim = parseRecord('claim', current.body, name);
+    const claim = parseIntact('claim', current.body, name) ?? FREE;
     if (!isOwn(claim, owner) || claim.released) return false;
     if (await store.compareAndSwap(name, current.etag, recordBytes(next(claim)))) return true;
   }

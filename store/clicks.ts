@@ -2,10 +2,9 @@
 // puts a marker <k>.pruned beside a click: its metrics stay readable, its carry no longer holds on to artifacts.
 import type { ArtifactRef, Click } from '../schemas/generated/records.js';
 import { hasArtifact } from './artifacts.js';
-import { StoreError } from './errors.js';
 import { listAll } from './list-all.js';
 import { mapLimited } from './map-limited.js';
-import { parseRecord, recordBytes } from './record-json.js';
+import { parseIntact, parseRecord, recordBytes } from './record-json.js';
 import { readResult } from './results.js';
 import { names } from './store.js';
 import type { ObjectStore } from './store.js';
@@ -130,14 +129,8 @@ async function clicksOf(store: ObjectStore, loopKey: string): Promise<{ click: C
   const records = objects.filter(({ name }) => name.endsWith('.json'));
   const clicks = await mapLimited(records, 8, async ({ name }) => {
     const body = await store.get(name);
-    if (body === null) return null;
-    try {
-      const click = parseRecord('click', body, name);
-      return { click, pruned: markers.has(markerName(loopKey, click.index)) };
-    } catch (error) {
-      if (error instanceof StoreError && error.failureClass === 'artifact_damaged') return null;
-      throw error;
-    }
+    const click = body === null ? null : parseIntact('click', body, name);
+    return click === null ? null : { click, pruned: markers.has(markerName(loopKey, click.index)) };
   });
   return clicks.filter((entry) => entry !== null);
 }

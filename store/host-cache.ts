@@ -115,7 +115,7 @@ async function holdsDamaged(
   const quarantined = await quarantinedBlobs(store);
   if (quarantined.size === 0) return false;
   const files = await readFiles();
-  return files.some(({ digest }) => (quarantined.get(digest.slice('sha256:'.length)) ?? 0) >= builtAt);
+  return files.some(({ digest }) => (quarantined.get(digest.slice('sha256:'.length)) ?? 0) >= Math.floor(builtAt));
 }
 
 async function renameUnlessThere(tmp: string, target: string): Promise<void> {

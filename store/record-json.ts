@@ -39,6 +39,20 @@ export function parseRecord<Name extends RecordName>(
   throw new StoreError('artifact_damaged', `${objectName} in the store is no valid ${name} record${detail}.`);
 }
 
+/** Like parseRecord, and null for a damaged record, where one counts as not there. Pure. */
+export function parseIntact<Name extends RecordName>(
+  name: Name,
+  body: Uint8Array,
+  objectName: string,
+): NonNullable<Records[Name]> | null {
+  try {
+    return parseRecord(name, body, objectName);
+  } catch (error) {
+    if (error instanceof StoreError && error.failureClass === 'artifact_damaged') return null;
+    throw error;
+  }
+}
+
 const isRecords = (value: unknown): value is Records => validRecords(value);
 
 function refuseNewer(value: unknown, objectName: string): void {

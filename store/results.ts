@@ -1,8 +1,7 @@
 // Committed results: results/<key>.json, created once. Executed at least once, committed exactly once: the first wins.
 import type { Result } from '../schemas/generated/records.js';
 import { hasArtifact } from './artifacts.js';
-import { StoreError } from './errors.js';
-import { parseRecord, recordBytes } from './record-json.js';
+import { parseIntact, recordBytes } from './record-json.js';
 import { names } from './store.js';
 import type { ObjectStore } from './store.js';
 
@@ -11,13 +10,9 @@ export async function readResult(store: ObjectStore, key: string): Promise<Resul
   const name = names.result(key);
   const body = await store.get(name);
   if (body === null) return null;
-  try {
-    return parseRecord('result', body, name);
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.failureClass !== 'artifact_damaged') throw error;
-    await removeResult(store, key);
-    return null;
-  }
+  const result = parseIntact('result', body, name);
+  if (result === null) await removeResult(store, key);
+  return result;
 }
 
 /**

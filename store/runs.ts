@@ -2,7 +2,7 @@
 import type { RunRecord } from '../schemas/generated/records.js';
 import { listAll } from './list-all.js';
 import { mapLimited } from './map-limited.js';
-import { parseRecord, recordBytes } from './record-json.js';
+import { parseIntact, parseRecord, recordBytes } from './record-json.js';
 import { names } from './store.js';
 import type { ObjectStore } from './store.js';
 
@@ -18,12 +18,12 @@ export async function readRun(store: ObjectStore, workflowId: string, runId: str
   return body === null ? null : parseRecord('run', body, name);
 }
 
-/** All runs, or those of one pipeline, the one that started last first. Reads every record. */
+/** All runs, or those of one pipeline, the one that started last first. Reads every record; a damaged one is left out. */
 export async function listRuns(store: ObjectStore, pipeline?: string): Promise<RunRecord[]> {
   const objects = await listAll(store, pipeline === undefined ? 'runs/' : `runs/${encodeURIComponent(`${pipeline}/`)}`);
   const records = await mapLimited(objects, 8, async ({ name }) => {
     const body = await store.get(name);
-    return body === null ? null : parseRecord('run', body, name);
+    return body === null ? null : parseIntact('run', body, name);
   });
   return records
     .filter((record) => record !== null)

@@ -1,9 +1,30 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, open, readdir, readFile, rm, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../schemas/identity.js';
-import { evictCache, hasArtifact, ingestFolder, materialise, readTree, verifyArtifact } from '../../store/artifacts.js';
+import {
+  evictCache,
+  hasArtifact,
+  ingestFolder,
+  knownByLink,
+  materialise,
+  readTree,
+  verifyArtifact,
+} from '../../store/artifacts.js';
 import { openFolderStore } from '../../store/folder-store.js';
 import { names } from '../../store/store.js';
 import { useBench } from './fixtures.js';
@@ -64,6 +85,17 @@ describe('a folder that enters the store', () => {
     const tree = await readTree(store, stored.tree);
     expect(tree.files.map(({ path }) => path)).toEqual(['a/one.txt', 'a/two.txt', 'b.txt', 'delta.f32']);
     expect(tree.files[2]?.digest, 'the known digest was taken').toBe(digestOf('bee'));
+  });
+
+  test('finds by their links which files of an input it keeps', async () => {
+    const { store, folder, cacheDir } = bench();
+    const base = await ingestFolder(store, await folder('base', files), 'index');
+    const path = await materialise(store, cacheDir, base.tree);
+    const next = await folder('next', { 'delta.f32': 'delta', 'copy.txt': 'one' });
+    await link(join(path, 'a/one.txt'), join(next, 'renamed.txt'));
+    const known = await knownByLink(store, next, [{ path, tree: base.tree }]);
+    expect([...known]).toEqual([['renamed.txt', { digest: digestOf('one'), bytes: 3 }]]);
+    expect(await ingestFolder(store, next, 'index', { known })).toEqual(await ingestFolder(store, next, 'index'));
   });
 
   test('of which a known file is no longer stored is read after all', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { acquireClaim, readClaim, releaseClaim, renewClaim } from '../../store/claims.js';
 import type { Acquired, ClaimOwner } from '../../store/claims.js';
+import { names } from '../../store/store.js';
 import { useBench } from './fixtures.js';
 
 const bench = useBench();
@@ -52,6 +53,13 @@ describe('a claim', () => {
     expect(await acquire(retry, 100)).toMatchObject({ state: 'acquired' });
     expect(await renew(one, 200)).toBe(false);
     expect(await renew(retry, 200)).toBe(true);
+  });
+
+  test('whose record is damaged is free', async () => {
+    await bench().store.createIfAbsent(names.claim('k'), 'half');
+    expect(await renew(one, 0)).toBe(false);
+    expect(await acquire(one, 0)).toMatchObject({ state: 'acquired' });
+    expect(await renew(one, 1)).toBe(true);
   });
 
   test('that nobody ever made cannot be renewed, and its release is no error', async () => {
