@@ -1,0 +1,138 @@
+// The YAML text as a tree of plain values with positions. Aliases and merge keys are resolved; the position of what
+// they bring in is the place where it is written.
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import type { Document, Node as YamlNode, Pair, YAMLError } from 'yaml';
+
+/** Offsets into the text; `end` is exclusive. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
+export interface AuthoredScalar {
+  form: 'scalar';
+  span: Span;
+  value: string | number | boolean | null;
+}
+
+export interface AuthoredList {
+  form: 'list';
+  span: Span;
+  items: Authored[];
+}
+
+export interface AuthoredMap {
+  form: 'map';
+  span: Span;
+  entries: Map<string, { key: Span; value: Authored }>;
+}
+
+export type Authored = AuthoredScalar | AuthoredList | AuthoredMap;
+
+export interface ParsedText {
+  /** Null when the text is empty or not YAML at all. */
+  root: Authored | null;
+  errors: YAMLError[];
+}
+
+/** Parses YAML 1.2 (core schema). Pure; never throws on bad text. */
+export function parseText(text: string): ParsedText {
+  const document = parseDocument(text, {
+    version: '1.2',
+    schema: 'core',
+    merge: true,
+    prettyErrors: false,
+    lineCounter: new LineCounter(),
+    keepSourceTokens: false,
+  });
+  if (document.contents === null) return { root: null, errors: document.errors };
+  return { root: convert(document.contents as YamlNode, document, 0), errors: document.errors };
+}
+
+const maxDepth = 64;
+
+function convert(node: YamlNode | null, document: Document, depth: number, at: Span = { start: 0, end: 0 }): Authored {
+  const span = node?.range ? { start: node.range[0], end: node.range[1] } : at;
+  if (node === null || depth > maxDepth) return { form: 'scalar', span, value: null };
+  if (isAlias(node)) {
+    const target = node.resolve(document);
+    return target === undefined ? { form: 'scalar', span, value: null } : convert(target, document, depth + 1, span);
+  }
+  if (isMap(node))
+    return { form: 'map', span, entries: entriesOf(node.items as Pair<YamlNode, YamlNode | null>[], document, depth) };
+  if (isSeq(node)) {
+    return {
+      form: 'list',
+      span,
+      items: node.items.map((item) => convert(item as YamlNode, document, depth + 1, span)),
+    };
+  }
+  return { form: 'scalar', span, value: isScalar(node) ? scalarValue(node.value) : null };
+}
+
+function entriesOf(
+  pairs: Pair<YamlNode, YamlNode | null>[],
+  document: Document,
+  depth: number,
+): AuthoredMap['entries'] {
+  const own: AuthoredMap['entries'] = new Map();
+  const merged: AuthoredMap['entries'] = new Map();
+  for (const pair of pairs) {
+    const key = isScalar(pair.key) ? pair.key : null;
+    const keySpan = pair.key.range ? { start: pair.key.range[0], end: pair.key.range[1] } : { start: 0, end: 0 };
+    const value = convert(pair.value, document, depth + 1, keySpan);
+    if (key?.source === '<<') {
+      for (const source of value.form === 'list' ? value.items : [value]) {
+        if (source.form !== 'map') continue;
+        for (const [name, entry] of source.entries) if (!merged.has(name)) merged.set(name, entry);
+      }
+    } else {
+      own.set(key === null ? '' : String(key.value), { key: keySpan, value });
+    }
+  }
+  return new Map([...merged, ...own]);
+}
+
+function scalarValue(value: unknown): AuthoredScalar['value'] {
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  return null;
+}
+
+/** The plain JSON of a tree. Pure. */
+export function plainValue(authored: Authored): unknown {
+  if (authored.form === 'scalar') return authored.value;
+  if (authored.form === 'list') return authored.items.map(plainValue);
+  return Object.fromEntries([...authored.entries].map(([name, { value }]) => [name, plainValue(value)]));
+}
+
+/** The value under `name`, when `authored` is a map that has it. Pure. */
+export const child = (authored: Authored | undefined, name: string): Authored | undefined =>
+  authored?.form === 'map' ? authored.entries.get(name)?.value : undefined;
+
+/** The map under `name`; undefined when it is absent or something else. Pure. */
+export function childMap(authored: Authored | undefined, name: string): AuthoredMap | undefined {
+  const value = child(authored, name);
+  return value?.form === 'map' ? value : undefined;
+}
+
+/** The string under `name`; undefined when it is absent or something else. Pure. */
+export function childString(authored: Authored | undefined, name: string): string | undefined {
+  const value = child(authored, name);
+  return value?.form === 'scalar' && typeof value.value === 'string' ? value.value : undefined;
+}
+
+/** The number under `name`; undefined when it is absent or something else. Pure. */
+export function childNumber(authored: Authored | undefined, name: string): number | undefined {
+  const value = child(authored, name);
+  return value?.form === 'scalar' && typeof value.value === 'number' ? value.value : undefined;
+}
+
+/** The strings of the list under `name`. Pure. */
+export function childStrings(authored: Authored | undefined, name: string): { value: string; span: Span }[] {
+  const list = child(authored, name);
+  if (list?.form !== 'list') return [];
+  return list.items.flatMap((item) =>
+    item.form === 'scalar' && typeof item.value === 'string' ? [{ value: item.value, span: item.span }] : [],
+  );
+}

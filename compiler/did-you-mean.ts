@@ -1,0 +1,37 @@
+// The nearest known name to a misspelt one.
+
+/** Edit distance (Levenshtein, with a swap of neighbours as one edit: optimal string alignment). Pure. */
+function distance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, index) => index)];
+  const cell = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
+  for (let i = 1; i <= a.length; i++) {
+    rows[i] = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = cell(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? cell(i - 2, j - 2) + 1 : Infinity;
+      rows[i]?.push(Math.min(cell(i - 1, j) + 1, cell(i, j - 1) + 1, replaced, swapped));
+    }
+  }
+  return cell(a.length, b.length);
+}
+
+/** The known name nearest to `name`, when it is near enough to be meant; the first in order wins a tie. Pure. */
+export function nearest(name: string, known: Iterable<string>): string | null {
+  const limit = Math.max(1, Math.floor(name.length / 3));
+  const ranked = [...known]
+    .map((candidate) => ({ candidate, edits: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ edits }) => edits <= limit)
+    .sort((a, b) => a.edits - b.edits || (a.candidate < b.candidate ? -1 : 1));
+  return ranked[0]?.candidate ?? null;
+}
+
+/** A hint: the nearest name, else what there is (when it is few), else null. Pure. */
+export function suggest(name: string, known: Iterable<string>): string | null {
+  const names = [...known].sort();
+  const near = nearest(name, names);
+  if (near !== null) return `did you mean \`${near}\`?`;
+  if (names.length === 0) return null;
+  const shown = names.slice(0, 12).map((item) => `\`${item}\``);
+  return `there ${names.length === 1 ? 'is' : 'are'} ${shown.join(', ')}${names.length > 12 ? ', …' : ''}`;
+}

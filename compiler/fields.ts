@@ -1,0 +1,157 @@
+// Every place of a pipeline that takes a value: what stands there, which names it sees, and what is expected.
+import type { ArtifactType } from '../schemas/generated/plan.js';
+import type { Authored } from './authored.js';
+import { child, childMap } from './authored.js';
+import type { Carry, Pipeline, Scope, Step } from './pipeline.js';
+import type { ScalarDeclaration, ScalarType } from './scalar-check.js';
+
+export type Expectation =
+  | { is: 'artifact'; artifact: ArtifactType; optional: boolean }
+  | { is: 'scalar'; declaration: ScalarDeclaration; optional: boolean }
+  | { is: 'any-artifact' }
+  | { is: 'boolean' }
+  | { is: 'figure' }
+  | { is: 'any' };
+
+export type FieldRole = 'input' | 'condition' | 'else' | 'max' | 'init' | 'next' | 'output' | 'metric';
+
+export interface Field {
+  role: FieldRole;
+  authored: Authored;
+  /** Whose names it sees. */
+  scope: Scope;
+  /** The step it belongs to; null for the run's outputs and metrics. */
+  owner: Step | null;
+  /** Name of the input, carry, output or metric; empty for conditions. */
+  name: string;
+  /** The place in words: "input `lr` of `sft`". */
+  label: string;
+  expect: Expectation;
+}
+
+/** All fields, in reading order. Pure. */
+export function collectFields(pipeline: Pipeline): Field[] {
+  return [...pipeline.steps.flatMap(fieldsOfStep), ...runFields(pipeline)];
+}
+
+function fieldsOfStep(step: Step): Field[] {
+  const fields: Field[] = [];
+  const condition = child(step.map, 'if');
+  if (condition !== undefined) fields.push(conditionField(step, step.scope, condition, `\`if\` of \`${step.name}\``));
+  for (const [name, { value }] of childMap(step.map, 'with')?.entries ?? []) {
+    const expect = inputExpectation(step, name);
+    fields.push({
+      role: 'input',
+      authored: value,
+      scope: step.scope,
+      owner: step,
+      name,
+      label: `input \`${name}\` of \`${step.name}\``,
+      expect,
+    });
+  }
+  for (const [name, { value }] of childMap(step.map, 'else')?.entries ?? []) {
+    const label = `\`else\` of \`${step.name}\` for \`${name}\``;
+    fields.push({
+      role: 'else',
+      authored: value,
+      scope: step.scope,
+      owner: step,
+      name,
+      label,
+      expect: outputExpectation(step, name),
+    });
+  }
+  if (step.form === 'loop') fields.push(...fieldsOfLoop(step));
+  if (step.form === 'gate') fields.push(...fieldsOfGate(step));
+  return fields;
+}
+
+function fieldsOfLoop(step: Step): Field[] {
+  const fields: Field[] = [];
+  const loop = childMap(step.map, 'loop');
+  const inner = step.inner ?? step.scope;
+  const max = child(loop, 'max');
+  const atLeastOne: Expectation = { is: 'scalar', declaration: { type: 'integer', minimum: 1 }, optional: false };
+  if (max !== undefined) {
+    fields.push({
+      role: 'max',
+      authored: max,
+      scope: step.scope,
+      owner: step,
+      name: 'max',
+      label: `\`max\` of \`${step.name}\``,
+      expect: atLeastOne,
+    });
+  }
+  const until = child(loop, 'until');
+  if (until !== undefined) fields.push(conditionField(step, inner, until, `\`until\` of \`${step.name}\``));
+  for (const carry of step.carries.values()) {
+    const label = (key: string): string => `\`${key}\` of carry \`${carry.name}\``;
+    const base = { owner: step, name: carry.name, expect: carryExpectation(carry) };
+    if (carry.init !== undefined)
+      fields.push({ ...base, role: 'init', authored: carry.init, scope: step.scope, label: label('init') });
+    if (carry.next !== undefined)
+      fields.push({ ...base, role: 'next', authored: carry.next, scope: inner, label: label('next') });
+  }
+  return fields;
+}
+
+function fieldsOfGate(step: Step): Field[] {
+  const assertions = child(childMap(step.map, 'gate'), 'assert');
+  if (assertions?.form !== 'list') return [];
+  return assertions.items.map((item, index) =>
+    conditionField(step, step.scope, item, `assertion ${index + 1} of \`${step.name}\``),
+  );
+}
+
+const conditionField = (step: Step, scope: Scope, authored: Authored, label: string): Field => ({
+  role: 'condition',
+  authored,
+  scope,
+  owner: step,
+  name: '',
+  label,
+  expect: { is: 'boolean' },
+});
+
+function runFields(pipeline: Pipeline): Field[] {
+  const section = (key: 'outputs' | 'metrics', role: FieldRole, expect: Expectation): Field[] =>
+    [...(childMap(pipeline.root, key)?.entries ?? [])].map(([name, { value }]) => ({
+      role,
+      authored: value,
+      scope: pipeline.scope,
+      owner: null,
+      name,
+      label: `${role} \`${name}\` of the run`,
+      expect,
+    }));
+  return [...section('outputs', 'output', { is: 'any-artifact' }), ...section('metrics', 'metric', { is: 'figure' })];
+}
+
+function inputExpectation(step: Step, name: string): Expectation {
+  const inputs = step.kind?.inputs ?? {};
+  const input = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+  if (input === undefined) return { is: 'any' };
+  if ('artifact' in input) return { is: 'artifact', artifact: input.artifact, optional: !input.required };
+  return { is: 'scalar', declaration: input, optional: false };
+}
+
+function outputExpectation(step: Step, name: string): Expectation {
+  if (step.form === 'loop') {
+    const carry = step.carries.get(name);
+    return carry === undefined ? { is: 'any' } : carryExpectation(carry);
+  }
+  const outputs = step.kind?.outputs ?? {};
+  const output = Object.hasOwn(outputs, name) ? outputs[name] : undefined;
+  return output === undefined ? { is: 'any' } : { is: 'artifact', artifact: output.artifact, optional: false };
+}
+
+const scalarTypes: readonly string[] = ['string', 'number', 'integer', 'boolean', 'duration', 'list'];
+
+function carryExpectation(carry: Carry): Expectation {
+  const optional = carry.init === undefined;
+  if (carry.artifact !== null) return { is: 'artifact', artifact: carry.artifact, optional };
+  if (carry.type === null || !scalarTypes.includes(carry.type)) return { is: 'any' };
+  return { is: 'scalar', declaration: { type: carry.type as ScalarType }, optional };
+}

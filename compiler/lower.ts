@@ -1,0 +1,249 @@
+// A pipeline without errors as a plan: every default written out, durations in milliseconds, dependencies sorted.
+import { expressionEngine } from '../expressions/evaluate.js';
+import type {
+  Carry,
+  Expression,
+  GateNode,
+  LoopNode,
+  Node,
+  Plan,
+  PlanKind,
+  Scalar,
+  StepNode,
+  Value,
+} from '../schemas/generated/plan.js';
+import type { StepKind } from '../schemas/generated/step-kind.js';
+import type { AnalysedField, Analysis } from './analysis.js';
+import { child, childMap, childNumber, childString } from './authored.js';
+import type { AuthoredMap } from './authored.js';
+import { parseDuration } from './durations.js';
+import type { FieldRole } from './fields.js';
+import type { Scope, Step } from './pipeline.js';
+import { constantOf, planValue } from './plan-value.js';
+import { bestMetric } from './rules/references.js';
+import type { FileLookup } from './rules/rule.js';
+import { planScalar } from './scalar-check.js';
+import { settingsOf } from './settings.js';
+
+interface Lowering {
+  analysis: Analysis;
+  files: FileLookup;
+  defaults: AuthoredMap | undefined;
+  fieldsOf: Map<Step | null, AnalysedField[]>;
+}
+
+/** The plan of an analysed pipeline without errors. Pure. */
+export function lower(analysis: Analysis, files: FileLookup, seed: number | undefined): Plan {
+  const { root, params, scope } = analysis.pipeline;
+  const fieldsOf: Lowering['fieldsOf'] = new Map();
+  for (const field of analysis.fields) fieldsOf.set(field.owner, [...(fieldsOf.get(field.owner) ?? []), field]);
+  const lowering: Lowering = { analysis, files, defaults: childMap(root, 'defaults'), fieldsOf };
+  const ofRun = (role: FieldRole): Record<string, Value> => valuesOf(fieldsOf.get(null) ?? [], role);
+  return {
+    irVersion: 1,
+    expressions: expressionEngine,
+    name: childString(root, 'name') ?? bug('a pipeline without a name'),
+    seed: seed ?? childNumber(root, 'seed') ?? 0,
+    params: Object.fromEntries([...params].map(([name, { value }]) => [name, value as Scalar])),
+    kinds: usedKinds(analysis),
+    steps: lowerScope(lowering, scope),
+    outputs: ofRun('output'),
+    metrics: ofRun('metric'),
+  };
+}
+
+function bug(what: string): never {
+  throw new Error(`Internal error: ${what} was lowered`);
+}
+
+const valuesOf = (fields: AnalysedField[], role: FieldRole): Record<string, Value> =>
+  Object.fromEntries(fields.filter((field) => field.role === role).map((field) => [field.name, planValue(field)]));
+
+function usedKinds({ pipeline }: Analysis): Record<string, PlanKind> {
+  const used = pipeline.steps.flatMap(({ kind }) => (kind === null ? [] : [[kind.kind, planKind(kind)] as const]));
+  return Object.fromEntries(used);
+}
+
+/** What the interpreter needs of a declaration. Pure. */
+function planKind(kind: StepKind): PlanKind {
+  const inputs = Object.entries(kind.inputs).map(
+    ([name, input]) =>
+      [
+        name,
+        'artifact' in input
+          ? { artifact: input.artifact, required: input.required, checkpointKey: true }
+          : { artifact: null, required: input.default === undefined, checkpointKey: input.checkpointKey ?? true },
+      ] as const,
+  );
+  return {
+    version: kind.version,
+    runs: kind.runs,
+    seeded: kind.seeded,
+    checkpoints: kind.checkpoints,
+    inputs: Object.fromEntries(inputs),
+    outputs: Object.fromEntries(Object.entries(kind.outputs).map(([name, { artifact }]) => [name, artifact])),
+    metrics: Object.keys(kind.metrics).sort(),
+    environment: [...kind.environment].sort(),
+  };
+}
+
+const lowerScope = (lowering: Lowering, scope: Scope): Record<string, Node> =>
+  Object.fromEntries([...scope.steps.values()].map((step) => [step.name, lowerNode(lowering, step)]));
+
+function lowerNode(lowering: Lowering, step: Step): Node {
+  switch (step.form) {
+    case 'step':
+      return lowerStep(lowering, step);
+    case 'loop':
+      return lowerLoop(lowering, step);
+    case 'gate':
+      return lowerGate(lowering, step);
+  }
+}
+
+const depsOf = ({ analysis }: Lowering, step: Step): string[] =>
+  [...(analysis.deps.get(step) ?? [])].map(({ name }) => name).sort();
+
+/** `if`: the condition that is seen from where the step stands (`until` is seen from inside the loop). */
+function conditionOf({ fieldsOf }: Lowering, step: Step): Expression | null {
+  const field = (fieldsOf.get(step) ?? []).find(({ authored }) => authored === child(step.map, 'if'));
+  return field === undefined ? null : expressionOf(field);
+}
+
+function expressionOf(field: AnalysedField): Expression {
+  const value = planValue(field);
+  if (typeof value === 'object' && value !== null && '$expr' in value && typeof value.$expr === 'string')
+    return { $expr: value.$expr };
+  return bug(`${field.label} without an expression`);
+}
+
+function elseOf({ fieldsOf }: Lowering, step: Step): Record<string, Value> | null {
+  return step.map.entries.has('else') ? valuesOf(fieldsOf.get(step) ?? [], 'else') : null;
+}
+
+function lowerStep(lowering: Lowering, step: Step): StepNode {
+  const kind = step.kind ?? bug(`\`${step.name}\` without a kind`);
+  const { retry, checkpoint, resources, timeoutMs, deadlineMs, cache, failFast } = settingsOf(
+    step.map,
+    lowering.defaults,
+  );
+  return {
+    node: 'step',
+    uses: kind.kind,
+    with: lowerInputs(lowering, step, kind),
+    deps: depsOf(lowering, step),
+    if: conditionOf(lowering, step),
+    else: elseOf(lowering, step),
+    cache,
+    failFast,
+    retry,
+    timeoutMs,
+    deadlineMs,
+    checkpoint,
+    resources,
+    summary: kind.kind,
+  };
+}
+
+function lowerInputs(lowering: Lowering, step: Step, kind: StepKind): Record<string, Value> {
+  const given = new Map(
+    (lowering.fieldsOf.get(step) ?? []).filter(({ role }) => role === 'input').map((field) => [field.name, field]),
+  );
+  const inputs = Object.entries(kind.inputs).flatMap(([name, input]): [string, Value][] => {
+    const field = given.get(name);
+    if ('artifact' in input) return field === undefined ? [] : [[name, planValue(field)]];
+    if (field === undefined) return [[name, planScalar(input.default, input.type) as Value]];
+    if (input.type === 'file' || input.type === 'folder') return [[name, fileOf(lowering, field)]];
+    const value = planValue(field);
+    return [[name, field.parts.length === 0 ? (planScalar(value, input.type) as Value) : value]];
+  });
+  return Object.fromEntries(inputs);
+}
+
+function fileOf({ analysis, files }: Lowering, field: AnalysedField): Value {
+  const constant = constantOf(field, analysis.pipeline.params);
+  if (!constant.known || typeof constant.value !== 'string') return bug(`${field.label} without a path`);
+  const found = files(constant.value) ?? bug(`${field.label} without its file`);
+  return { $file: { path: constant.value, digest: found.digest, bytes: found.bytes, folder: found.folder } };
+}
+
+function lowerLoop(lowering: Lowering, step: Step): LoopNode {
+  const loop = childMap(step.map, 'loop');
+  const fields = lowering.fieldsOf.get(step) ?? [];
+  const until = fields.find(({ authored }) => authored === child(loop, 'until'));
+  const max = fields.find(({ role }) => role === 'max') ?? bug(`the loop \`${step.name}\` without \`max\``);
+  const keep = childMap(loop, 'keep');
+  const steps = lowerScope(lowering, step.inner ?? bug(`the loop \`${step.name}\` without steps`));
+  return {
+    node: 'loop',
+    deps: depsOf(lowering, step),
+    if: conditionOf(lowering, step),
+    else: elseOf(lowering, step),
+    max: planValue(max),
+    until: until === undefined ? null : expressionOf(until),
+    carry: lowerCarries(step, fields),
+    commit: childNumber(loop, 'commit') ?? 1,
+    keep: { last: childNumber(keep, 'last') ?? 2, every: childNumber(keep, 'every') ?? null, best: bestOf(keep) },
+    steps,
+    summary: `loop of ${Object.keys(steps).sort().join(', ')}`,
+  };
+}
+
+/** The metric as `<step>.<metric>`, as clicks hold it. */
+function bestOf(keep: AuthoredMap | undefined): LoopNode['keep']['best'] {
+  const best = childMap(keep, 'best');
+  const metric = bestMetric(childString(best, 'metric') ?? '');
+  if (metric === null) return null;
+  return {
+    metric: `${metric.step}.${metric.metric}`,
+    goal: childString(best, 'goal') === 'minimize' ? 'minimize' : 'maximize',
+  };
+}
+
+function lowerCarries(step: Step, fields: AnalysedField[]): Record<string, Carry> {
+  const valueOf = (role: FieldRole, name: string): Value | undefined => {
+    const field = fields.find((item) => item.role === role && item.name === name);
+    if (field === undefined) return undefined;
+    const value = planValue(field);
+    const isDuration = field.expect.is === 'scalar' && field.expect.declaration.type === 'duration';
+    return isDuration && field.parts.length === 0 ? (planScalar(value, 'duration') as Value) : value;
+  };
+  const carries = [...step.carries.values()].map(({ name, type, artifact }): [string, Carry] => [
+    name,
+    {
+      artifact,
+      type: type ?? bug(`carry \`${name}\` without a type`),
+      init: valueOf('init', name) ?? null,
+      next: valueOf('next', name) ?? bug(`carry \`${name}\` without \`next\``),
+    },
+  ]);
+  return Object.fromEntries(carries);
+}
+
+function lowerGate(lowering: Lowering, step: Step): GateNode {
+  const condition = child(step.map, 'if');
+  const fields = (lowering.fieldsOf.get(step) ?? []).filter(({ authored }) => authored !== condition);
+  const approve = childMap(childMap(step.map, 'gate'), 'approve');
+  const assertions = fields.map((field) => ({
+    expression: expressionOf(field),
+    source: field.parts[0]?.part.source ?? '',
+  }));
+  const parts = [...assertions.map(({ source }) => source), ...(approve === undefined ? [] : ['approval by a person'])];
+  return {
+    node: 'gate',
+    deps: depsOf(lowering, step),
+    if: conditionOf(lowering, step),
+    assert: assertions,
+    approve:
+      approve === undefined
+        ? null
+        : {
+            timeoutMs: parseDuration(childString(approve, 'timeout') ?? '') ?? bug('an approval without a time-out'),
+            onTimeout: childString(approve, 'on-timeout') === 'approve' ? 'approve' : 'reject',
+          },
+    summary: shorten(`gate: ${parts.join('; ')}`),
+  };
+}
+
+/** At most 180 characters, so that it fits a summary in the Temporal UI. */
+const shorten = (text: string): string => (text.length <= 180 ? text : `${text.slice(0, 179)}…`);

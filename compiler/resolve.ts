@@ -1,0 +1,245 @@
+// What a reference of an expression stands for: its type and the step it waits for, or why there is no such thing.
+import type { ExpressionType } from '../expressions/check.js';
+import type { Reference } from '../expressions/parse.js';
+import type { Span } from './authored.js';
+import type { DiagnosticCode } from './diagnostics.js';
+import { nearest, suggest } from './did-you-mean.js';
+import type { Pipeline, Scope, Step } from './pipeline.js';
+import { encloses, visibleNames, visibleStep } from './pipeline.js';
+
+export interface ReferenceProblem {
+  code: DiagnosticCode;
+  message: string;
+  hint: string | null;
+  related: { message: string; span: Span }[];
+}
+
+export type Resolution =
+  | { ok: true; type: ExpressionType; target: Step | null; output: string | null }
+  | { ok: false; problem: ReferenceProblem };
+
+const unknownType: ExpressionType = { is: 'unknown', optional: false };
+
+/** Resolves a reference as `scope` sees it. Pure. */
+export function resolveReference(pipeline: Pipeline, scope: Scope, reference: Reference): Resolution {
+  const [root = '', ...rest] = reference.path;
+  switch (root) {
+    case 'params':
+      return resolveParam(pipeline, reference, rest);
+    case 'steps':
+      return resolveStep(pipeline, scope, reference, rest);
+    case 'carry':
+      return resolveCarry(scope, reference, rest);
+    case 'iter':
+      return resolveIter(scope, reference, rest);
+    case 'baseline':
+      return fail('not-yet', '`baseline` cannot be read yet', null);
+    default:
+      return resolveUnknownRoot(pipeline, scope, root, reference);
+  }
+}
+
+const found = (type: ExpressionType, target: Step | null = null, output: string | null = null): Resolution => ({
+  ok: true,
+  type,
+  target,
+  output,
+});
+
+const fail = (
+  code: DiagnosticCode,
+  message: string,
+  hint: string | null,
+  related: ReferenceProblem['related'] = [],
+): Resolution => ({
+  ok: false,
+  problem: { code, message, hint, related },
+});
+
+function resolveUnknownRoot(pipeline: Pipeline, scope: Scope, root: string, reference: Reference): Resolution {
+  let hint = suggest(root, ['params', 'steps', 'carry', 'iter']);
+  if (pipeline.params.has(root)) hint = `did you mean \`params.${reference.text}\`?`;
+  else if (visibleStep(scope, root) !== null) hint = `did you mean \`steps.${reference.text}\`?`;
+  return fail('unknown-reference', `there is nothing called \`${root}\``, hint);
+}
+
+function resolveParam(pipeline: Pipeline, reference: Reference, [name, ...rest]: string[]): Resolution {
+  if (name === undefined) return fail('unknown-reference', '`params` is not a value', 'name the param: params.<name>');
+  const param = pipeline.params.get(name);
+  if (param === undefined)
+    return fail('unknown-reference', `there is no param \`${name}\``, suggest(name, pipeline.params.keys()));
+  if (rest.length > 0)
+    return fail('unknown-reference', `\`${reference.text}\` leads below a param`, `the value is \`params.${name}\``);
+  if (param.type === null) return found(unknownType);
+  return found({ is: param.type === 'object' ? 'map' : scalarIs(param.type), optional: false });
+}
+
+const scalarIs = (type: string): Exclude<ExpressionType['is'], 'artifact'> => {
+  const known = ['string', 'integer', 'number', 'boolean', 'duration', 'list'] as const;
+  return known.find((item) => item === type) ?? 'unknown';
+};
+
+function resolveIter(scope: Scope, reference: Reference, rest: string[]): Resolution {
+  if (scope.loop === null) return fail('out-of-scope', '`iter` exists only inside a loop', null);
+  if (rest.length === 1 && rest[0] === 'index') return found({ is: 'integer', optional: false });
+  return fail(
+    'unknown-reference',
+    `there is no \`${reference.text}\``,
+    'the number of the iteration, from 0, is `iter.index`',
+  );
+}
+
+function resolveCarry(scope: Scope, reference: Reference, [name, ...rest]: string[]): Resolution {
+  const { loop } = scope;
+  if (loop === null)
+    return fail(
+      'out-of-scope',
+      '`carry` exists only inside a loop',
+      'from outside, read `steps.<loop>.outputs.<carry>`',
+    );
+  const carry = name === undefined ? undefined : loop.carries.get(name);
+  if (carry === undefined || name === undefined) {
+    const message = `the loop \`${loop.name}\` carries no \`${name ?? ''}\``;
+    return fail('unknown-reference', message, suggest(name ?? '', loop.carries.keys()), [
+      { message: `\`${loop.name}\` is here`, span: loop.key },
+    ]);
+  }
+  if (rest.length > 0)
+    return fail('unknown-reference', `\`${reference.text}\` leads below a carry`, `the value is \`carry.${name}\``);
+  const optional = carry.init === undefined;
+  if (carry.artifact !== null) return found({ is: 'artifact', artifact: carry.artifact, optional });
+  return found({ is: carry.type === null ? 'unknown' : scalarIs(carry.type), optional });
+}
+
+function resolveStep(pipeline: Pipeline, scope: Scope, reference: Reference, [name, ...rest]: string[]): Resolution {
+  if (name === undefined)
+    return fail('unknown-reference', '`steps` is not a value', 'name an output: steps.<step>.outputs.<output>');
+  const step = visibleStep(scope, name);
+  if (step === null) return resolveInvisible(pipeline, scope, name);
+  const here = [{ message: `\`${name}\` is here`, span: step.key }];
+  if (step.inner !== null && encloses(step.inner, scope)) {
+    const hint = 'inside the loop read `carry.<name>` or a step of the same iteration';
+    return fail(
+      'out-of-scope',
+      `\`${name}\` is the loop that this stands in; it has no outputs before it ends`,
+      hint,
+      here,
+    );
+  }
+  if (step.form === 'gate')
+    return fail(
+      'unknown-reference',
+      `the gate \`${name}\` has neither outputs nor metrics`,
+      `to wait for it write needs: [${name}]`,
+      here,
+    );
+  const [section, ...below] = rest;
+  if (section === 'outputs') return resolveOutput(step, reference, below, here);
+  if (section === 'metrics')
+    return step.form === 'loop'
+      ? resolveLoopMetric(step, reference, below, here)
+      : resolveMetric(step, reference, below, here);
+  return fail('unknown-reference', `\`${reference.text}\` is not a value`, sectionHint(step, section), here);
+}
+
+function sectionHint(step: Step, section: string | undefined): string {
+  if (section !== undefined && outputNames(step).includes(section))
+    return `did you mean \`steps.${step.name}.outputs.${section}\`?`;
+  if (section !== undefined && metricNames(step).includes(section))
+    return `did you mean \`steps.${step.name}.metrics.${section}\`?`;
+  const near = section === undefined ? null : nearest(section, ['outputs', 'metrics']);
+  if (near !== null) return `did you mean \`${near}\`?`;
+  return `write steps.${step.name}.outputs.<output> or steps.${step.name}.metrics.<metric>`;
+}
+
+const outputNames = (step: Step): string[] =>
+  step.form === 'loop' ? [...step.carries.keys()] : Object.keys(step.kind?.outputs ?? {});
+const metricNames = (step: Step): string[] => Object.keys(step.kind?.metrics ?? {});
+
+function resolveInvisible(pipeline: Pipeline, scope: Scope, name: string): Resolution {
+  const elsewhere = pipeline.steps.find((step) => step.name === name);
+  if (elsewhere === undefined)
+    return fail('unknown-reference', `there is no step \`${name}\``, suggest(name, visibleNames(scope)));
+  const loop = elsewhere.scope.loop;
+  const hint =
+    loop === null
+      ? null
+      : `from outside, read \`steps.${loop.name}.outputs.<carry>\` or \`steps.${loop.name}.metrics.${name}.<metric>\``;
+  const related = [{ message: `\`${name}\` is here`, span: elsewhere.key }];
+  return fail(
+    'out-of-scope',
+    `\`${name}\` is a step inside the loop \`${loop?.name ?? ''}\` and is not seen from here`,
+    hint,
+    related,
+  );
+}
+
+type Here = ReferenceProblem['related'];
+
+function resolveOutput(step: Step, reference: Reference, [output, ...rest]: string[], here: Here): Resolution {
+  if (step.form === 'step' && step.kind === null) return found(unknownType, step, output ?? null);
+  if (output === undefined)
+    return fail('unknown-reference', `\`${reference.text}\` is not a value`, suggest('', outputNames(step)), here);
+  if (!outputNames(step).includes(output)) {
+    const what =
+      step.form === 'loop'
+        ? `the loop \`${step.name}\` carries no`
+        : `\`${step.name}\` (${step.uses?.name ?? ''}) has no output`;
+    return fail('unknown-reference', `${what} \`${output}\``, suggest(output, outputNames(step)), here);
+  }
+  if (rest.length > 0) return fail('unknown-reference', `\`${reference.text}\` leads below an output`, null, here);
+  if (step.form === 'step') {
+    const artifact = step.kind?.outputs[output]?.artifact;
+    return found(artifact === undefined ? unknownType : { is: 'artifact', artifact, optional: false }, step, output);
+  }
+  const carry = step.carries.get(output);
+  const type: ExpressionType =
+    carry?.artifact != null
+      ? { is: 'artifact', artifact: carry.artifact, optional: false }
+      : { is: carry?.type == null ? 'unknown' : scalarIs(carry.type), optional: false };
+  return found(type, step, output);
+}
+
+function resolveMetric(step: Step, reference: Reference, [metric, ...rest]: string[], here: Here): Resolution {
+  if (step.kind === null) return found(unknownType, step);
+  if (metric === undefined)
+    return fail('unknown-reference', `\`${reference.text}\` is not a value`, suggest('', metricNames(step)), here);
+  if (!metricNames(step).includes(metric)) {
+    return fail(
+      'unknown-reference',
+      `\`${step.name}\` (${step.kind.kind}) has no metric \`${metric}\``,
+      suggest(metric, metricNames(step)),
+      here,
+    );
+  }
+  if (rest.length > 0) return fail('unknown-reference', `\`${reference.text}\` leads below a metric`, null, here);
+  return found({ is: 'number', optional: false }, step);
+}
+
+/** `steps.<loop>.metrics.<step>.<metric>`: of the last iteration. */
+function resolveLoopMetric(
+  loop: Step,
+  reference: Reference,
+  [name, metric, ...rest]: string[],
+  here: Here,
+): Resolution {
+  const inside = [...(loop.inner?.steps.values() ?? [])].filter((step) => step.form === 'step');
+  const step = inside.find((item) => item.name === name);
+  if (step === undefined) {
+    const message =
+      name === undefined ? `\`${reference.text}\` is not a value` : `the loop \`${loop.name}\` has no step \`${name}\``;
+    return fail(
+      'unknown-reference',
+      message,
+      suggest(
+        name ?? '',
+        inside.map((item) => item.name),
+      ),
+      here,
+    );
+  }
+  const resolution = resolveMetric(step, reference, metric === undefined ? [] : [metric, ...rest], [
+    { message: `\`${step.name}\` is here`, span: step.key },
+  ]);
+  return resolution.ok ? found(resolution.type, loop) : resolution;
+}

@@ -1,0 +1,21 @@
+// unknown-kind: `uses` names no step kind.
+import { nearest } from '../did-you-mean.js';
+import { isForeign } from './not-yet.js';
+import type { Rule } from './rule.js';
+
+export const kinds: Rule = ({ pipeline }) =>
+  pipeline.steps.flatMap((step) => {
+    if (step.uses === null || step.kind !== null || isForeign(step.uses.name)) return [];
+    const known = Object.keys(pipeline.kinds).sort();
+    const near = nearest(step.uses.name, known) ?? known.find((kind) => kind.endsWith(`.${step.uses?.name}`));
+    const hint =
+      near === undefined
+        ? `there are ${known
+            .filter((kind) => !kind.startsWith('test.'))
+            .map((kind) => `\`${kind}\``)
+            .join(', ')}`
+        : `did you mean \`${near}\`?`;
+    return [
+      pipeline.file.error('unknown-kind', step.uses.span, `there is no step kind \`${step.uses.name}\``, { hint }),
+    ];
+  });

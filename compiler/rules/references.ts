@@ -1,0 +1,95 @@
+// unknown-reference, out-of-scope: names in expressions, `needs`, `else` and `keep.best` that stand for nothing there.
+import { child, childMap, childString, childStrings } from '../authored.js';
+import type { Diagnostic } from '../diagnostics.js';
+import { suggest } from '../did-you-mean.js';
+import type { Pipeline, Step } from '../pipeline.js';
+import { encloses, visibleNames, visibleStep } from '../pipeline.js';
+import { spanIn } from '../text-value.js';
+import type { Rule } from './rule.js';
+
+export const references: Rule = ({ pipeline, fields }) => {
+  const inExpressions = fields.flatMap(({ parts }) =>
+    parts.flatMap(({ part, resolutions }) =>
+      resolutions.flatMap(({ reference, resolution }) => {
+        if (resolution.ok) return [];
+        const { code, message, hint, related } = resolution.problem;
+        return [pipeline.file.error(code, spanIn(part, reference), message, { hint, related })];
+      }),
+    ),
+  );
+  return [
+    ...inExpressions,
+    ...pipeline.steps.flatMap((step) => [
+      ...inNeeds(pipeline, step),
+      ...inElse(pipeline, step),
+      ...inBest(pipeline, step),
+    ]),
+  ];
+};
+
+function inNeeds({ file, steps }: Pipeline, step: Step): Diagnostic[] {
+  return childStrings(step.map, 'needs').flatMap(({ value, span }) => {
+    const target = visibleStep(step.scope, value);
+    if (target !== null && target.inner !== null && encloses(target.inner, step.scope)) {
+      return [file.error('out-of-scope', span, `\`${value}\` is the loop that \`${step.name}\` stands in`)];
+    }
+    if (target !== null) return [];
+    const elsewhere = steps.find((item) => item.name === value);
+    if (elsewhere === undefined)
+      return [
+        file.error('unknown-reference', span, `there is no step \`${value}\``, {
+          hint: suggest(value, visibleNames(step.scope)),
+        }),
+      ];
+    const loop = elsewhere.scope.loop?.name ?? '';
+    return [
+      file.error('out-of-scope', span, `\`${value}\` is a step inside the loop \`${loop}\``, {
+        hint: `did you mean \`${loop}\`?`,
+      }),
+    ];
+  });
+}
+
+function inElse({ file }: Pipeline, step: Step): Diagnostic[] {
+  const known =
+    step.form === 'loop' ? [...step.carries.keys()] : step.kind === null ? null : Object.keys(step.kind.outputs);
+  if (known === null) return [];
+  return [...(childMap(step.map, 'else')?.entries ?? [])]
+    .filter(([name]) => !known.includes(name))
+    .map(([name, { key }]) =>
+      file.error('unknown-reference', key, `\`${step.name}\` has no output \`${name}\``, {
+        hint: suggest(name, known),
+      }),
+    );
+}
+
+function inBest({ file }: Pipeline, step: Step): Diagnostic[] {
+  const best = childMap(childMap(childMap(step.map, 'loop'), 'keep'), 'best');
+  const authored = child(best, 'metric');
+  const text = childString(best, 'metric');
+  if (authored === undefined || text === undefined || step.inner === null) return [];
+  const metric = bestMetric(text);
+  const target = metric === null ? undefined : step.inner.steps.get(metric.step);
+  if (metric === null || target === undefined || target.form !== 'step') {
+    const hint = 'write steps.<step>.metrics.<metric> with a step of the loop';
+    return [
+      file.error('unknown-reference', authored.span, `\`${text}\` is no metric of the loop \`${step.name}\``, { hint }),
+    ];
+  }
+  if (target.kind === null || Object.hasOwn(target.kind.metrics, metric.metric)) return [];
+  const hint = suggest(metric.metric, Object.keys(target.kind.metrics));
+  return [
+    file.error(
+      'unknown-reference',
+      authored.span,
+      `\`${target.name}\` (${target.kind.kind}) has no metric \`${metric.metric}\``,
+      { hint },
+    ),
+  ];
+}
+
+/** `steps.dev.metrics.ndcg_at_10`, also without `metrics`: the step and the metric. Pure. */
+export function bestMetric(text: string): { step: string; metric: string } | null {
+  const match = /^steps\.([a-z][a-z0-9_]*)\.(?:metrics\.)?([a-z][a-z0-9_]*)$/.exec(text);
+  return match === null ? null : { step: match[1] ?? '', metric: match[2] ?? '' };
+}

@@ -1,0 +1,78 @@
+// How a step is tried, bounded, checkpointed and placed: its own keys over `defaults` over Pawl's defaults.
+import type { Checkpoint, FailureClass, Resources, Retry } from '../schemas/generated/plan.js';
+import { allFailureClasses } from '../schemas/failures.js';
+import type { AuthoredMap } from './authored.js';
+import { child, childMap, childNumber, childString, childStrings } from './authored.js';
+import { parseDuration, parseEvery } from './durations.js';
+
+export interface Settings {
+  retry: Retry;
+  checkpoint: Checkpoint;
+  resources: Resources;
+  timeoutMs: number | null;
+  deadlineMs: number | null;
+  cache: boolean;
+  failFast: boolean;
+}
+
+const pawlDefaults: Settings = {
+  retry: { attempts: 3, backoffMs: 5000, maxBackoffMs: 300_000, for: null },
+  checkpoint: { everySteps: null, everyMs: 120_000, keepLast: 2 },
+  resources: { gpus: 0, labels: [] },
+  timeoutMs: null,
+  deadlineMs: null,
+  cache: true,
+  failFast: false,
+};
+
+/** The settings of a step, every default written out; times in milliseconds. For a pipeline without errors. Pure. */
+export const settingsOf = (step: AuthoredMap, defaults: AuthoredMap | undefined): Settings =>
+  overlay(step, overlay(defaults, pawlDefaults));
+
+function overlay(map: AuthoredMap | undefined, below: Settings): Settings {
+  const retry = childMap(map, 'retry');
+  const checkpoint = childMap(map, 'checkpoint');
+  const resources = childMap(map, 'resources');
+  const every = parseEvery(childString(checkpoint, 'every') ?? '') ?? below.checkpoint;
+  return {
+    retry: {
+      attempts: childNumber(retry, 'attempts') ?? below.retry.attempts,
+      backoffMs: durationOf(retry, 'backoff') ?? below.retry.backoffMs,
+      maxBackoffMs: durationOf(retry, 'max-backoff') ?? below.retry.maxBackoffMs,
+      for: retry?.entries.has('for') === true ? classesOf(retry) : below.retry.for,
+    },
+    checkpoint: {
+      everySteps: every.everySteps,
+      everyMs: every.everyMs,
+      keepLast: childNumber(childMap(checkpoint, 'keep'), 'last') ?? below.checkpoint.keepLast,
+    },
+    resources: {
+      gpus: childNumber(resources, 'gpus') ?? below.resources.gpus,
+      labels: resources?.entries.has('labels') === true ? sortedTexts(resources, 'labels') : below.resources.labels,
+    },
+    timeoutMs: durationOf(map, 'timeout') ?? below.timeoutMs,
+    deadlineMs: durationOf(map, 'deadline') ?? below.deadlineMs,
+    cache: flagOf(map, 'cache') ?? below.cache,
+    failFast: flagOf(map, 'fail-fast') ?? below.failFast,
+  };
+}
+
+function durationOf(map: AuthoredMap | undefined, name: string): number | null {
+  const text = childString(map, name);
+  return text === undefined ? null : parseDuration(text);
+}
+
+function flagOf(map: AuthoredMap | undefined, name: string): boolean | undefined {
+  const value = child(map, name);
+  return value?.form === 'scalar' && typeof value.value === 'boolean' ? value.value : undefined;
+}
+
+/** In the order of the table of classes, so that the order in the file changes no byte. */
+function classesOf(retry: AuthoredMap): FailureClass[] {
+  const named = new Set(childStrings(retry, 'for').map(({ value }) => value));
+  return allFailureClasses().filter((item) => named.has(item));
+}
+
+/** As a set: sorted, each once. */
+const sortedTexts = (map: AuthoredMap, name: string): string[] =>
+  [...new Set(childStrings(map, name).map(({ value }) => value))].sort();
