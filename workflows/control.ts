@@ -43,7 +43,7 @@ export function serveControl(port: Port, state: RunState): void {
 
 function beginPause(port: Port, state: RunState, request: PauseRequest): void {
   state.paused = { since: state.paused?.since ?? port.now(), by: request.by ?? null, now: request.now };
-  if (request.now) for (const stop of Object.values(state.running)) stop.request('paused');
+  if (request.now) for (const stop of state.running.values()) stop.request('paused');
   toChildren(port, state, signals.pause, request);
   state.redraw();
 }
@@ -56,7 +56,7 @@ function endPause(port: Port, state: RunState): void {
 
 /** A loop that ends at this moment cannot be told, and need not be. */
 function toChildren(port: Port, state: RunState, name: string, argument: unknown): void {
-  for (const [path, child] of Object.entries(state.children)) {
+  for (const [path, child] of state.children) {
     child.signal(name, argument).catch(() => port.log('info', `loop ${path} had ended when ${name} reached it`));
   }
 }

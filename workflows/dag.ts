@@ -61,7 +61,7 @@ async function runNode(level: Level, name: string, node: Node): Promise<Outcome>
   const path = childPath(level.prefix, name);
   const before = run.carried.failed[path];
   if (before !== undefined) return { status: 'failed', ...before };
-  if (run.stop.requested) return { status: 'cancelled' };
+  if (run.stop.isRequested()) return { status: 'cancelled' };
   try {
     const reason = skipReason(level, node);
     if (reason !== null) return skipped(level, node, reason);

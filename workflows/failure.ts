@@ -34,6 +34,10 @@ export const failureView = (path: string, type: FailureClass | 'gate', message: 
 
 export const isCancelled = (error: unknown): error is CancelledFailure => error instanceof CancelledFailure;
 
+/** Whether an error is a failure of one of the classes. Pure. */
+export const isOfClass = (error: unknown, classes: FailureClass[]): boolean =>
+  error instanceof ApplicationFailure && (classes as string[]).includes(error.type ?? '');
+
 /** Whether an error is the way the SDK ends an execution that continues as new. */
 export const isContinueAsNew = (error: unknown): boolean => error instanceof Error && error.name === 'ContinueAsNew';
 

@@ -98,7 +98,7 @@ function beginRun(
   };
   state.startedAt = carried.startedAt;
   state.paused = carried.paused;
-  state.approvals = { ...carried.approvals };
+  state.approvals = new Map(Object.entries(carried.approvals));
   state.redraw = () => port.show(detailsOf(state));
   serveControl(port, state);
   port.onCancel(() => {
@@ -212,5 +212,11 @@ function carry({ state }: Run, outcomes: Outcomes): Carried {
   const failed = Object.entries(outcomes).flatMap(([name, outcome]) =>
     outcome.status === 'failed' ? [[name, { failures: outcome.failures, failFast: outcome.failFast }] as const] : [],
   );
-  return { startedAt, paused, approvals, done: Object.fromEntries(done), failed: Object.fromEntries(failed) };
+  return {
+    startedAt,
+    paused,
+    approvals: Object.fromEntries(approvals),
+    done: Object.fromEntries(done),
+    failed: Object.fromEntries(failed),
+  };
 }

@@ -69,7 +69,7 @@ export async function outputOf(loop: LoopRun, position: LoopPositionState): Prom
   const ending = { metrics: position.metrics, iterations: position.next, seconds };
   const best = node.keep.best === null || position.click < 0 ? null : await bestClick(loop, position, node.keep.best);
   const chosen = best ?? { index: position.click, carry: position.carry };
-  return { outputs: present(chosen.carry as Carries), chosen: chosen.index, ...ending };
+  return { outputs: present(chosen.carry), chosen: chosen.index, ...ending };
 }
 
 async function bestClick(
@@ -142,7 +142,7 @@ export const after = (position: LoopPositionState, click: ClickView, ended: bool
   ...position,
   next: click.index + 1,
   click: click.index,
-  carry: click.carry as Carries,
+  carry: click.carry,
   metrics: deepMetrics(click.metrics),
   ended,
   rewinds: 0,

@@ -125,7 +125,7 @@ async function commit(
 }
 
 async function continueWhereLong({ run, input }: LoopRun, position: LoopPositionState): Promise<void> {
-  if (position.ended || position.next >= input.max || run.stop.requested || !run.port.shouldContinueAsNew()) return;
+  if (position.ended || position.next >= input.max || run.stop.isRequested() || !run.port.shouldContinueAsNew()) return;
   const next: LoopInput = { ...input, paused: run.state.paused, position };
   await run.port.continueAsNew(next);
 }

@@ -167,7 +167,7 @@ async function startLoop<Input, Output>(child: ChildStart<Input>): Promise<Child
       return await startOnce(child);
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw unwrap(error);
-      if (attempt > childRetries || child.stop.requested) {
+      if (attempt > childRetries || child.stop.isRequested()) {
         throw failure(
           'config',
           `a workflow ${child.workflowId} is running already, and not for this run: cancel it first`,

@@ -36,10 +36,10 @@ export interface ChildHandle<Output> {
 export interface Handlers {
   updates: Record<
     string,
-    { description: string; validate(argument: unknown): void; handle(argument: unknown): unknown }
+    { description: string; validate: (argument: unknown) => void; handle: (argument: unknown) => unknown }
   >;
   signals: Record<string, (argument: unknown) => void>;
-  queries: Record<string, { description: string; answer(): unknown }>;
+  queries: Record<string, { description: string; answer: () => unknown }>;
 }
 
 export interface Execution {

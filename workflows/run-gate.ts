@@ -42,16 +42,19 @@ async function approval(
   asked: NonNullable<GateNode['approve']>,
 ): Promise<string | Outcome> {
   const { state, port, stop } = level.run;
-  const since = state.approvals[path]?.since ?? port.now();
+  const since = state.approvals.get(path)?.since ?? port.now();
   const waiting: Approval = { since, timeoutAt: since + asked.timeoutMs, onTimeout: asked.onTimeout, decision: null };
-  state.approvals[path] = waiting;
+  state.approvals.set(path, waiting);
   update(state, path, { state: 'waiting', reason: 'waits for approval: pawl approve, or pawl reject' });
   const timer = { timeoutMs: Math.max(1, waiting.timeoutAt - port.now()), summary: `${path}: approval` };
-  const inTime = await port.condition(() => waiting.decision !== null || stop.requested || level.run.draining(), timer);
+  const inTime = await port.condition(
+    () => waiting.decision !== null || stop.isRequested() || level.run.draining(),
+    timer,
+  );
   const { decision } = waiting;
-  if (decision === null && stop.requested) return { status: 'cancelled' };
+  if (decision === null && stop.isRequested()) return { status: 'cancelled' };
   if (decision === null && inTime) return { status: 'left' };
-  delete state.approvals[path];
+  state.approvals.delete(path);
   if (decision === null) return onTimeout(asked);
   const words = `by ${decision.by}${decision.note === '' ? '' : `: ${decision.note}`}`;
   if (!decision.approved) throw failure('gate', `rejected ${words}`);

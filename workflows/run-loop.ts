@@ -18,9 +18,9 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
   const max = maxOf(node, level.scope);
   if (state.paused !== null) {
     update(state, path, { state: 'waiting', reason: 'the run is paused' });
-    await port.condition(() => state.paused === null || run.stop.requested);
+    await port.condition(() => state.paused === null || run.stop.isRequested());
   }
-  if (run.stop.requested) return { status: 'cancelled' };
+  if (run.stop.isRequested()) return { status: 'cancelled' };
   if (run.draining()) return { status: 'left' };
   const workflowId = `${run.info.workflowId}/${path}`;
   update(state, path, { state: 'running', reason: null, startedAt: port.now() });
@@ -48,7 +48,7 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
     return { status: 'done', value: { outputs, metrics }, key: null };
   } catch (error) {
     if (!isCancelled(error)) throw error;
-    if (run.stop.requested) return { status: 'cancelled' };
+    if (run.stop.isRequested()) return { status: 'cancelled' };
     throw failure('cancelled', `the workflow of the loop was cancelled from outside the run`);
   } finally {
     state.loops[path] = { path, workflowId, max, state: 'ended' };
@@ -64,7 +64,7 @@ function endReason({ iterations, chosen }: LoopOutput, max: number): string {
 /** Waits for the child; a pause that came while it started reaches it too. */
 async function follow(level: Level, path: string, child: ChildHandle<LoopOutput>): Promise<LoopOutput> {
   const { state, port } = level.run;
-  state.children[path] = child;
+  state.children.set(path, child);
   if (state.paused !== null) {
     const { now, by } = state.paused;
     child
@@ -74,7 +74,7 @@ async function follow(level: Level, path: string, child: ChildHandle<LoopOutput>
   try {
     return await child.result;
   } finally {
-    delete state.children[path];
+    state.children.delete(path);
   }
 }
 

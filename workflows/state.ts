@@ -33,12 +33,12 @@ export interface RunState {
   loops: Record<string, LoopChildView>;
   loop: LoopPosition | null;
   paused: Paused | null;
-  approvals: Record<string, Approval>;
+  approvals: Map<string, Approval>;
   failures: FailureView[];
   /** Stops of the step activities under way, by path, for `pause` with `now`. */
-  running: Record<string, StopSource>;
+  running: Map<string, StopSource>;
   /** Handles of the loops under way, by path. */
-  children: Record<string, Pick<ChildHandle<unknown>, 'signal'>>;
+  children: Map<string, Pick<ChildHandle<unknown>, 'signal'>>;
   redraw: () => void;
 }
 
@@ -58,10 +58,10 @@ export const beginState = (about: RunState['about'], startedAt: number): RunStat
   loops: {},
   loop: null,
   paused: null,
-  approvals: {},
+  approvals: new Map(),
   failures: [],
-  running: {},
-  children: {},
+  running: new Map(),
+  children: new Map(),
   redraw: () => undefined,
 });
 
@@ -119,7 +119,7 @@ export const statusOf = (state: RunState): StatusView => ({
   loops: Object.values(state.loops),
   loop: state.loop,
   paused: state.paused,
-  approvals: Object.entries(state.approvals)
+  approvals: [...state.approvals]
     .filter(([, approval]) => approval.decision === null)
     .map(([path, { since, timeoutAt, onTimeout }]) => ({ path, since, timeoutAt, onTimeout })),
   failures: state.failures,
@@ -129,7 +129,7 @@ export const statusOf = (state: RunState): StatusView => ({
 export function decide(state: RunState, decision: Decision, approved: boolean): string {
   const found = awaitedGate(state, decision.path);
   if (typeof found === 'string') throw failure('config', found);
-  const approval = state.approvals[found.gate];
+  const approval = state.approvals.get(found.gate);
   if (approval !== undefined) approval.decision = { approved, by: decision.by, note: decision.note };
   return found.gate;
 }

@@ -1,7 +1,7 @@
 // A request to stop, passed down explicitly: from the run to its steps and loops. Not a promise: nothing dangles.
 
 export interface Stop {
-  readonly requested: boolean;
+  isRequested(): boolean;
   /** Why, for the person who reads; null while nothing is requested. */
   readonly reason: string | null;
   /** Calls back once, at once when it is requested already; returns how to unsubscribe. */
@@ -10,16 +10,17 @@ export interface Stop {
 
 export interface StopSource extends Stop {
   request(reason: string): void;
+  /** Follows its parent no longer: what it was for has ended. */
+  detach(): void;
 }
 
 /** A stop that can be requested; it follows `parent`. Pure state, deterministic. */
 export function createStop(parent?: Stop): StopSource {
   let reason: string | null = null;
   const listeners = new Set<() => void>();
+  let leaveParent = (): void => undefined;
   const source: StopSource = {
-    get requested() {
-      return reason !== null;
-    },
+    isRequested: () => reason !== null,
     get reason() {
       return reason;
     },
@@ -29,7 +30,7 @@ export function createStop(parent?: Stop): StopSource {
         return () => undefined;
       }
       listeners.add(listener);
-      return () => listeners.delete(listener);
+      return () => void listeners.delete(listener);
     },
     request(why) {
       if (reason !== null) return;
@@ -37,7 +38,8 @@ export function createStop(parent?: Stop): StopSource {
       for (const listener of [...listeners]) listener();
       listeners.clear();
     },
+    detach: () => leaveParent(),
   };
-  parent?.onRequest(() => source.request(parent.reason ?? 'stopped'));
+  leaveParent = parent?.onRequest(() => source.request(parent.reason ?? 'stopped')) ?? leaveParent;
   return source;
 }
