@@ -80,16 +80,27 @@ export function compile(input: CompileInput): CompileOutput {
     }
     return { plan: null, diagnostics: sortDiagnostics(diagnostics), positions: {} };
   }
+  // What the parser made of broken text would only add noise.
+  if (errors.some(({ code }) => code !== 'DUPLICATE_KEY'))
+    return { plan: null, diagnostics: sortDiagnostics(diagnostics), positions: {} };
   const { params, diagnostics: ofParams } = readParams(file, root, input.set);
   const pipeline = readPipeline({ file, root, params, kinds: input.kinds ?? stepKinds });
   const analysis = analyse(pipeline);
-  diagnostics.push(...structure(file, root), ...ofParams, ...rules.flatMap((rule) => rule(analysis, input.files)));
+  const ofRules = rules.flatMap((rule) => rule(analysis, input.files));
+  diagnostics.push(...withoutEchoes(structure(file, root), ofRules), ...ofParams, ...ofRules);
   const hasErrors = diagnostics.some(({ severity }) => severity === 'error');
   return {
     plan: hasErrors ? null : checked(lower(analysis, input.files, input.seed)),
     diagnostics: sortDiagnostics(diagnostics),
     positions: positionsOf(pipeline),
   };
+}
+
+/** What the schema says about a value on which a rule is more exact is left out. */
+function withoutEchoes(ofSchema: Diagnostic[], ofRules: Diagnostic[]): Diagnostic[] {
+  const isSamePlace = (a: Place, b: Place): boolean => a.line === b.line && a.column === b.column;
+  const isAboutValue = ({ code }: Diagnostic): boolean => code === 'wrong-type' || code === 'out-of-range';
+  return ofSchema.filter((item) => !isAboutValue(item) || !ofRules.some(({ at }) => isSamePlace(at, item.at)));
 }
 
 function checked(plan: Plan): Plan {

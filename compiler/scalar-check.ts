@@ -38,7 +38,7 @@ export const describeType = (type: ScalarType): string => articles[type];
 
 /** A value as it reads in a message: its JSON, shortened. Pure. */
 export function showValue(value: unknown): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  const text = value === undefined || value === null ? 'nothing' : JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

@@ -42,7 +42,7 @@ function report(cycle: Step[], { pipeline }: Analysis): Diagnostic {
   }
   const names = [...cycle, first].map((step) => `\`${step.name}\``).join(' waits for ');
   const related = cycle.map((step, index) => ({
-    message: `\`${step.name}\` refers to \`${(cycle[index + 1] ?? first).name}\``,
+    message: `\`${step.name}\` waits for \`${(cycle[index + 1] ?? first).name}\``,
     span: step.key,
   }));
   return pipeline.file.error('cycle', first.key, `steps wait for each other: ${names}`, { related: related.slice(1) });

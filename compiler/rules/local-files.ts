@@ -12,6 +12,11 @@ export const localFiles: Rule = ({ pipeline, fields }, lookup) =>
     if (field.parts.some((part) => part.type === null)) return [];
     const constant = constantOf(field, pipeline.params);
     if (!constant.known) {
+      if (
+        constant.error !== null ||
+        field.parts.every((part) => part.resolutions.every(({ reference }) => reference.path[0] === 'params'))
+      )
+        return [];
       const hint = 'files are stored when the run is submitted: name it with text and params only';
       return [file.error('expression-type', span, `${field.label} must be known before the run`, { hint })];
     }

@@ -22,12 +22,12 @@ export function structure(file: SourceFile, root: AuthoredMap): Diagnostic[] {
   if (validators.pipeline(plainValue(root))) return [];
   return (validators.pipeline.errors ?? []).flatMap((error) => {
     if (error.keyword === 'if' || 'propertyName' in error) return [];
-    const diagnostic = explain(file, error, locate(root, error.instancePath));
+    const diagnostic = explain(file, root, error, locate(root, error.instancePath));
     return diagnostic === null ? [] : [diagnostic];
   });
 }
 
-function explain(file: SourceFile, error: ValidationError, spot: Spot): Diagnostic | null {
+function explain(file: SourceFile, root: AuthoredMap, error: ValidationError, spot: Spot): Diagnostic | null {
   const { params } = error;
   const what = label(spot.path);
   const value = plainValue(spot.value);
@@ -36,7 +36,7 @@ function explain(file: SourceFile, error: ValidationError, spot: Spot): Diagnost
       const name = String(params.additionalProperty);
       const key = spot.value.form === 'map' ? (spot.value.entries.get(name)?.key ?? spot.key) : spot.key;
       return file.error('unknown-key', key, `${what} has no key \`${name}\``, {
-        hint: suggest(name, knownKeys(error.schemaPath)),
+        hint: suggest(name, knownKeys(root, spot.path)),
       });
     }
     case 'required':
@@ -62,7 +62,7 @@ function explain(file: SourceFile, error: ValidationError, spot: Spot): Diagnost
       return file.error(
         'out-of-range',
         spot.value.span,
-        `${what} is ${showValue(value)}; it must be ${String(params.comparison)} ${String(params.limit)}`,
+        `${what} is ${showValue(value)}; it must be ${error.keyword === 'minimum' ? 'at least' : 'at most'} ${String(params.limit)}`,
       );
     case 'pattern':
       return file.error('bad-name', spot.value.span, `${what} cannot be ${showValue(value)}`, {
@@ -130,13 +130,40 @@ function locate(root: AuthoredMap, pointer: string): Spot {
   return spot;
 }
 
-/** The keys that the schema allows where it met an additional one. */
-function knownKeys(schemaPath: string): string[] {
-  const path = schemaPath.replace(/^#\//, '').split('/').slice(0, -1);
-  let schema: unknown = pipelineSchema;
-  for (const part of path)
-    schema = typeof schema === 'object' && schema !== null ? (schema as Record<string, unknown>)[part] : undefined;
-  const properties =
-    typeof schema === 'object' && schema !== null ? (schema as { properties?: object }).properties : undefined;
-  return Object.keys(properties ?? {});
+type Schema = Record<string, unknown>;
+
+const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null;
+
+/** The keys that the schema allows at a path of the file. */
+function knownKeys(root: AuthoredMap, path: string[]): string[] {
+  let schema = choose(pipelineSchema, root);
+  let value: Authored = root;
+  for (const name of path) {
+    const entry =
+      value.form === 'map'
+        ? value.entries.get(name)?.value
+        : value.form === 'list'
+          ? value.items[Number(name)]
+          : undefined;
+    const properties = isSchema(schema.properties) ? schema.properties : {};
+    const below = value.form === 'list' ? schema.items : (properties[name] ?? schema.additionalProperties);
+    if (entry === undefined || !isSchema(below)) return [];
+    value = entry;
+    schema = choose(below, entry);
+  }
+  return isSchema(schema.properties) ? Object.keys(schema.properties) : [];
+}
+
+/** A schema without references and conditions: what it says about this value. */
+function choose(schema: Schema, value: Authored): Schema {
+  if (typeof schema.$ref === 'string') {
+    const name = schema.$ref.replace('#/$defs/', '');
+    const definition = (pipelineSchema.$defs as Record<string, Schema>)[name];
+    return choose(definition ?? {}, value);
+  }
+  if (!isSchema(schema.if)) return schema;
+  const required = schema.if.required as string[];
+  const holds = required.every((key) => value.form === 'map' && value.entries.has(key));
+  const branch = holds ? schema.then : schema.else;
+  return isSchema(branch) ? choose(branch, value) : schema;
 }
