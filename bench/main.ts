@@ -1,0 +1,26 @@
+// `npm run bench`: measures on this machine and writes docs/bench.md. `-- --print` only prints.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { measureCommand } from './commands.js';
+import { openInstallation } from './installation.js';
+import { commit, machine } from './machine.js';
+import { benchPage } from './report.js';
+import { measureSteps } from './steps.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const say = (text: string): void => console.error(text);
+
+say('commands');
+const commands = [['validate', 'pipelines/quickstart.yaml']].map((args) => measureCommand(root, args));
+say('steps');
+const installation = await openInstallation(root);
+try {
+  const steps = await measureSteps(installation);
+  const date = new Date().toISOString().slice(0, 10);
+  const page = benchPage({ machine: machine(), commit: commit(root), date, steps, commands });
+  console.log(page);
+  if (!process.argv.includes('--print')) await writeFile(join(root, 'docs', 'bench.md'), page);
+} finally {
+  await installation.close();
+}
