@@ -168,11 +168,7 @@ function portOf({ options, clock, start }: Surroundings, execution: Execution): 
       execution.commands += 1;
       return runActivity({ options, clock }, throughJson(call), schedule, stop);
     },
-    async runLocal(name, input) {
-      // The typed table is called by its own key: argument and result fit by construction.
-      const local = options.local[name] as (given: unknown) => Promise<unknown>;
-      return throughJson(await local(throughJson(input))) as Awaited<ReturnType<LocalActivities[typeof name]>>;
-    },
+    runLocal: (name, input) => callLocal(options.local, name, input),
     async startChild<Input, Output>(child: ChildStart<Input>): Promise<ChildHandle<Output>> {
       execution.commands += 1;
       return startChild(start, child);
@@ -196,6 +192,16 @@ function portOf({ options, clock, start }: Surroundings, execution: Execution): 
     },
     log: () => undefined,
   };
+}
+
+async function callLocal<Name extends keyof LocalActivities>(
+  local: LocalActivities,
+  name: Name,
+  input: Parameters<LocalActivities[Name]>[0],
+): Promise<Awaited<ReturnType<LocalActivities[Name]>>> {
+  // The typed table is called by its own key: argument and result fit by construction.
+  const call = local[name] as (given: unknown) => Promise<unknown>;
+  return throughJson(await call(throughJson(input))) as Awaited<ReturnType<LocalActivities[Name]>>;
 }
 
 async function startChild<Input, Output>(
