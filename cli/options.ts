@@ -1,0 +1,34 @@
+// Values of options, read from text.
+import { CliError } from './cli-error.js';
+import { exitCodes } from './exit-codes.js';
+
+/** Adds one `--set name=value`; the value is read by the type of its param later. */
+export function collectSet(text: string, before: Record<string, string>): Record<string, string> {
+  const split = text.indexOf('=');
+  if (split < 1) throw new CliError(exitCodes.invalid, `--set takes name=value, and got \`${text}\``);
+  return { ...before, [text.slice(0, split)]: text.slice(split + 1) };
+}
+
+/** A whole number from 0. */
+export function seedOf(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new CliError(exitCodes.invalid, `--seed takes a whole number from 0, and got \`${text}\``);
+}
+
+/** Milliseconds of `90s`, `15m`, `2h30m`. */
+export function timeoutOf(text: string): number {
+  const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text);
+  if (match === null || text === '') throw new CliError(exitCodes.invalid, `--timeout takes a duration such as 90s, 15m or 2h30m, and got \`${text}\``);
+  const [hours, minutes, seconds] = [Number(match[1] ?? 0), Number(match[2] ?? 0), Number(match[3] ?? 0)];
+  return ((hours * 60 + minutes) * 60 + seconds) * 1000;
+}
+
+/** The part of a workflow id after the pipeline. */
+export function runNameOf(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text)) return text;
+  throw new CliError(
+    exitCodes.invalid,
+    `--name takes up to 100 letters, digits, dots, dashes and underscores, beginning with a letter or digit, and got \`${text}\``,
+  );
+}
