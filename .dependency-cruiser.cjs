@@ -11,7 +11,9 @@ const mayImport = {
   workflows: ['schemas', 'expressions', 'activities'],
   activities: ['schemas', 'store', 'retrieval', 'tracking'],
   local: ['schemas'],
-  worker: ['schemas', 'expressions', 'store', 'retrieval', 'tracking', 'activities', 'workflows', 'local'],
+  worker: [
+    'schemas', 'expressions', 'store', 'retrieval', 'tracking', 'activities', 'workflows', 'local', 'temporal.config.ts',
+  ],
   cli: [
     'schemas', 'expressions', 'compiler', 'planning', 'store', 'tracking', 'activities', 'workflows', 'local', 'worker',
     'temporal.config.ts',

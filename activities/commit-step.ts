@@ -28,7 +28,7 @@ export interface FinishedAttempt {
   endedAt: number;
   resumedFrom: number | null;
   provenance: Record<string, string>;
-  /** <journal key>/<attempt>, or null when the attempt had no points. */
+  /** The attempt whose journal is the step's, or null when there were no points. */
   journal: string | null;
 }
 

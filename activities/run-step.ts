@@ -16,7 +16,7 @@ import { commitStep, outcomeOf, standingResult } from './commit-step.js';
 import { derivationOf, refuseNewerKind } from './derivation.js';
 import { fail } from './failure.js';
 import { refuseForeignStore, type Host, type Slot } from './host.js';
-import { openJournal } from './journal.js';
+import { openJournal, type JournalStart } from './journal.js';
 import type { KindImplementation } from './kind.js';
 import { StepFailure } from './kind.js';
 import { kindContext } from './kind-context.js';
@@ -123,13 +123,13 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   const { host, call, pulse, slot } = run;
   const { attempt, folder, lease, derivation } = own;
   const startedAt = host.clock();
-  const provenance = (): Record<string, string> => ({ node: process.version, ...slot?.engine.provenance() });
+  // `key` tells a later attempt where this one's journal is.
+  const provenance = (): Record<string, string> => ({ node: process.version, key: call.key, ...slot?.engine.provenance() });
   pulse.details.text = 'fetching inputs';
   const inputs = await stageInputs(host.store, lease, call.inputs);
   const resumed = await resumable(run, lease);
-  const journalStart = resumed && { key: resumed.record.key, attempt: resumed.record.attempt, bytes: resumed.record.journalOffset };
-  const journal = await openJournal(host.store, { key: call.checkpointKey, attempt }, journalStart, host.clock);
-  const mark = { run: call.run, path: call.path, key: call.key, attempt, journalKey: call.checkpointKey };
+  const journal = await openJournal(host.store, { key: call.key, attempt }, resumed && journalStart(resumed.record), host.clock);
+  const mark = { run: call.run, path: call.path, key: call.key, attempt };
   const checkpoints = createCheckpointKeeper({
     store: host.store,
     checkpointKey: call.checkpointKey,
@@ -164,7 +164,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     endedAt: host.clock(),
     resumedFrom: resume?.step ?? null,
     provenance: provenance(),
-    journal: journal.written() ? `${call.checkpointKey}/${attempt}` : null,
+    journal: journal.written() ? attempt : null,
   });
   // A key of its own for checkpoints means that a longer run may go on from them.
   await checkpoints.removeOwn(call.checkpointKey === call.key ? 0 : call.checkpoint.keepLast);
@@ -179,6 +179,12 @@ async function resumable(run: StepRun, lease: CacheLease): ReturnType<typeof loa
   if (loaded) lease.keep(loaded.path);
   return loaded;
 }
+
+const journalStart = ({ key, attempt, provenance, journalOffset }: Checkpoint): JournalStart => ({
+  key: provenance['key'] ?? key,
+  attempt,
+  bytes: journalOffset,
+});
 
 /** Kinds that declare no checkpoints have none to look for. */
 const newestRecord = (host: Host, call: StepCall): Promise<Checkpoint | null> =>
@@ -211,7 +217,8 @@ function ending(call: StepCall, pulse: Pulse, error: unknown, context: Context, 
     pulse.details.attemptsWithoutProgress = attemptsWithoutProgress - 1;
     const where = checkpointStep === null ? '' : ` Its last checkpoint is of step ${checkpointStep}.`;
     return ApplicationFailure.create({
-      type: 'preempted',
+      // No failure class: a step whose `retry.for` leaves out `preempted` goes on, too.
+      type: 'WorkerShutdown',
       message: `The worker is shutting down.${where}`,
       nextRetryDelay: 100,
       details: [{ path: call.path, attempts: attemptsWithoutProgress - 1 }],

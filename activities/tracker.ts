@@ -7,9 +7,8 @@ export interface JournalMark {
   run: RunInfo;
   path: string;
   key: string;
+  /** Its journal is {key, attempt} in store/journals.ts; the lines are those of schemas/journal.ts. */
   attempt: string;
-  /** The journal is {key: journalKey, attempt} in store/journals.ts; its lines are those of schemas/journal.ts. */
-  journalKey: string;
   /** Bytes of it that are safe; later ones may be rewound. Offsets mean the same in the journals of later attempts. */
   bytes: number;
 }

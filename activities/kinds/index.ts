@@ -10,6 +10,11 @@ export const kindImplementations: Readonly<Record<string, Loader>> = {
   'train.sft': async () => (await import('./train-sft.js')).run,
   'rl.rollout': async () => (await import('./rl-rollout.js')).run,
   'rl.update': async () => (await import('./rl-update.js')).run,
+  'index.build': async () => (await import('./index-build.js')).run,
+  'index.refresh': async () => (await import('./index-refresh.js')).run,
+  'rl.reward': async () => (await import('./rl-reward.js')).run,
+  'eval.retrieval': async () => (await import('./eval-retrieval.js')).run,
+  'data.jsonl': async () => (await import('./data-jsonl.js')).run,
   'test.fail': async () => (await import('./test-fail.js')).run,
   'test.sleep': async () => (await import('./test-sleep.js')).run,
 };

@@ -105,8 +105,7 @@ describe('a step', () => {
     expect(Math.min(...steps, 4)).toBe(4);
     expect(await counter(call.key)).toEqual({ steps: 6, value: 7 });
     const result = await readResult(bench.store, call.key);
-    const [key = '', attemptOfJournal = ''] = (result?.journal ?? '').split('/');
-    const points = journalPoints(await readJournal(bench.store, { key, attempt: attemptOfJournal }));
+    const points = journalPoints(await readJournal(bench.store, { key: call.key, attempt: result?.journal ?? '' }));
     expect(points.map(({ step, values }) => [step, values['value']])).toEqual(
       [1, 2, 3, 4, 5, 6].map((step) => [step, step * 7]),
     );
@@ -269,7 +268,7 @@ describe('a stop', () => {
     const { environment, outcome, heartbeats } = attempt(bench, call);
     await vi.waitFor(() => expect(heartbeats.at(-1)?.step ?? 0).toBeGreaterThan(2));
     environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
-    expect(await failureOf(outcome)).toMatchObject({ type: 'preempted', nonRetryable: false });
+    expect(await failureOf(outcome)).toMatchObject({ type: 'WorkerShutdown', nonRetryable: false });
     const next = attempt(bench, { ...call, inputs: call.inputs }, { number: 2, heartbeat: heartbeats.at(-1) });
     await vi.waitFor(() => expect(next.heartbeats.at(-1)?.attemptsWithoutProgress).toBe(1));
     next.environment.cancel();

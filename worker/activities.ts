@@ -1,0 +1,42 @@
+// Which activities each queue of a worker serves: the step kinds by where they run, under their names.
+import { Context } from '@temporalio/activity';
+import type { StepCall } from '../activities/calls.js';
+import { fail } from '../activities/failure.js';
+import type { Host, Slot } from '../activities/host.js';
+import { kindImplementations } from '../activities/kinds/index.js';
+import { StepFailure } from '../activities/kind.js';
+import { localActivities } from '../activities/local-activities.js';
+import { stepActivity, type StepActivity } from '../activities/run-step.js';
+import { stepKinds } from '../schemas/generated/kinds.js';
+
+/** Served by the queue of the workflows: local activities, and the kinds that need no trainer. */
+export const workflowQueueActivities = (host: Host): object => ({
+  ...localActivities(host),
+  ...stepActivities(host, 'worker', null),
+});
+
+/** Served by the queues of a trainer slot. */
+export const trainerActivities = (host: Host, slot: Slot): object => stepActivities(host, 'trainer', slot);
+
+function stepActivities(host: Host, runs: 'worker' | 'trainer', slot: Slot | null): Record<string, StepActivity> {
+  const kinds = Object.entries(kindImplementations).filter(([kind]) => stepKinds[kind]?.runs === runs);
+  const activities = kinds.map(([kind, load]): [string, StepActivity] => [kind, stepActivity(host, slot, load)]);
+  // Temporal calls `default` for any other name: said clearly, instead of a type that is not registered.
+  return { ...Object.fromEntries(activities), default: unknownKind(kinds.map(([kind]) => kind)) };
+}
+
+/** Fails with worker_outdated: the pipeline uses a kind that this worker does not have. */
+const unknownKind =
+  (known: string[]): StepActivity =>
+  (call) => {
+    const { attempt: attempts, taskQueue } = Context.current().info;
+    const message = `The worker of the queue ${taskQueue} has no step kind \`${call.uses}\`; it has ${known.sort().join(', ')}. Update the worker, or start one that has the kind.`;
+    throw fail(new StepFailure('worker_outdated', message), factsOf(call, attempts));
+  };
+
+const factsOf = (call: StepCall, attempts: number): Parameters<typeof fail>[1] => ({
+  path: call.path,
+  retry: call.retry,
+  attempts,
+  progressed: false,
+});

@@ -1,0 +1,24 @@
+// The workflow bundle: the interpreter as one file for Temporal's sandbox, made at build time.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** The file that exports the workflows, compiled or as source. */
+export function workflowsPath(): string {
+  const compiled = join(here, '..', 'workflows', 'index.js');
+  return existsSync(compiled) ? compiled : join(here, '..', 'workflows', 'index.ts');
+}
+
+/** Bundles the workflows into `path`. Fails when workflow code reaches for something that the sandbox does not have. */
+export async function bundleTo(path: string): Promise<void> {
+  const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: quiet });
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, code);
+}
+
+const nothing = (): void => undefined;
+const quiet: Logger = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };

@@ -1,0 +1,148 @@
+// The composition root: store, tracker, engines and activities, and a Temporal worker for each queue they serve.
+// Owns: the connection, the workers, the engines. I1: when run() has resolved, no trainer process is left.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createArtifactCache } from '../activities/artifact-cache.js';
+import { openWorkRoot } from '../activities/attempt.js';
+import { createEngine } from '../activities/engine/engine.js';
+import { createMutex } from '../activities/engine/mutex.js';
+import { createEnvironment } from '../activities/environment.js';
+import type { Host, Slot } from '../activities/host.js';
+import type { Tracker } from '../activities/tracker.js';
+import { temporalAddress } from '../local/addresses.js';
+import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
+import { openStore } from '../store/open.js';
+import { trainerActivities, workflowQueueActivities } from './activities.js';
+import { workflowsPath } from './bundle.js';
+import { hostQueueOf } from './host-queue.js';
+
+export interface RunningWorker {
+  /** The queues that are served, the host's own among them. */
+  queues: string[];
+  /** Polls until shutdown() or until a worker fails; then ends everything that was started. */
+  run(): Promise<void>;
+  /** Asks running steps to checkpoint and to go back to their queues. */
+  shutdown(): void;
+}
+
+/** Checkpoints at the end must fit into the time that a supervisor grants. */
+const shutdownForceTime = '60s';
+const cancelGraceMs = 12_000;
+const trackerFlushMs = 3_000;
+
+/** Connects and builds everything; nothing is polled before run(). Fails with StoreError or TransportError. */
+export async function createWorker(config: TemporalConfig, makeTracker: (host: Pick<Host, 'store'>) => Tracker): Promise<RunningWorker> {
+  const host = await openHost(config, makeTracker);
+  const connection = await connect(config);
+  const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer) }));
+  const workers = [await workflowWorker(config, connection, host)];
+  for (const { trainer, slot } of slots) {
+    for (const queue of [trainer.queue, slot.hostQueue]) {
+      workers.push(await Worker.create(trainerOptions(config, connection, queue, trainerActivities(host, slot))));
+    }
+  }
+  const shutdown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  return {
+    queues: workers.map((worker) => worker.options.taskQueue),
+    shutdown,
+    async run() {
+      try {
+        await Promise.all(workers.map((worker) => worker.run().finally(shutdown)));
+      } finally {
+        await Promise.all(slots.map(({ slot }) => slot.engine.stop()));
+        await flushed(host.tracker);
+        await connection.close().catch(() => undefined);
+      }
+    },
+  };
+}
+
+async function openHost(config: TemporalConfig, makeTracker: (host: Pick<Host, 'store'>) => Tracker): Promise<Host> {
+  const store = await openStore(config.store);
+  return {
+    store,
+    storeUrl: config.store,
+    workRoot: await openWorkRoot(config.home, Date.now()),
+    cache: createArtifactCache(store, join(config.home, 'cache'), config.hostCacheBytes),
+    environment: createEnvironment(config.trainer.python),
+    tracker: makeTracker({ store }),
+    clock: Date.now,
+    pulseEveryMs: 1_500,
+    claimEveryMs: 5_000,
+    claimPollMs: 1_000,
+  };
+}
+
+const connect = (config: TemporalConfig): Promise<NativeConnection> =>
+  NativeConnection.connect({
+    address: temporalAddress(config),
+    ...(config.temporal.tls ? { tls: true } : {}),
+    ...(config.temporal.apiKey === null ? {} : { apiKey: config.temporal.apiKey }),
+  });
+
+function createSlot(config: TemporalConfig, { queue }: TrainerQueue): Slot {
+  const engine = createEngine({
+    command: config.trainer.python,
+    args: ['-m', 'pawl_trainer'],
+    pythonPath: join(config.packageRoot, 'trainer'),
+    logFile: join(config.home, 'logs', `trainer-${queue}.log`),
+    threads: config.trainer.threads,
+    cacheBytes: config.trainer.cacheBytes,
+    startTimeoutMs: 120_000,
+    killGraceMs: 5_000,
+    cancelGraceMs,
+  });
+  return { engine, mutex: createMutex(), hostQueue: hostQueueOf(queue, config.home) };
+}
+
+function commonOptions(config: TemporalConfig, connection: NativeConnection): Omit<WorkerOptions, 'taskQueue'> {
+  return {
+    connection,
+    namespace: config.temporal.namespace,
+    shutdownGraceTime: '1s',
+    shutdownForceTime,
+    // A heartbeat is news: by default it would be held back for most of its time-out.
+    maxHeartbeatThrottleInterval: '2s',
+    defaultHeartbeatThrottleInterval: '2s',
+  };
+}
+
+function workflowWorker(config: TemporalConfig, connection: NativeConnection, host: Host): Promise<Worker> {
+  const codePath = join(config.packageRoot, 'dist', 'workflow-bundle.js');
+  return Worker.create({
+    ...commonOptions(config, connection),
+    ...(existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: workflowsPath() }),
+    taskQueue: config.workflowQueue,
+    activities: workflowQueueActivities(host),
+    maxConcurrentActivityTaskExecutions: 32,
+    maxConcurrentWorkflowTaskPolls: 2,
+    maxConcurrentActivityTaskPolls: 2,
+    maxCachedWorkflows: 100,
+    // After a worker was killed, its workflows wait so long for its private queue before any other may have them.
+    stickyQueueScheduleToStartTimeout: '2s',
+  });
+}
+
+const trainerOptions = (
+  config: TemporalConfig,
+  connection: NativeConnection,
+  taskQueue: string,
+  activities: object,
+): WorkerOptions => ({
+  ...commonOptions(config, connection),
+  taskQueue,
+  activities,
+  maxConcurrentActivityTaskExecutions: 1,
+  maxConcurrentActivityTaskPolls: 1,
+});
+
+/** What the tracker cannot send now is found again from the store. */
+async function flushed(tracker: Tracker): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, trackerFlushMs)));
+  await Promise.race([tracker.flush(), late]).catch(() => undefined);
+  clearTimeout(timer);
+}

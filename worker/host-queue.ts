@@ -1,0 +1,19 @@
+// The queue of a trainer slot on this host alone: where the steps of a loop go that find their inputs warm.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** `<queue>@<host>-<id>`. The id is made once a home, so that a loop finds its slot again after the worker was restarted. */
+export const hostQueueOf = (queue: string, home: string): string => `${queue}@${hostname()}-${hostId(home)}`;
+
+function hostId(home: string): string {
+  const path = join(home, 'host-id');
+  mkdirSync(dirname(path), { recursive: true });
+  try {
+    writeFileSync(path, randomBytes(4).toString('hex'), { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return readFileSync(path, 'utf8').trim();
+}
