@@ -244,6 +244,16 @@ describe('wrong bytes', () => {
     expect(await hasArtifact(store, stored), 'made again, it is whole').toBe(true);
   });
 
+  test('of a cut blob are replaced when the file is stored again, and kept aside', async () => {
+    const { store, folder } = bench();
+    const stored = await ingestFolder(store, await folder('out', files), 'folder');
+    await unlink(blobPath(digestOf('bee')));
+    await writeFile(blobPath(digestOf('bee')), 'be');
+    await ingestFolder(store, await folder('again', files), 'folder');
+    await verifyArtifact(store, stored);
+    expect(await store.head(`quarantine/blobs/${digestOf('bee').slice(7)}`)).toMatchObject({ bytes: 2 });
+  });
+
   test('in the list of files are found', async () => {
     const { store, folder } = bench();
     const stored = await ingestFolder(store, await folder('out', files), 'folder');
