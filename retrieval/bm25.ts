@@ -28,7 +28,12 @@ export function tokenize(text: string): string[] {
 }
 
 /** An empty index; documents are added in order of rows. */
-export const emptyBm25 = (settings: Bm25Settings): Bm25 => ({ settings, terms: new Map(), lengths: [], totalLength: 0 });
+export const emptyBm25 = (settings: Bm25Settings): Bm25 => ({
+  settings,
+  terms: new Map(),
+  lengths: [],
+  totalLength: 0,
+});
 
 /** Adds the next document. */
 export function addDocument(index: Bm25, text: string): void {

@@ -24,8 +24,13 @@ export function bootstrapMean(values: readonly number[], options: BootstrapOptio
     for (let i = 0; i < values.length; i++) sum += values[random.below(values.length)] as number;
     return sum / values.length;
   }).sort();
-  const at = (share: number): number => means[Math.min(resamples - 1, Math.max(0, Math.round(share * (resamples - 1))))] as number;
-  return { mean: values.reduce((sum, value) => sum + value, 0) / values.length, low: at((1 - level) / 2), high: at((1 + level) / 2) };
+  const at = (share: number): number =>
+    means[Math.min(resamples - 1, Math.max(0, Math.round(share * (resamples - 1))))] as number;
+  return {
+    mean: values.reduce((sum, value) => sum + value, 0) / values.length,
+    low: at((1 - level) / 2),
+    high: at((1 + level) / 2),
+  };
 }
 
 /** Interval of the mean difference b - a of values paired by query: the same queries are drawn on both sides. Pure. */

@@ -19,8 +19,18 @@ export async function compareReports(
   const b = await readFigures(after, figure);
   const ids = [...a.keys()];
   const unpaired = ids.find((id) => !b.has(id)) ?? [...b.keys()].find((id) => !a.has(id));
-  if (unpaired !== undefined) throw dataError('queries.jsonl', null, `query ${JSON.stringify(unpaired)} is in one report only; compare reports of the same split and number of queries`);
-  if (ids.length === 0) throw dataError('queries.jsonl', null, `there is nothing of the mode ${figure.mode}; ask eval.retrieval for it in \`modes\``);
+  if (unpaired !== undefined)
+    throw dataError(
+      'queries.jsonl',
+      null,
+      `query ${JSON.stringify(unpaired)} is in one report only; compare reports of the same split and number of queries`,
+    );
+  if (ids.length === 0)
+    throw dataError(
+      'queries.jsonl',
+      null,
+      `there is nothing of the mode ${figure.mode}; ask eval.retrieval for it in \`modes\``,
+    );
   const interval = pairedBootstrap(
     ids.map((id) => a.get(id) as number),
     ids.map((id) => b.get(id) as number),
@@ -29,7 +39,10 @@ export async function compareReports(
   return { ...interval, queries: ids.length };
 }
 
-async function readFigures(dir: string, { mode, name }: { mode: EvaluationMode; name: FigureName }): Promise<Map<string, number>> {
+async function readFigures(
+  dir: string,
+  { mode, name }: { mode: EvaluationMode; name: FigureName },
+): Promise<Map<string, number>> {
   const figures = new Map<string, number>();
   const shape = `an object with \`query\`, \`mode\` and the number \`${name}\``;
   for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', shape)) {

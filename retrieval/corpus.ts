@@ -20,7 +20,12 @@ export async function readCorpus(path: string, label = 'corpus.jsonl'): Promise<
   const byText = new Map<string, number[]>();
   for await (const { id, text, line } of readDocuments(path, label)) {
     const before = rowOf.get(id);
-    if (before !== undefined) throw dataError(label, line, `the id ${JSON.stringify(id)} is already that of document ${before + 1}; ids must differ`);
+    if (before !== undefined)
+      throw dataError(
+        label,
+        line,
+        `the id ${JSON.stringify(id)} is already that of document ${before + 1}; ids must differ`,
+      );
     const digest = createHash('sha256').update(text).digest('base64');
     const same = byText.get(digest);
     if (same === undefined) byText.set(digest, [ids.length]);
@@ -34,11 +39,15 @@ export async function readCorpus(path: string, label = 'corpus.jsonl'): Promise<
 }
 
 /** Documents of corpus.jsonl in order. */
-export async function* readDocuments(path: string, label = 'corpus.jsonl'): AsyncGenerator<{ id: string; text: string; title: string | null; line: number }> {
+export async function* readDocuments(
+  path: string,
+  label = 'corpus.jsonl',
+): AsyncGenerator<{ id: string; text: string; title: string | null; line: number }> {
   for await (const { value, line } of readJsonl(path, label, documentShape)) {
     const id = stringField(value, '_id', label, line, documentShape);
     const { text, title } = value as Record<string, unknown>;
-    if (typeof text !== 'string') throw dataError(label, line, `\`text\` is ${JSON.stringify(text) ?? 'missing'}; expected ${documentShape}`);
+    if (typeof text !== 'string')
+      throw dataError(label, line, `\`text\` is ${JSON.stringify(text) ?? 'missing'}; expected ${documentShape}`);
     if (title !== undefined && title !== null && typeof title !== 'string') {
       throw dataError(label, line, `\`title\` is ${JSON.stringify(title)}; expected a string, or no title`);
     }

@@ -21,7 +21,11 @@ const judgementShape = 'an object with the strings `query` and `document` and an
  * Queries of a split with at least one relevant document, in the file's order, and how many had none. Fails with class
  * `data`, file and line for a malformed line or a judgement of a document that the corpus does not have.
  */
-export async function readSplit(dir: string, split: string, corpus: Corpus): Promise<{ queries: JudgedQuery[]; excluded: number }> {
+export async function readSplit(
+  dir: string,
+  split: string,
+  corpus: Corpus,
+): Promise<{ queries: JudgedQuery[]; excluded: number }> {
   const byId = new Map<string, JudgedQuery>();
   for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
     const id = stringField(value, '_id', 'queries.jsonl', line, queryShape);
@@ -35,9 +39,11 @@ export async function readSplit(dir: string, split: string, corpus: Corpus): Pro
     if (query === undefined) continue;
     const document = stringField(value, 'document', 'qrels.jsonl', line, judgementShape);
     const row = corpus.rowOf.get(document);
-    if (row === undefined) throw dataError('qrels.jsonl', line, `document ${JSON.stringify(document)} is not in corpus.jsonl`);
+    if (row === undefined)
+      throw dataError('qrels.jsonl', line, `document ${JSON.stringify(document)} is not in corpus.jsonl`);
     const grade = isObject(value) ? value['grade'] : undefined;
-    if (typeof grade !== 'number') throw dataError('qrels.jsonl', line, `\`grade\` is not a number; expected ${judgementShape}`);
+    if (typeof grade !== 'number')
+      throw dataError('qrels.jsonl', line, `\`grade\` is not a number; expected ${judgementShape}`);
     query.judged.add(row);
     if (grade > 0) query.relevant.push({ row, grade });
   }

@@ -55,8 +55,16 @@ export async function countNotBelow({ index, queries, thresholds, excluded }: Co
   return counts;
 }
 
-function addBlock(counts: Int32Array, first: number, rows: number, pairs: number[], below: unknown, pairBelow: unknown): void {
-  if (!(below instanceof Int32Array && pairBelow instanceof Int32Array)) throw new Error('Internal error: output of the count graph');
+function addBlock(
+  counts: Int32Array,
+  first: number,
+  rows: number,
+  pairs: number[],
+  below: unknown,
+  pairBelow: unknown,
+): void {
+  if (!(below instanceof Int32Array && pairBelow instanceof Int32Array))
+    throw new Error('Internal error: output of the count graph');
   below.forEach((count, i) => {
     counts[first + i] = (counts[first + i] as number) + rows - count;
   });
@@ -94,7 +102,8 @@ export async function topRows({ index, queries, k: asked }: TopInput): Promise<T
       const values = out['values']?.data as Float32Array;
       const indices = out['indices']?.data as BigInt64Array;
       found.forEach((list, i) => {
-        for (let j = i * inBlock; j < (i + 1) * inBlock; j++) list.push({ row: block.first + Number(indices[j]), score: values[j] as number });
+        for (let j = i * inBlock; j < (i + 1) * inBlock; j++)
+          list.push({ row: block.first + Number(indices[j]), score: values[j] as number });
       });
     }
     found.forEach((list, i) => {
@@ -143,7 +152,10 @@ function* blocks(index: VectorIndex): Generator<Block> {
   }
 }
 
-function* chunks(queries: Float32Array, dimension: number): Generator<{ first: number; count: number; vectors: Float32Array }> {
+function* chunks(
+  queries: Float32Array,
+  dimension: number,
+): Generator<{ first: number; count: number; vectors: Float32Array }> {
   const total = queries.length / dimension;
   for (let first = 0; first < total; first += chunkQueries) {
     const count = Math.min(chunkQueries, total - first);

@@ -27,7 +27,8 @@ export interface Fidelity {
 /** Figures over all queries; there must be one. */
 export async function fidelityOf(input: FidelityInput): Promise<Fidelity> {
   const { queries, positives, duplicatesOf, count } = input;
-  const ranksIn = (index: VectorIndex): Promise<Int32Array> => rewardRanks({ index, queries, positives, duplicatesOf }, count);
+  const ranksIn = (index: VectorIndex): Promise<Int32Array> =>
+    rewardRanks({ index, queries, positives, duplicatesOf }, count);
   const [served, full] = [await ranksIn(input.served), await ranksIn(input.full)];
   const rule = { reward: 'dcg', k: 10, malformed: 0 } as const;
   let shift = 0;

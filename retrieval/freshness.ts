@@ -27,7 +27,12 @@ export const staleRows = (index: VectorIndex, freshness: Freshness): number[] =>
  * After a refresh: mean age of a row in refreshes (fresh and refreshed rows have 0) and the share of rows that the first encoder made
  * and that are not fresh. Pure.
  */
-export function lagOf(input: { index: VectorIndex; freshness: Freshness; version: number; refreshed: ReadonlySet<number> }): { mean: number; neverRefreshed: number } {
+export function lagOf(input: {
+  index: VectorIndex;
+  freshness: Freshness;
+  version: number;
+  refreshed: ReadonlySet<number>;
+}): { mean: number; neverRefreshed: number } {
   let sum = 0;
   let never = 0;
   for (let row = 0; row < input.index.rows; row++) {
@@ -43,7 +48,12 @@ export function lagOf(input: { index: VectorIndex; freshness: Freshness; version
  * Mean 1 - cos(old, new) over the probe rows; null for no probe. `vectors` are the new ones, in the order of `rows`; the index still
  * holds the old ones. Pure.
  */
-export function driftOf(index: VectorIndex, rows: readonly number[], vectors: Float32Array, probe: readonly number[]): number | null {
+export function driftOf(
+  index: VectorIndex,
+  rows: readonly number[],
+  vectors: Float32Array,
+  probe: readonly number[],
+): number | null {
   if (probe.length === 0) return null;
   const place = new Map(rows.map((row, i) => [row, i]));
   let sum = 0;

@@ -36,7 +36,12 @@ export function createIndexCache(maxBytes: number): IndexCache {
     const manifest = await readIndexManifest(artifact.path);
     // Another caller may have come first while the manifest was read.
     if (entries.has(artifact.identity)) return acquire(artifact);
-    const entry: Entry = { loading: load(artifact.path, manifest), manifest: null, bytes: bytesOfIndex(manifest), users: 1 };
+    const entry: Entry = {
+      loading: load(artifact.path, manifest),
+      manifest: null,
+      bytes: bytesOfIndex(manifest),
+      users: 1,
+    };
     entries.set(artifact.identity, entry);
     try {
       entry.manifest = (await entry.loading).manifest;
@@ -89,7 +94,10 @@ export function createIndexCache(maxBytes: number): IndexCache {
 }
 
 /** The deltas that make `next` out of `previous` in order, or null when that does not do. Files are named by content. Pure. */
-export function addedDeltas(previous: IndexManifest, next: IndexManifest): IndexManifest['shards'][number]['deltas'] | null {
+export function addedDeltas(
+  previous: IndexManifest,
+  next: IndexManifest,
+): IndexManifest['shards'][number]['deltas'] | null {
   const isSameFrame =
     previous.corpusDigest === next.corpusDigest &&
     previous.dimension === next.dimension &&
@@ -102,7 +110,12 @@ export function addedDeltas(previous: IndexManifest, next: IndexManifest): Index
     if (before === undefined || before.base !== shard.base || before.encoders !== shard.encoders) return null;
     const isPrefix = before.deltas.every((delta, j) => {
       const other = shard.deltas[j];
-      return other !== undefined && other.rows === delta.rows && other.vectors === delta.vectors && other.encoder === delta.encoder;
+      return (
+        other !== undefined &&
+        other.rows === delta.rows &&
+        other.vectors === delta.vectors &&
+        other.encoder === delta.encoder
+      );
     });
     if (!isPrefix) return null;
     added.push(...shard.deltas.slice(before.deltas.length));

@@ -68,12 +68,22 @@ export function stringField(value: unknown, field: string, label: string, line: 
   throw dataError(label, line, `${what}; expected ${expected}`);
 }
 
-function decode(decoder: TextDecoder, chunk: Buffer | null, label: string, line: number): string {
+function decode(decoder: TextDecoder, chunk: Buffer | null, label: string, linesBefore: number): string {
   try {
     return chunk === null ? decoder.decode() : decoder.decode(chunk, { stream: true });
   } catch {
-    throw dataError(label, null, `after line ${line} there are bytes that are not UTF-8; save the file as UTF-8`);
+    const line = linesBefore + 1 + linesUntilDamage(chunk);
+    throw dataError(label, line, 'there are bytes that are not UTF-8; save the file as UTF-8');
   }
+}
+
+/** How many whole lines of the chunk come before the first that does not decode. */
+function linesUntilDamage(chunk: Buffer | null): number {
+  const lines = chunk?.toString('utf8').split('\n') ?? [];
+  return Math.max(
+    0,
+    lines.findIndex((line) => line.includes('\uFFFD')),
+  );
 }
 
 const withoutReturn = (text: string): string => (text.endsWith('\r') ? text.slice(0, -1) : text);

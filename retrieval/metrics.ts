@@ -15,7 +15,10 @@ export type Gain = 'linear' | 'exponential';
  */
 export function ndcgAt(judged: readonly JudgedRank[], k: number, gain: Gain = 'linear'): number {
   const worth = ({ grade }: JudgedRank): number => (gain === 'linear' ? grade : 2 ** grade - 1);
-  const dcg = judged.reduce((sum, one) => (one.rank !== null && one.rank <= k ? sum + worth(one) * discount(one.rank) : sum), 0);
+  const dcg = judged.reduce(
+    (sum, one) => (one.rank !== null && one.rank <= k ? sum + worth(one) * discount(one.rank) : sum),
+    0,
+  );
   const ideal = judged
     .map(worth)
     .sort((a, b) => b - a)

@@ -10,7 +10,9 @@ export interface Random {
 
 /** A generator of its own for a (seed, purpose). Xoshiro128** (Blackman and Vigna, 2018), its state from sha256. Pure. */
 export function seededRandom(seed: number, purpose: string): Random {
-  const digest = createHash('sha256').update(JSON.stringify([seed, purpose])).digest();
+  const digest = createHash('sha256')
+    .update(JSON.stringify([seed, purpose]))
+    .digest();
   let [a, b, c, d] = [0, 4, 8, 12].map((at) => digest.readUInt32LE(at)) as [number, number, number, number];
   const rotate = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
   const bits = (): number => {

@@ -11,7 +11,7 @@ export async function readArray(path: string, into: Uint8Array, wrongSize: (byte
     const { size } = await file.stat();
     if (size !== into.byteLength) throw wrongSize(size);
     // read() takes a plain buffer or a shared one, at most 2 GiB at once.
-    for (let at = 0; at < size; ) {
+    for (let at = 0; at < size;) {
       const { bytesRead } = await file.read(into, at, Math.min(size - at, 2 ** 30), at);
       if (bytesRead === 0) throw wrongSize(at);
       at += bytesRead;
@@ -43,6 +43,7 @@ export async function nameByContent(path: string): Promise<string> {
 /** Hex sha256 of a file, read in chunks. */
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) hash.update(chunk);
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>)
+    hash.update(chunk);
   return hash.digest('hex');
 }

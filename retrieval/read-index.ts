@@ -67,9 +67,15 @@ export async function applyDeltas(dir: string, index: VectorIndex, deltas: reado
 /** Every file that the manifest names, corpus included. Pure. */
 export const filesOf = (manifest: IndexManifest): string[] => [
   manifest.corpus,
-  ...manifest.shards.flatMap((shard) => [shard.base, shard.encoders, ...shard.deltas.flatMap((delta) => [delta.rows, delta.vectors])]),
+  ...manifest.shards.flatMap((shard) => [
+    shard.base,
+    shard.encoders,
+    ...shard.deltas.flatMap((delta) => [delta.rows, delta.vectors]),
+  ]),
 ];
 
-const damaged = (message: string): RetrievalError => new RetrievalError('artifact_damaged', `the index is damaged: ${message}`);
+const damaged = (message: string): RetrievalError =>
+  new RetrievalError('artifact_damaged', `the index is damaged: ${message}`);
 
-const wrongSize = (name: string) => (bytes: number) => damaged(`${name} has ${bytes} bytes, which its manifest does not say`);
+const wrongSize = (name: string) => (bytes: number) =>
+  damaged(`${name} has ${bytes} bytes, which its manifest does not say`);

@@ -13,7 +13,10 @@ export const figureNames = ['ndcg_at_10', 'recall_at_100', 'mrr_at_10', 'reward'
 export type FigureName = (typeof figureNames)[number];
 
 /** A line of queries.jsonl in a report; figures are means over the samples. */
-export type QueryFigures = { query: string; mode: EvaluationMode; ranks: (number | null)[] } & Record<FigureName, number>;
+export type QueryFigures = { query: string; mode: EvaluationMode; ranks: (number | null)[] } & Record<
+  FigureName,
+  number
+>;
 
 /** Figures of each query in one mode. A sample without an embedding has 0 everywhere. Pure. */
 export function queryFigures(mode: EvaluationMode, ids: readonly string[], ranks: ModeRanks): QueryFigures[] {
@@ -36,7 +39,9 @@ export function queryFigures(mode: EvaluationMode, ids: readonly string[], ranks
 /** Means over queries with the ends of their 95 % bootstrap intervals, and how many samples had an embedding. Pure. */
 export function modeFigures(queries: readonly QueryFigures[], ranks: ModeRanks): Report['modes'][string] {
   const samples = ranks.flat();
-  const figures: Record<string, number | null> = { valid_fraction: samples.filter((one) => one !== null).length / samples.length };
+  const figures: Record<string, number | null> = {
+    valid_fraction: samples.filter((one) => one !== null).length / samples.length,
+  };
   for (const name of figureNames) {
     const interval = bootstrapMean(queries.map((query) => query[name]));
     figures[name] = interval.mean;

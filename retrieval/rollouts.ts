@@ -26,7 +26,11 @@ export async function readRollouts(dir: string, corpus: Corpus): Promise<Rollout
   const manifest = await readManifest(dir);
   const queries = await readQueries(dir, corpus);
   if (queries.length !== manifest.queries) {
-    throw dataError('queries.jsonl', null, `${queries.length} queries of role sample; manifest.json says ${manifest.queries}`);
+    throw dataError(
+      'queries.jsonl',
+      null,
+      `${queries.length} queries of role sample; manifest.json says ${manifest.queries}`,
+    );
   }
   const tensors = await readSafetensors(join(dir, 'rollouts.safetensors'), 'rollouts.safetensors');
   const embedding = tensor(tensors, 'embedding', 'F32', 'rollouts.safetensors');
@@ -34,9 +38,19 @@ export async function readRollouts(dir: string, corpus: Corpus): Promise<Rollout
   const samples = manifest.queries * manifest.group;
   const [rows = 0, dimension = 0] = embedding.shape;
   if (embedding.shape.length !== 2 || rows < samples || valid.data.length < samples) {
-    throw dataError('rollouts.safetensors', null, `${rows} embeddings and ${valid.data.length} flags for ${samples} samples`);
+    throw dataError(
+      'rollouts.safetensors',
+      null,
+      `${rows} embeddings and ${valid.data.length} flags for ${samples} samples`,
+    );
   }
-  return { manifest, dimension, queries, embeddings: embedding.data.subarray(0, samples * dimension), valid: valid.data.subarray(0, samples) };
+  return {
+    manifest,
+    dimension,
+    queries,
+    embeddings: embedding.data.subarray(0, samples * dimension),
+    valid: valid.data.subarray(0, samples),
+  };
 }
 
 export interface ValidSamples {
@@ -66,23 +80,33 @@ async function readManifest(dir: string): Promise<RolloutsManifest> {
   const manifest = JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8')) as unknown;
   if (validators.rollouts(manifest)) return manifest as RolloutsManifest;
   const [first] = validators.rollouts.errors ?? [];
-  throw dataError('manifest.json', null, `this is not the manifest of rollouts: ${first?.instancePath ?? ''} ${first?.message ?? ''}`);
+  throw dataError(
+    'manifest.json',
+    null,
+    `this is not the manifest of rollouts: ${first?.instancePath ?? ''} ${first?.message ?? ''}`,
+  );
 }
 
 async function readQueries(dir: string, corpus: Corpus): Promise<Rollouts['queries']> {
   const queries: Rollouts['queries'] = [];
   for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
     const id = stringField(value, 'query', 'queries.jsonl', line, queryShape);
-    if (!isObject(value) || !Array.isArray(value['positives'])) throw dataError('queries.jsonl', line, `expected ${queryShape}`);
+    if (!isObject(value) || !Array.isArray(value['positives']))
+      throw dataError('queries.jsonl', line, `expected ${queryShape}`);
     if (value['role'] === 'replay') continue;
     const positives = value['positives'].map((document: unknown) => {
       const row = typeof document === 'string' ? corpus.rowOf.get(document) : undefined;
       if (row === undefined) {
-        throw dataError('queries.jsonl', line, `the positive ${JSON.stringify(document)} of query ${JSON.stringify(id)} is not in the index; rollouts and index must come from the same dataset`);
+        throw dataError(
+          'queries.jsonl',
+          line,
+          `the positive ${JSON.stringify(document)} of query ${JSON.stringify(id)} is not in the index; rollouts and index must come from the same dataset`,
+        );
       }
       return row;
     });
-    if (positives.length === 0) throw dataError('queries.jsonl', line, `query ${JSON.stringify(id)} has no positive, so nothing can be ranked`);
+    if (positives.length === 0)
+      throw dataError('queries.jsonl', line, `query ${JSON.stringify(id)} has no positive, so nothing can be ranked`);
     queries.push({ id, positives });
   }
   return queries;

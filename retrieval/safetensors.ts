@@ -20,7 +20,8 @@ export async function readSafetensors(path: string, label: string): Promise<Map<
     throw dataError(label, null, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
   });
   const headerBytes = file.length < 8 ? NaN : Number(file.readBigUInt64LE(0));
-  if (!(8 + headerBytes <= file.length)) throw dataError(label, null, 'this is not a whole safetensors file: its header is cut off');
+  if (!(8 + headerBytes <= file.length))
+    throw dataError(label, null, 'this is not a whole safetensors file: its header is cut off');
   const header = parseHeader(file.toString('utf8', 8, 8 + headerBytes), label);
   const body = file.subarray(8 + headerBytes);
   const tensors = new Map<string, TensorValue>();
@@ -38,8 +39,10 @@ export function tensor<T extends TensorType>(
   label: string,
 ): { shape: number[]; data: InstanceType<(typeof views)[T]> } {
   const found = tensors.get(name);
-  if (found === undefined) throw dataError(label, null, `the tensor \`${name}\` is missing; there are ${[...tensors.keys()].join(', ')}`);
-  if (found.type !== type) throw dataError(label, null, `the tensor \`${name}\` is of type ${found.type}; expected ${type}`);
+  if (found === undefined)
+    throw dataError(label, null, `the tensor \`${name}\` is missing; there are ${[...tensors.keys()].join(', ')}`);
+  if (found.type !== type)
+    throw dataError(label, null, `the tensor \`${name}\` is of type ${found.type}; expected ${type}`);
   return { shape: found.shape, data: found.data as InstanceType<(typeof views)[T]> };
 }
 
@@ -75,13 +78,22 @@ function tensorOf(name: string, entry: unknown, body: Uint8Array, label: string)
     throw dataError(label, null, `the header of the tensor \`${name}\` is malformed`);
   }
   const type = entry['dtype'];
-  if (typeof type !== 'string' || !(type in views)) throw dataError(label, null, `the tensor \`${name}\` is of type ${String(type)}; expected ${Object.keys(views).join(', ')}`);
+  if (typeof type !== 'string' || !(type in views))
+    throw dataError(
+      label,
+      null,
+      `the tensor \`${name}\` is of type ${String(type)}; expected ${Object.keys(views).join(', ')}`,
+    );
   const shape = entry['shape'].map(Number);
   const [start, end] = entry['data_offsets'].map(Number) as [number, number];
   const View = views[type as TensorType];
   const length = shape.reduce((product, size) => product * size, 1);
   if (!(start >= 0 && end <= body.length && end - start === length * View.BYTES_PER_ELEMENT)) {
-    throw dataError(label, null, `the tensor \`${name}\` does not fit its place in the file; the file is cut off or damaged`);
+    throw dataError(
+      label,
+      null,
+      `the tensor \`${name}\` does not fit its place in the file; the file is cut off or damaged`,
+    );
   }
   // A copy, because a view needs an aligned start.
   const bytes = Uint8Array.from(body.subarray(start, end));

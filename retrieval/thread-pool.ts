@@ -55,7 +55,8 @@ function leastBusy(threads: Set<Thread>, size: number): Thread {
   });
   thread.worker.on('exit', () => {
     threads.delete(thread);
-    for (const { reject } of thread.waiting.values()) reject(new RetrievalError('internal', `the ranking thread stopped: ${died}`));
+    for (const { reject } of thread.waiting.values())
+      reject(new RetrievalError('internal', `the ranking thread stopped: ${died}`));
     thread.waiting.clear();
   });
   return thread;
@@ -80,7 +81,10 @@ function startWorker(): Worker {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
   const loader = new URL('./dist/esm/api/index.mjs', tsx).href;
   const entry = new URL('./worker-thread.ts', import.meta.url).href;
-  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(entry)}); });`, { eval: true });
+  return new Worker(
+    `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(entry)}); });`,
+    { eval: true },
+  );
 }
 
 const shared = createThreadPool();

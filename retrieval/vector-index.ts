@@ -32,7 +32,11 @@ export function emptyShard(first: number, rows: number, dimension: number): Shar
 }
 
 /** Where shards begin and how many rows each has, for so many rows. Pure. */
-export function planShards(rows: number, dimension: number, maxBytes = maxShardBytes): { first: number; rows: number }[] {
+export function planShards(
+  rows: number,
+  dimension: number,
+  maxBytes = maxShardBytes,
+): { first: number; rows: number }[] {
   const most = Math.max(1, Math.floor(maxBytes / (dimension * 4)));
   const shards: { first: number; rows: number }[] = [];
   for (let first = 0; first < rows; first += most) shards.push({ first, rows: Math.min(most, rows - first) });
@@ -78,11 +82,19 @@ export function gatherRows(index: VectorIndex, rows: ArrayLike<number>): Float32
 }
 
 /** Writes vectors (in the order of `rows`) over rows in place, as made by `encoder`. */
-export function overwriteRows(index: VectorIndex, rows: ArrayLike<number>, vectors: Float32Array, encoder: number): void {
+export function overwriteRows(
+  index: VectorIndex,
+  rows: ArrayLike<number>,
+  vectors: Float32Array,
+  encoder: number,
+): void {
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as number;
     const shard = shardOf(index, row);
-    shard.vectors.set(vectors.subarray(i * index.dimension, (i + 1) * index.dimension), (row - shard.first) * index.dimension);
+    shard.vectors.set(
+      vectors.subarray(i * index.dimension, (i + 1) * index.dimension),
+      (row - shard.first) * index.dimension,
+    );
     shard.encoders[row - shard.first] = encoder;
   }
 }

@@ -80,7 +80,12 @@ export async function writeRefreshedIndex(input: {
     const delta = await writeDelta(dir, `${i}-${version}`, shard, current.index.dimension, refreshed, id);
     shards.push(delta === null ? shard : { ...shard, deltas: [...shard.deltas, delta] });
   }
-  return writeManifest(dir, { ...before, version, encoders: [...before.encoders, { id, model: refreshed.model, version }], shards });
+  return writeManifest(dir, {
+    ...before,
+    version,
+    encoders: [...before.encoders, { id, model: refreshed.model, version }],
+    shards,
+  });
 }
 
 async function writeDelta(
@@ -113,7 +118,13 @@ async function writeCompacted(
     const own = encoders[i] as Uint16Array;
     for (const row of refreshed.rows.subarray(start, end)) own[row - shard.first] = id;
     const base = await writeBase(join(dir, `base-${i}.f32`), current, i, { ...refreshed, start, end });
-    shards.push({ first: shard.first, rows: shard.rows, base, encoders: await writeNamed(dir, `encoders-${i}`, '.u16', bytesOf(own)), deltas: [] });
+    shards.push({
+      first: shard.first,
+      rows: shard.rows,
+      base,
+      encoders: await writeNamed(dir, `encoders-${i}`, '.u16', bytesOf(own)),
+      deltas: [],
+    });
   }
   const used = new Set(encoders.flatMap((ids) => [...new Set(ids)]));
   const table = [...before.encoders, { id, model: refreshed.model, version }].filter((encoder) => used.has(encoder.id));
@@ -140,7 +151,10 @@ async function writeBase(
       for (; next < refreshed.end; next++) {
         const row = (refreshed.rows[next] as number) - shard.first - at;
         if (row >= rows) break;
-        stretch.set(refreshed.vectors.subarray(next * index.dimension, (next + 1) * index.dimension), row * index.dimension);
+        stretch.set(
+          refreshed.vectors.subarray(next * index.dimension, (next + 1) * index.dimension),
+          row * index.dimension,
+        );
       }
       await writeWhole(file, bytesOf(stretch));
     }
@@ -151,7 +165,7 @@ async function writeBase(
 }
 
 async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
 }
 
 /** [start, end) of the ascending rows that lie in [first, last). */
@@ -166,7 +180,10 @@ function rangeIn(rows: Uint32Array, first: number, last: number): [number, numbe
 function freeId(encoders: IndexManifest['encoders']): number {
   const used = new Set(encoders.map((encoder) => encoder.id));
   for (let id = 0; id <= 0xffff; id++) if (!used.has(id)) return id;
-  throw new RetrievalError('config', 'the index holds rows of 65,536 encoders, the most it can tell apart; refresh more rows at once, or set `compact` lower');
+  throw new RetrievalError(
+    'config',
+    'the index holds rows of 65,536 encoders, the most it can tell apart; refresh more rows at once, or set `compact` lower',
+  );
 }
 
 const linkAll = async (from: string, to: string, files: readonly string[]): Promise<void> => {

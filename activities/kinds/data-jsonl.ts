@@ -4,7 +4,15 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { findQrels, readBeirCorpus, readBeirQueries, readQrels, readReasoning, type DatasetSplit, type Judgement } from '../../retrieval/beir.js';
+import {
+  findQrels,
+  readBeirCorpus,
+  readBeirQueries,
+  readQrels,
+  readReasoning,
+  type DatasetSplit,
+  type Judgement,
+} from '../../retrieval/beir.js';
 import { dataError } from '../../retrieval/retrieval-error.js';
 import { canonicalJson } from '../../schemas/identity.js';
 import type { KindContext } from '../kind.js';
@@ -15,7 +23,10 @@ export async function run(context: KindContext): Promise<Record<string, number |
   const { path: folder } = fileInput(context.inputs, 'folder');
   const dir = await context.outputDir('dataset');
   const documents = new Set<string>();
-  await writeLines(join(dir, 'corpus.jsonl'), noting(readBeirCorpus(folder), ({ _id }) => documents.add(_id)));
+  await writeLines(
+    join(dir, 'corpus.jsonl'),
+    noting(readBeirCorpus(folder), ({ _id }) => documents.add(_id)),
+  );
   if (documents.size === 0) throw dataError('corpus.jsonl', null, 'there is no document');
   context.progress(1, 3, `${documents.size} documents`);
   const queries = await readBeirQueries(folder);
@@ -27,8 +38,14 @@ export async function run(context: KindContext): Promise<Record<string, number |
   );
   await writeLines(join(dir, 'qrels.jsonl'), judged.lines);
   let reasoning = 0;
-  const texts = keeping(readReasoning(folder, (id) => queries.has(id)), ({ query }) => judged.split.has(query));
-  await writeLines(join(dir, 'reasoning.jsonl'), noting(texts, () => reasoning++));
+  const texts = keeping(
+    readReasoning(folder, (id) => queries.has(id)),
+    ({ query }) => judged.split.has(query),
+  );
+  await writeLines(
+    join(dir, 'reasoning.jsonl'),
+    noting(texts, () => reasoning++),
+  );
   if (reasoning === 0) await rm(join(dir, 'reasoning.jsonl'));
   const perSplit: Record<string, number> = {};
   for (const split of judged.split.values()) perSplit[split] = (perSplit[split] ?? 0) + 1;
@@ -40,7 +57,11 @@ export async function run(context: KindContext): Promise<Record<string, number |
     judgements: judged.lines.length,
     reasoning,
     pairs: 0,
-    notes: { withoutJudgement: queries.size - judged.seen, withoutRelevant: judged.seen - judged.split.size, leftOut: judged.left },
+    notes: {
+      withoutJudgement: queries.size - judged.seen,
+      withoutRelevant: judged.seen - judged.split.size,
+      leftOut: judged.left,
+    },
   };
   await writeFile(join(dir, 'manifest.json'), `${canonicalJson(manifest)}\n`);
   return { corpus: documents.size, queries: judged.split.size };
@@ -57,7 +78,12 @@ interface Judged {
 }
 
 /** All judgements of queries that have a relevant document; a query belongs to one split. */
-async function readJudgements(context: KindContext, folder: string, queries: Map<string, string>, documents: Set<string>): Promise<Judged> {
+async function readJudgements(
+  context: KindContext,
+  folder: string,
+  queries: Map<string, string>,
+  documents: Set<string>,
+): Promise<Judged> {
   const { files, left } = await findQrels(folder);
   for (const name of left) context.log('warning', `qrels/${name} is left out, because there is a qrels/sft.tsv`);
   const first = new Map<string, { split: DatasetSplit; table: string }>();
@@ -67,16 +93,25 @@ async function readJudgements(context: KindContext, folder: string, queries: Map
     for await (const judgement of readQrels(folder, table, known)) {
       const before = first.get(judgement.query);
       if (before !== undefined && before.split !== split) {
-        throw dataError(`qrels/${table}`, judgement.line, `query ${JSON.stringify(judgement.query)} is also in qrels/${before.table}; expected each query in one split, so that none is trained on and tested on`);
+        throw dataError(
+          `qrels/${table}`,
+          judgement.line,
+          `query ${JSON.stringify(judgement.query)} is also in qrels/${before.table}; expected each query in one split, so that none is trained on and tested on`,
+        );
       }
       first.set(judgement.query, { split, table });
       all.push(judgement);
     }
   }
   const relevant = new Set(all.filter(({ grade }) => grade > 0).map(({ query }) => query));
-  if (relevant.size === 0) throw new StepFailure('data', 'No judgement in qrels/ has a score above 0, so no query has an answer.');
-  const lines = all.filter(({ query }) => relevant.has(query)).map(({ query, document, grade }) => ({ query, document, grade }));
-  const split = new Map([...first].flatMap(([query, place]) => (relevant.has(query) ? [[query, place.split] as const] : [])));
+  if (relevant.size === 0)
+    throw new StepFailure('data', 'No judgement in qrels/ has a score above 0, so no query has an answer.');
+  const lines = all
+    .filter(({ query }) => relevant.has(query))
+    .map(({ query, document, grade }) => ({ query, document, grade }));
+  const split = new Map(
+    [...first].flatMap(([query, place]) => (relevant.has(query) ? [[query, place.split] as const] : [])),
+  );
   return { split, lines, seen: first.size, left };
 }
 

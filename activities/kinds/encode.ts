@@ -24,7 +24,12 @@ export async function encode(context: KindContext, call: EncodeCall): Promise<nu
   const { model, texts, role, batch, out } = call;
   const rows = call.rows === null ? null : join(context.workDir, 'encode-rows.json');
   if (rows !== null) await writeFile(rows, JSON.stringify(Array.from(call.rows ?? [])));
-  await context.engine({ op: 'encode', inputs: { model, texts, rows, role, batch, out }, seed: context.seed, checkpoints: false });
+  await context.engine({
+    op: 'encode',
+    inputs: { model, texts, rows, role, batch, out },
+    seed: context.seed,
+    checkpoints: false,
+  });
   const { dimension } = await readEncodingContract(model);
   await checkVectors(out, call.count, dimension);
   return dimension;
@@ -35,7 +40,10 @@ export async function readEncodingContract(model: LocalArtifact): Promise<Encodi
   try {
     return JSON.parse(await readFile(join(model.path, 'pawl.json'), 'utf8')) as EncodingContract;
   } catch (error) {
-    throw new StepFailure('data', `The model has no readable pawl.json, which says how it embeds: ${error instanceof Error ? error.message : String(error)}`);
+    throw new StepFailure(
+      'data',
+      `The model has no readable pawl.json, which says how it embeds: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -43,7 +51,10 @@ export async function readEncodingContract(model: LocalArtifact): Promise<Encodi
 export async function checkVectors(path: string, count: number, dimension: number): Promise<void> {
   const { size } = await stat(path);
   if (size === count * dimension * 4) return;
-  throw new StepFailure('trainer_crash', `The trainer wrote ${size} bytes of embeddings; ${count} of ${dimension} numbers are ${count * dimension * 4}.`);
+  throw new StepFailure(
+    'trainer_crash',
+    `The trainer wrote ${size} bytes of embeddings; ${count} of ${dimension} numbers are ${count * dimension * 4}.`,
+  );
 }
 
 /** Raw float32 of a file as an array. */

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { idOrderOf, readCorpus, type Corpus } from '../../retrieval/corpus.js';
 import { limitQueries, readSplit, unjudgedDuplicates, type JudgedQuery } from '../../retrieval/dataset.js';
 import type { JudgedRank } from '../../retrieval/metrics.js';
-import { declaredMetrics, modeFigures, queryFigures, type EvaluationMode, type ModeRanks, type QueryFigures } from '../../retrieval/report.js';
+import {
+  declaredMetrics,
+  modeFigures,
+  queryFigures,
+  type EvaluationMode,
+  type ModeRanks,
+  type QueryFigures,
+} from '../../retrieval/report.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { indexFromVectors, type VectorIndex } from '../../retrieval/vector-index.js';
 import { canonicalJson } from '../../schemas/identity.js';
@@ -48,7 +55,15 @@ export async function run(context: KindContext): Promise<Record<string, number |
     figures[mode] = modeFigures(own, ranks);
   }
   const duplicates = new Set(task.ignored.flatMap((rows) => [...rows])).size;
-  const report: Report = { schema: 1, split, queries: ids.length, excluded, corpus: task.corpus.ids.length, duplicates, modes: figures };
+  const report: Report = {
+    schema: 1,
+    split,
+    queries: ids.length,
+    excluded,
+    corpus: task.corpus.ids.length,
+    duplicates,
+    modes: figures,
+  };
   await writeFile(join(task.out, 'report.json'), `${canonicalJson(report)}\n`);
   await writeFile(join(task.out, 'queries.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   return declaredMetrics(figures);
@@ -61,7 +76,10 @@ async function prepare(context: KindContext, split: string): Promise<{ task: Tas
   const found = await readSplit(data.path, split, corpus);
   const queries = limitQueries(found.queries, integerInput(context.inputs, 'queries'));
   if (queries.length === 0) {
-    throw new StepFailure('data', `The split \`${split}\` has no query with a relevant document (${found.excluded} without); evaluate another split, or add judgements.`);
+    throw new StepFailure(
+      'data',
+      `The split \`${split}\` has no query with a relevant document (${found.excluded} without); evaluate another split, or add judgements.`,
+    );
   }
   const texts = join(context.workDir, 'queries.jsonl');
   await writeFile(texts, queries.map(({ id, text }) => `${JSON.stringify({ _id: id, text })}\n`).join(''));
@@ -83,7 +101,15 @@ async function prepare(context: KindContext, split: string): Promise<{ task: Tas
 async function encodeCorpus({ context, model, corpus, documents, batch }: Task): Promise<VectorIndex> {
   const out = join(context.workDir, 'documents.f32');
   context.progress(0, corpus.ids.length, 'documents to encode');
-  const dimension = await encode(context, { model, texts: documents, rows: null, count: corpus.ids.length, role: 'document', batch, out });
+  const dimension = await encode(context, {
+    model,
+    texts: documents,
+    rows: null,
+    count: corpus.ids.length,
+    role: 'document',
+    batch,
+    out,
+  });
   return indexFromVectors(await readVectors(out), dimension);
 }
 
@@ -102,7 +128,8 @@ async function rankBm25({ context, queries, ignored, idOrder, documents }: Task)
 async function rankByModel(task: Task, index: VectorIndex, mode: 'plain' | 'greedy' | 'sampled'): Promise<ModeRanks> {
   const { queries, ignored, idOrder } = task;
   const samples = mode === 'sampled' ? integerInput(task.context.inputs, 'samples') : 1;
-  const { vectors, valid } = mode === 'plain' ? await encodeQueries(task, index.dimension) : await reason(task, mode, samples, index.dimension);
+  const { vectors, valid } =
+    mode === 'plain' ? await encodeQueries(task, index.dimension) : await reason(task, mode, samples, index.dimension);
   const places = valid.flatMap((isValid, place) => (isValid ? [place] : []));
   const owner = (place: number): number => Math.floor(place / samples);
   const embedded = new Float32Array(places.length * index.dimension);
@@ -138,7 +165,12 @@ async function encodeQueries({ context, model, queries, texts, batch }: Task, di
 }
 
 /** Lets the model reason before it embeds; the texts stay in the report as reasoning-<mode>.jsonl. */
-async function reason({ context, model, queries, texts, batch, out: folder }: Task, mode: 'greedy' | 'sampled', samples: number, dimension: number): Promise<Embedded> {
+async function reason(
+  { context, model, queries, texts, batch, out: folder }: Task,
+  mode: 'greedy' | 'sampled',
+  samples: number,
+  dimension: number,
+): Promise<Embedded> {
   const out = join(context.workDir, `${mode}.f32`);
   const samplesOut = join(folder, `reasoning-${mode}.jsonl`);
   await context.engine({
@@ -163,7 +195,8 @@ async function reason({ context, model, queries, texts, batch, out: folder }: Ta
 
 async function readValid(path: string, count: number): Promise<boolean[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
-  if (lines.length !== count) throw new StepFailure('trainer_crash', `The trainer wrote ${lines.length} reasonings; ${count} were asked for.`);
+  if (lines.length !== count)
+    throw new StepFailure('trainer_crash', `The trainer wrote ${lines.length} reasonings; ${count} were asked for.`);
   return lines.map((line) => Boolean((JSON.parse(line) as { valid?: unknown }).valid));
 }
 
@@ -176,7 +209,9 @@ const judge = (query: JudgedQuery, ranks: Int32Array | undefined): JudgedRank[] 
 function modesInput({ inputs }: KindContext): EvaluationMode[] {
   const known: readonly string[] = ['plain', 'greedy', 'sampled', 'bm25'];
   const modes = inputs['modes'];
-  const isGood = Array.isArray(modes) && modes.length > 0 && modes.every((mode) => typeof mode === 'string' && known.includes(mode));
-  if (!isGood) throw new StepFailure('config', `\`modes\` is ${JSON.stringify(modes)}; list at least one of ${known.join(', ')}.`);
+  const isGood =
+    Array.isArray(modes) && modes.length > 0 && modes.every((mode) => typeof mode === 'string' && known.includes(mode));
+  if (!isGood)
+    throw new StepFailure('config', `\`modes\` is ${JSON.stringify(modes)}; list at least one of ${known.join(', ')}.`);
   return [...new Set(modes as EvaluationMode[])];
 }

@@ -80,13 +80,24 @@ async function choose(
 async function readSamples({ inputs }: KindContext, { index, corpus }: LoadedIndex): Promise<ValidSamples | null> {
   const artifact = optionalArtifact(inputs, 'rollouts');
   if (artifact === null) {
-    const needs = stringInput(inputs, 'policy') === 'neighbourhood' ? 'policy: neighbourhood' : booleanInput(inputs, 'fidelity') ? 'fidelity: true' : null;
+    const needs =
+      stringInput(inputs, 'policy') === 'neighbourhood'
+        ? 'policy: neighbourhood'
+        : booleanInput(inputs, 'fidelity')
+          ? 'fidelity: true'
+          : null;
     if (needs === null) return null;
-    throw new StepFailure('config', `\`${needs}\` looks at this iteration's rollouts; give index.refresh the input \`rollouts\`.`);
+    throw new StepFailure(
+      'config',
+      `\`${needs}\` looks at this iteration's rollouts; give index.refresh the input \`rollouts\`.`,
+    );
   }
   const rollouts = await readRollouts(artifact.path, corpus);
   if (rollouts.dimension !== index.dimension) {
-    throw new StepFailure('data', `The rollouts have ${rollouts.dimension} dimensions, the index ${index.dimension}; both must come from models of one shape.`);
+    throw new StepFailure(
+      'data',
+      `The rollouts have ${rollouts.dimension} dimensions, the index ${index.dimension}; both must come from models of one shape.`,
+    );
   }
   return validSamples(rollouts);
 }
@@ -94,7 +105,10 @@ async function readSamples({ inputs }: KindContext, { index, corpus }: LoadedInd
 async function checkDimension({ index }: LoadedIndex, model: LocalArtifact): Promise<void> {
   const { dimension } = await readEncodingContract(model);
   if (dimension === index.dimension) return;
-  throw new StepFailure('data', `The model embeds in ${dimension} dimensions, the index holds ${index.dimension}; build a new index with index.build.`);
+  throw new StepFailure(
+    'data',
+    `The model embeds in ${dimension} dimensions, the index holds ${index.dimension}; build a new index with index.build.`,
+  );
 }
 
 function budgetInput({ inputs }: KindContext): { fraction: number } | { documents: number } {
@@ -102,10 +116,21 @@ function budgetInput({ inputs }: KindContext): { fraction: number } | { document
   if (typeof budget === 'object' && budget !== null && !Array.isArray(budget)) {
     const { fraction, documents, ...rest } = budget as Record<string, unknown>;
     const isAlone = Object.keys(rest).length === 0;
-    if (isAlone && typeof fraction === 'number' && documents === undefined && fraction > 0 && fraction <= 1) return { fraction };
-    if (isAlone && typeof documents === 'number' && fraction === undefined && Number.isInteger(documents) && documents > 0) return { documents };
+    if (isAlone && typeof fraction === 'number' && documents === undefined && fraction > 0 && fraction <= 1)
+      return { fraction };
+    if (
+      isAlone &&
+      typeof documents === 'number' &&
+      fraction === undefined &&
+      Number.isInteger(documents) &&
+      documents > 0
+    )
+      return { documents };
   }
-  throw new StepFailure('config', `\`budget\` is ${JSON.stringify(budget)}; write {fraction: 0.05} (above 0, at most 1) or {documents: 200}.`);
+  throw new StepFailure(
+    'config',
+    `\`budget\` is ${JSON.stringify(budget)}; write {fraction: 0.05} (above 0, at most 1) or {documents: 200}.`,
+  );
 }
 
 async function encodeRows(
@@ -115,22 +140,52 @@ async function encodeRows(
   if (call.rows.length === 0) return new Float32Array(0);
   const out = join(context.workDir, 'refreshed.f32');
   const texts = join(call.index.path, 'corpus.jsonl');
-  await encode(context, { model: call.model, texts, rows: call.rows, count: call.rows.length, role: 'document', batch: integerInput(context.inputs, 'batch'), out });
+  await encode(context, {
+    model: call.model,
+    texts,
+    rows: call.rows,
+    count: call.rows.length,
+    role: 'document',
+    batch: integerInput(context.inputs, 'batch'),
+    out,
+  });
   return readVectors(out);
 }
 
 /** The refreshed index beside a full re-encode; null when it is not asked for. */
 async function measureFidelity(
   context: KindContext,
-  input: { model: LocalArtifact; index: LocalArtifact; loaded: LoadedIndex; samples: ValidSamples | null; rows: Uint32Array; vectors: Float32Array },
+  input: {
+    model: LocalArtifact;
+    index: LocalArtifact;
+    loaded: LoadedIndex;
+    samples: ValidSamples | null;
+    rows: Uint32Array;
+    vectors: Float32Array;
+  },
 ): Promise<Fidelity | null> {
-  if (!booleanInput(context.inputs, 'fidelity') || input.samples === null || input.samples.places.length === 0) return null;
+  if (!booleanInput(context.inputs, 'fidelity') || input.samples === null || input.samples.places.length === 0)
+    return null;
   const { index, corpus } = input.loaded;
   const out = join(context.workDir, 'full.f32');
   const texts = join(input.index.path, 'corpus.jsonl');
   context.progress(0, index.rows, 'documents to re-encode for fidelity');
-  await encode(context, { model: input.model, texts, rows: null, count: index.rows, role: 'document', batch: integerInput(context.inputs, 'batch'), out });
-  const served = indexFromVectors(gatherRows(index, Array.from({ length: index.rows }, (_, row) => row)), index.dimension);
+  await encode(context, {
+    model: input.model,
+    texts,
+    rows: null,
+    count: index.rows,
+    role: 'document',
+    batch: integerInput(context.inputs, 'batch'),
+    out,
+  });
+  const served = indexFromVectors(
+    gatherRows(
+      index,
+      Array.from({ length: index.rows }, (_, row) => row),
+    ),
+    index.dimension,
+  );
   overwriteRows(served, input.rows, input.vectors, 0);
   return fidelityOf({
     served,

@@ -23,8 +23,14 @@ export async function run(context: KindContext): Promise<Record<string, number |
     const rewards = ranks.map((rank) => rewardOf(rank, rule));
     const dir = await context.outputDir('rollouts');
     await linkRest(artifact.path, dir);
-    await writeFile(join(dir, 'manifest.json'), `${canonicalJson({ ...rollouts.manifest, indexVersion: loaded.manifest.version })}\n`);
-    await writeFile(join(dir, 'rewards.jsonl'), rewards.map((reward, i) => `${JSON.stringify({ rank: ranks[i], reward })}\n`).join(''));
+    await writeFile(
+      join(dir, 'manifest.json'),
+      `${canonicalJson({ ...rollouts.manifest, indexVersion: loaded.manifest.version })}\n`,
+    );
+    await writeFile(
+      join(dir, 'rewards.jsonl'),
+      rewards.map((reward, i) => `${JSON.stringify({ rank: ranks[i], reward })}\n`).join(''),
+    );
     const figures = rewardFigures(ranks, rewards, rollouts.manifest.group);
     return {
       reward_mean: figures.mean,
@@ -39,10 +45,18 @@ export async function run(context: KindContext): Promise<Record<string, number |
 /** One rank a sample, null for one without an embedding. */
 async function rankSamples(rollouts: Rollouts, { index, corpus }: LoadedIndex): Promise<(number | null)[]> {
   if (rollouts.dimension !== index.dimension) {
-    throw new StepFailure('data', `The rollouts have ${rollouts.dimension} dimensions, the index ${index.dimension}; both must come from models of one shape.`);
+    throw new StepFailure(
+      'data',
+      `The rollouts have ${rollouts.dimension} dimensions, the index ${index.dimension}; both must come from models of one shape.`,
+    );
   }
   const samples = validSamples(rollouts);
-  const input = { index, queries: samples.embeddings, positives: samples.positives, duplicatesOf: (row: number) => duplicatesOf(corpus, row) };
+  const input = {
+    index,
+    queries: samples.embeddings,
+    positives: samples.positives,
+    duplicatesOf: (row: number) => duplicatesOf(corpus, row),
+  };
   const found = await rewardRanks(input, (task) => retrievalThreads().run('countNotBelow', task));
   const ranks = Array.from<number | null>({ length: rollouts.valid.length }).fill(null);
   samples.places.forEach((place, i) => {

@@ -16,7 +16,8 @@ export const neighbourhood: RefreshPolicy = async (input) => {
   input.golds.forEach(take);
   const candidates = chosen.size < input.budget ? await candidatesOf(input) : [];
   candidates.forEach(take);
-  if (chosen.size < input.budget && input.ring > 0) (await ringOf(input, [...input.golds, ...candidates])).forEach(take);
+  if (chosen.size < input.budget && input.ring > 0)
+    (await ringOf(input, [...input.golds, ...candidates])).forEach(take);
   if (chosen.size < input.budget) oldestFirst(input).forEach(take);
   return { rows: ascending(chosen), probe: ascending(probe) };
 };
@@ -45,6 +46,7 @@ function byPlace(rows: Int32Array, k: number): number[] {
   return [...ordered];
 }
 
-const oldestFirst = ({ stale, versionOf }: RefreshInput): number[] => stale.toSorted((a, b) => versionOf(a) - versionOf(b) || a - b);
+const oldestFirst = ({ stale, versionOf }: RefreshInput): number[] =>
+  stale.toSorted((a, b) => versionOf(a) - versionOf(b) || a - b);
 
 const ascending = (rows: Iterable<number>): number[] => [...rows].sort((a, b) => a - b);

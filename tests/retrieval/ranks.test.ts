@@ -11,7 +11,12 @@ const pool = createThreadPool(1);
 afterAll(() => pool.close());
 
 /** The definition, read aloud. */
-function plainRank(index: VectorIndex, query: Float32Array, positives: readonly number[], duplicates: (row: number) => readonly number[]): number {
+function plainRank(
+  index: VectorIndex,
+  query: Float32Array,
+  positives: readonly number[],
+  duplicates: (row: number) => readonly number[],
+): number {
   const gold = Math.max(...positives.map((row) => dot(query, vectorOf(index, row))));
   const out = new Set(positives.flatMap((row) => [row, ...duplicates(row)]));
   let rank = 1;
@@ -32,7 +37,9 @@ describe('rewardRanks', () => {
   it('agrees with a plain loop on random data, with several positives and duplicates', async () => {
     const index = indexFromVectors(vectors, dimension);
     const ranks = await rewardRanks({ index, queries, positives, duplicatesOf }, countNotBelow);
-    const expected = positives.map((own, i) => plainRank(index, queries.subarray(i * dimension, (i + 1) * dimension), own, duplicatesOf));
+    const expected = positives.map((own, i) =>
+      plainRank(index, queries.subarray(i * dimension, (i + 1) * dimension), own, duplicatesOf),
+    );
     expect([...ranks]).toEqual(expected);
     expect(new Set(expected).size).toBeGreaterThan(50);
   });
@@ -48,7 +55,10 @@ describe('rewardRanks', () => {
 
   it('counts ties against the gold: with all vectors equal the rank is the last', async () => {
     const index = indexFromVectors(new Float32Array(10 * 2).fill(0.5), 2);
-    const ranks = await rewardRanks({ index, queries: Float32Array.of(1, 0), positives: [[3]], duplicatesOf: noDuplicates }, countNotBelow);
+    const ranks = await rewardRanks(
+      { index, queries: Float32Array.of(1, 0), positives: [[3]], duplicatesOf: noDuplicates },
+      countNotBelow,
+    );
     expect([...ranks]).toEqual([10]);
   });
 
@@ -56,32 +66,47 @@ describe('rewardRanks', () => {
     const index = indexFromVectors(Float32Array.of(1, 0, 1, 0, 0, 1, 0.9, 0.1), 2);
     const input = { index, queries: Float32Array.of(1, 0), positives: [[0]] };
     expect([...(await rewardRanks({ ...input, duplicatesOf: noDuplicates }, countNotBelow))]).toEqual([2]);
-    expect([...(await rewardRanks({ ...input, duplicatesOf: (row) => (row === 0 ? [1] : []) }, countNotBelow))]).toEqual([1]);
+    expect([
+      ...(await rewardRanks({ ...input, duplicatesOf: (row) => (row === 0 ? [1] : []) }, countNotBelow)),
+    ]).toEqual([1]);
   });
 
   it('takes the best-ranked of several positives and never counts one against another', async () => {
     const index = indexFromVectors(Float32Array.of(0, 1, 0.8, 0.6, 1, 0, 0.6, 0.8), 2);
-    const ranks = await rewardRanks({ index, queries: Float32Array.of(1, 0), positives: [[0, 1]], duplicatesOf: noDuplicates }, countNotBelow);
+    const ranks = await rewardRanks(
+      { index, queries: Float32Array.of(1, 0), positives: [[0, 1]], duplicatesOf: noDuplicates },
+      countNotBelow,
+    );
     expect([...ranks]).toEqual([2]);
   });
 
   it('counts a document whose score is NaN against the gold', async () => {
     const index = indexFromVectors(Float32Array.of(1, 0, NaN, 0, -1, 0), 2);
-    const ranks = await rewardRanks({ index, queries: Float32Array.of(1, 0), positives: [[0]], duplicatesOf: noDuplicates }, countNotBelow);
+    const ranks = await rewardRanks(
+      { index, queries: Float32Array.of(1, 0), positives: [[0]], duplicatesOf: noDuplicates },
+      countNotBelow,
+    );
     expect([...ranks]).toEqual([2]);
   });
 
   it('puts a gold or a query that is NaN behind everything', async () => {
     const index = indexFromVectors(Float32Array.of(NaN, 0, 1, 0, -1, 0), 2);
     const input = { index, duplicatesOf: noDuplicates };
-    expect([...(await rewardRanks({ ...input, queries: Float32Array.of(1, 0), positives: [[0]] }, countNotBelow))]).toEqual([3]);
-    expect([...(await rewardRanks({ ...input, queries: Float32Array.of(NaN, 0), positives: [[1]] }, countNotBelow))]).toEqual([3]);
+    expect([
+      ...(await rewardRanks({ ...input, queries: Float32Array.of(1, 0), positives: [[0]] }, countNotBelow)),
+    ]).toEqual([3]);
+    expect([
+      ...(await rewardRanks({ ...input, queries: Float32Array.of(NaN, 0), positives: [[1]] }, countNotBelow)),
+    ]).toEqual([3]);
   });
 
   it('sees a row that was overwritten in place', async () => {
     const index = indexFromVectors(Float32Array.of(0, 1, 1, 0), 2);
     const rank = async (): Promise<number[]> => [
-      ...(await rewardRanks({ index, queries: Float32Array.of(1, 0), positives: [[1]], duplicatesOf: noDuplicates }, (task) => pool.run('countNotBelow', task))),
+      ...(await rewardRanks(
+        { index, queries: Float32Array.of(1, 0), positives: [[1]], duplicatesOf: noDuplicates },
+        (task) => pool.run('countNotBelow', task),
+      )),
     ];
     expect(await rank()).toEqual([1]);
     vectorOf(index, 0).set([1, 0]);
@@ -90,7 +115,12 @@ describe('rewardRanks', () => {
 
   it('ranks 256 rollouts among 4,700 documents of 128 dimensions in a few milliseconds', async () => {
     const index = indexFromVectors(randomUnitVectors(4700, 128, 3), 128);
-    const input = { index, queries: randomUnitVectors(256, 128, 4), positives: Array.from({ length: 256 }, (_, i) => [i]), duplicatesOf: noDuplicates };
+    const input = {
+      index,
+      queries: randomUnitVectors(256, 128, 4),
+      positives: Array.from({ length: 256 }, (_, i) => [i]),
+      duplicatesOf: noDuplicates,
+    };
     let best = Infinity;
     for (let i = 0; i < 5; i++) {
       const start = performance.now();
