@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { median } from '../../bench/commands.js';
+import { benchPage, type Measured } from '../../bench/report.js';
+
+const measured: Measured = {
+  machine: '2 × a processor',
+  commit: 'abc1234',
+  date: '2026-01-01',
+  steps: {
+    steps: 200,
+    rounds: 3,
+    pawl: [30, 20, 90],
+    writing: [10, 40, 20],
+    bare: [10, 10, 10],
+    eventsPerStep: 7.2,
+    filesPerStep: 3,
+    bytesPerStep: 1234.5,
+  },
+  commands: [{ command: 'pawl validate x.yaml', medianMs: 251.4, residentMb: 79.6 }],
+};
+
+it('the middle value is the mean of the two in the middle when there is no single one', () => {
+  expect(median([3, 1, 2])).toBe(2);
+  expect(median([4, 1, 2, 3])).toBe(2.5);
+});
+
+it('the page compares medians and says whether the targets are met', () => {
+  const page = benchPage(measured);
+  expect(page).toContain('| Pawl | 30.0 | 30.0, 20.0, 90.0 | 1 |');
+  expect(page).toContain('| Temporal, same files | 20.0 | 10.0, 40.0, 20.0 | Pawl is 1.50 × this |');
+  expect(page).toContain('at most 1.5 × the control that writes (met), at most 8 events a step (met)');
+  expect(page).toContain('| `pawl validate x.yaml` | 251 | 80 |');
+});
+
+it('the page says so when a target is missed', () => {
+  const slow = { ...measured, steps: { ...measured.steps, pawl: [31, 31, 31], eventsPerStep: 8.5 } };
+  expect(benchPage(slow)).toContain('at most 1.5 × the control that writes (missed), at most 8 events a step (missed)');
+});
