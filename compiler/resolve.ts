@@ -216,14 +216,9 @@ function resolveMetric(step: Step, reference: Reference, [metric, ...rest]: stri
   return found({ is: 'number', optional: false }, step);
 }
 
-/** `steps.<loop>.metrics.<step>.<metric>`: of the last iteration. */
-function resolveLoopMetric(
-  loop: Step,
-  reference: Reference,
-  [name, metric, ...rest]: string[],
-  here: Here,
-): Resolution {
-  const inside = [...(loop.inner?.steps.values() ?? [])].filter((step) => step.form === 'step');
+/** `steps.<loop>.metrics.<step>.<metric>`: of the last iteration; through a loop in the loop, of its last, too. */
+function resolveLoopMetric(loop: Step, reference: Reference, [name, ...below]: string[], here: Here): Resolution {
+  const inside = [...(loop.inner?.steps.values() ?? [])].filter((step) => step.form !== 'gate');
   const step = inside.find((item) => item.name === name);
   if (step === undefined) {
     const message =
@@ -238,8 +233,10 @@ function resolveLoopMetric(
       here,
     );
   }
-  const resolution = resolveMetric(step, reference, metric === undefined ? [] : [metric, ...rest], [
-    { message: `\`${step.name}\` is here`, span: step.key },
-  ]);
+  const there = [{ message: `\`${step.name}\` is here`, span: step.key }];
+  const resolution =
+    step.form === 'loop'
+      ? resolveLoopMetric(step, reference, below, there)
+      : resolveMetric(step, reference, below, there);
   return resolution.ok ? found(resolution.type, loop) : resolution;
 }

@@ -1,4 +1,5 @@
-// may-be-skipped: a carry, an `until` or an output of the run that has no value when an `if` is false.
+// may-be-skipped: a carry or an output of the run that has no value when an `if` is false. (An
+// `until` that reads a skipped step does not hold, so it may.)
 import type { AnalysedField, Analysis } from '../analysis.js';
 import { childMap } from '../authored.js';
 import type { Step } from '../pipeline.js';
@@ -32,10 +33,7 @@ export const mayBeSkipped: Rule = (analysis) =>
     );
   });
 
-const needsValue = (field: AnalysedField): boolean =>
-  field.role === 'next' ||
-  field.role === 'output' ||
-  (field.role === 'condition' && field.scope === field.owner?.inner);
+const needsValue = (field: AnalysedField): boolean => field.role === 'next' || field.role === 'output';
 
 /** The step whose `if` can leave that output of `step` without a value; null when it always has one. */
 function skippedBy(analysis: Analysis, step: Step, output: string | null, seen: Set<Step>): Step | null {

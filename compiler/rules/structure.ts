@@ -139,7 +139,7 @@ function knownKeys(root: AuthoredMap, path: string[]): string[] {
   let schema = choose(pipelineSchema, root);
   let value: Authored = root;
   for (const name of path) {
-    const entry =
+    const entry: Authored | undefined =
       value.form === 'map'
         ? value.entries.get(name)?.value
         : value.form === 'list'

@@ -1,7 +1,7 @@
 // Golden pairs: err/<code>-<case>.yaml with the exact text a user sees, ok/<case>.yaml with the exact plan.
 // PAWL_UPDATE_GOLDEN=1 rewrites them.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../compiler/compile.js';
 import type { CompileOutput } from '../../compiler/compile.js';
@@ -24,7 +24,7 @@ function optionsOf(text: string): Record<string, string> {
 
 function compileFile(folder: string, name: string): CompileOutput & { text: string } {
   const text = readFileSync(join(here, folder, name), 'utf8');
-  return { ...compile({ path: name, text, set: optionsOf(text), files: (path) => local[path] ?? null }), text };
+  return { ...compile({ path: name, text, set: optionsOf(text), files: (path) => local[posix.normalize(path)] ?? null }), text };
 }
 
 function compare(path: string, actual: string): void {
