@@ -32,7 +32,11 @@ class Padded:
 
 
 def pad(
-    sequences: Sequence[Sequence[int]], side: Literal["left", "right"], pad_id: int, device: torch.device, round_to: int = ROUND_TO
+    sequences: Sequence[Sequence[int]],
+    side: Literal["left", "right"],
+    pad_id: int,
+    device: torch.device,
+    round_to: int = ROUND_TO,
 ) -> Padded:
     """Pads sequences on one side to a common length that is a multiple of `round_to`."""
     longest = max(len(sequence) for sequence in sequences)
@@ -95,4 +99,6 @@ def _back_to_input_order(order: list[int], wanted: Sequence[Sequence[int]]) -> T
     counts = np.array([len(positions) for positions in wanted])
     in_buckets = np.zeros(len(wanted), dtype=np.int64)
     in_buckets[order] = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
-    return torch.from_numpy(np.concatenate([np.arange(start, start + n) for start, n in zip(in_buckets, counts, strict=True)]))
+    return torch.from_numpy(
+        np.concatenate([np.arange(start, start + n) for start, n in zip(in_buckets, counts, strict=True)])
+    )

@@ -18,7 +18,9 @@ from pawl_trainer import checkpoint, schemas
 from pawl_trainer.failures import Failure
 
 Role = Literal["query", "document", "reason"]
+PlainRole = Literal["query", "document"]
 ROLES: tuple[Role, ...] = ("query", "document", "reason")
+REMEMBERED_TEXTS = 65_536
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ def read_contract(folder: Path) -> Contract:
     """Reads and checks pawl.json of a model folder; raises Failure(data) that names what does not fit."""
     path = folder / "pawl.json"
     if not path.exists():
-        raise Failure("data", "pawl.json is missing in the model folder: only models that a step of Pawl made have one.")
+        raise Failure(
+            "data", "pawl.json is missing in the model folder: only models that a step of Pawl made have one."
+        )
     value = checkpoint.read_json(path)
     schemas.require("artifacts/model", value, "pawl.json")
     return Contract(
@@ -76,41 +80,54 @@ def read_contract(folder: Path) -> Contract:
 
 
 class TextEncoder:
-    """Turns texts into token ids by a contract, and ids back into text. Never changes after it is made."""
+    """Turns texts into token ids by a contract, and ids back into text. Remembers texts, which changes no result."""
 
     def __init__(self, contract: Contract, tokenizer: Tokenizer) -> None:
         self.contract = contract
         self._tokenizer = tokenizer
+        self._known: dict[str, list[int]] = {}
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = False
         self._around = {role: self._template_ids(role) for role in ROLES}
         tokenizer.encode_special_tokens = True  # from here on: content, in which special tokens are ordinary text
 
-    def plain(self, role: Literal["query", "document"], texts: Sequence[str]) -> list[list[int]]:
+    def plain(self, role: PlainRole, texts: Sequence[str]) -> list[list[int]]:
         """Sequences that end in the embed token, without reasoning."""
-        return [[*ids, self.contract.embed_id] for ids in self._framed(role, texts)]
+        return [self.frame(role, ids) for ids in self.content(role, texts)]
 
     def prompts(self, texts: Sequence[str]) -> list[list[int]]:
         """Sequences after which the model is to reason."""
-        return self._framed("reason", texts)
+        before, after = self._around["reason"]
+        return [[*before, *ids, *after] for ids in self.content("query", texts)]
 
     def reasoning(self, texts: Sequence[str]) -> list[list[int]]:
         """Reasoning texts as ids, without the embed token, cut so that it still fits."""
         limit = self.contract.max_tokens["reason"] - 1
-        return [ids[:limit] for ids in self._content(texts)]
+        return [ids[:limit] for ids in self._ids(texts)]
+
+    def content(self, role: PlainRole, texts: Sequence[str]) -> list[list[int]]:
+        """Texts as ids, cut to the limit of the role, without the template."""
+        limit = self.contract.max_tokens[role]
+        return [ids[:limit] for ids in self._ids(texts)]
+
+    def frame(self, role: PlainRole, ids: Sequence[int]) -> list[int]:
+        """Content with the template around it and the embed token at the end."""
+        before, after = self._around[role]
+        return [*before, *ids, *after, self.contract.embed_id]
 
     def text(self, ids: Sequence[int]) -> str:
         """Ids as text; special tokens are shown."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False)).strip()
 
-    def _framed(self, role: Role, texts: Sequence[str]) -> list[list[int]]:
-        before, after = self._around[role]
-        limit = self.contract.max_tokens["query" if role == "reason" else role]
-        return [[*before, *ids[:limit], *after] for ids in self._content(texts)]
-
-    def _content(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        new = list(dict.fromkeys(text for text in texts if text not in self._known))
+        if len(self._known) + len(new) > REMEMBERED_TEXTS:
+            self._known = {}
+            new = list(dict.fromkeys(texts))
+        encodings = self._tokenizer.encode_batch(new, add_special_tokens=False)
+        self._known.update(zip(new, (encoding.ids for encoding in encodings), strict=True))
+        return [self._known[text] for text in texts]
 
     def _template_ids(self, role: Role) -> tuple[list[int], list[int]]:
         before, _, after = framed_prompt(self.contract, role).partition("{}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pawl_trainer.encoding import Contract, TextEncoder, read_contract, read_tok
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Artifact, Job
 
+BYTES_OF_REMEMBERED_TEXTS = 32 << 20
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
@@ -30,9 +32,7 @@ class LanguageModel:
     contract: Contract
     text: TextEncoder
 
-    def embed(
-        self, sequences: Sequence[Sequence[int]], rows: int, between: Callable[[], None] | None = None
-    ) -> Tensor:
+    def embed(self, sequences: Sequence[Sequence[int]], rows: int, between: Callable[[], None] | None = None) -> Tensor:
         """Embeddings [sequences, dimension], float32: the hidden state at the last token of each, which is the embed token."""
         states = hidden_at(
             self.network,
@@ -60,24 +60,38 @@ def load(job: Job, artifact: Artifact) -> LanguageModel:
 
     def read() -> tuple[LanguageModel, int]:
         with job.timed("load"):
-            model = read_folder(artifact.path)
+            model = read_folder(artifact.path, text_encoder(job, artifact.path))
         return model, sum(weight.numel() * weight.element_size() for weight in model.network.parameters())
 
     return job.cache.get(LanguageModel, artifact.identity, read)
 
 
-def read_folder(folder: Path) -> LanguageModel:
+def text_encoder(job: Job, folder: Path) -> TextEncoder:
+    """The tokenizer and contract of a model folder; the same bytes in another folder are the same in memory."""
+    if not (folder / "tokenizer.json").exists():
+        read_tokenizer(folder)
+    files = [folder / "tokenizer.json", folder / "pawl.json"]
+    contract = read_contract(folder)
+    content = [path.read_bytes() for path in files]
+    digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in content)).hexdigest()
+
+    def read() -> tuple[TextEncoder, int]:
+        return TextEncoder(contract, read_tokenizer(folder)), 16 * len(content[0]) + BYTES_OF_REMEMBERED_TEXTS
+
+    return job.cache.get(TextEncoder, digest, read)
+
+
+def read_folder(folder: Path, text: TextEncoder) -> LanguageModel:
     """Reads a model folder; weights in float32, frozen."""
     import transformers
 
-    contract = read_contract(folder)
     if not any((folder / name).exists() for name in WEIGHTS):
         raise Failure("data", f"{WEIGHTS[0]} is missing in the model folder.")
     network = transformers.AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
     )
     network = network.to(devices.device()).eval().requires_grad_(False)
-    return LanguageModel(folder, network, contract, TextEncoder(contract, read_tokenizer(folder)))
+    return LanguageModel(folder, network, text.contract, text)
 
 
 def save(model: LanguageModel, folder: Path) -> None:

@@ -66,7 +66,11 @@ def run(job: Job) -> dict[str, float]:
         end_id=END,
         pad_id=PAD,
         normalise=True,
-        max_tokens={"query": settings.query_tokens, "document": settings.document_tokens, "reason": settings.reason_tokens},
+        max_tokens={
+            "query": settings.query_tokens,
+            "document": settings.document_tokens,
+            "reason": settings.reason_tokens,
+        },
         dimension=preset.hidden,
         padding="right",
     )

@@ -105,7 +105,9 @@ def greet(server: Server, line: dict[str, Any]) -> FailureClass | None:
     """Answers `hello` with `ready`."""
     if line["protocol"] != VERSION:
         message = f"The worker speaks protocol {line['protocol']} and this trainer {VERSION}. Update the older one."
-        server.events.send("failed", id="hello", details={}, traceback=None, message=message, **{"class": "worker_outdated"})
+        server.events.send(
+            "failed", id="hello", details={}, traceback=None, message=message, **{"class": "worker_outdated"}
+        )
         return "worker_outdated"
     threads = int(line["threads"])
     # Read by the numerical libraries when they are loaded, with the first job that needs them.
@@ -113,6 +115,7 @@ def greet(server: Server, line: dict[str, Any]) -> FailureClass | None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     server.cache = Cache(int(line["cacheBytes"]))
     server.events.send("ready", protocol=VERSION, pid=os.getpid(), provenance=provenance(threads))
     return None

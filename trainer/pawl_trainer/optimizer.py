@@ -1,0 +1,80 @@
+"""AdamW, and its state on disk: optimizer.safetensors and state.json (schemas/artifacts/trainer-state.schema.json)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pawl_trainer import checkpoint, schemas
+from pawl_trainer.failures import Failure
+
+BETAS = (0.9, 0.98)
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def adamw(network: Any, lr: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over all weights; only matrices decay."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    matrices = [weight for weight in weights if weight.ndim > 1]
+    vectors = [weight for weight in weights if weight.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=lr, betas=BETAS, fused=True)
+
+
+def set_lr(optimizer: torch.optim.AdamW, lr: float) -> None:
+    """Sets the learning rate of all groups."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def warm_cosine(step: int, steps: int, warmup: int, peak: float) -> float:
+    """Learning rate of step `step` of `steps`: linear to the peak over `warmup` steps, then cosine down to 2 % of it."""
+    rise = min(1.0, (step + 1) / max(1, warmup))
+    return peak * rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / max(1, steps))))
+
+
+def take_step(optimizer: torch.optim.AdamW, network: Any, clip: float, what: str) -> float:
+    """Clips the gradient, takes the step and clears the gradient; returns its norm before. Raises when it is not finite."""
+    norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), clip))
+    if not math.isfinite(norm):
+        raise Failure("non_finite", f"The gradient is not finite at {what}. Lower the learning rate.")
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+def save(optimizer: torch.optim.AdamW, network: Any, folder: Path, step: int) -> None:
+    """Writes the state after `step` steps."""
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    tensors: dict[str, Tensor] = {}
+    groups = []
+    for group in optimizer.param_groups:
+        members = [names[id(weight)] for weight in group["params"]]
+        groups.append({"params": members, "lr": group["lr"], "weight_decay": group["weight_decay"]})
+        for name, weight in zip(members, group["params"], strict=True):
+            state = optimizer.state.get(weight, {})
+            tensors.update({f"{name}:{moment}": state[moment].detach().cpu().contiguous() for moment in state})
+    save_file(tensors, folder / "optimizer.safetensors")
+    checkpoint.write_json(folder / "state.json", {"schema": 1, "optimizer": "adamw", "step": step, "groups": groups})
+
+
+def restore(optimizer: torch.optim.AdamW, network: Any, folder: Path) -> int:
+    """Puts a saved state into a fresh optimizer of the same network; returns its step. Hyper-parameters stay as they are."""
+    state = checkpoint.read_json(folder / "state.json")
+    schemas.require("artifacts/trainer-state", state, "state.json")
+    tensors = load_file(folder / "optimizer.safetensors")
+    for name, weight in network.named_parameters():
+        moments = {moment: tensors[f"{name}:{moment}"] for moment in MOMENTS if f"{name}:{moment}" in tensors}
+        if not moments:
+            continue
+        if moments["exp_avg"].shape != weight.shape:
+            raise Failure("data", f"The trainer state is of another model: {name} has another shape.")
+        optimizer.state[weight] = {
+            key: value.to(weight.device if key != "step" or weight.is_cuda else "cpu") for key, value in moments.items()
+        }
+    return int(state["step"])
