@@ -1,6 +1,6 @@
 // Which values from outside a loop its body reads: part of the loop's key. Pure, loads in Temporal's sandbox.
 import type { LoopNode, Node } from '../schemas/generated/plan.js';
-import { parseExpression } from './parse.js';
+import { referencesOfValue } from './value-references.js';
 
 /**
  * References to values that exist before the loop starts (`params.lr`, `steps.corpus.outputs.dataset`, the carry of an
@@ -36,16 +36,7 @@ function collectNode(node: Node, inner: ReadonlySet<string>, found: Set<string>)
 }
 
 function collectValue(value: unknown, inner: ReadonlySet<string>, found: Set<string>): void {
-  if (Array.isArray(value)) {
-    for (const item of value) collectValue(item, inner, found);
-  } else if (typeof value === 'object' && value !== null) {
-    if (Object.hasOwn(value, '$expr')) collectSource((value as { $expr: string }).$expr, inner, found);
-    else for (const item of Object.values(value)) collectValue(item, inner, found);
-  }
-}
-
-function collectSource(source: string, inner: ReadonlySet<string>, found: Set<string>): void {
-  for (const { path, text } of parseExpression(source).references) {
+  for (const { path, text } of referencesOfValue(value)) {
     const [root, name] = path;
     if (root === 'params' || (root === 'steps' && name !== undefined && !inner.has(name))) found.add(text);
   }

@@ -47,6 +47,16 @@ export function deriveStep(step: {
   return { derivation, key: stepKey(derivation), checkpointKey: stepKey(checkpointDerivation), seed };
 }
 
+/** What a step with `cache: false` is keyed by: the run, too, so that no other run's result counts. Pure. */
+export const keyedByRun = (
+  kind: PlanKind,
+  environment: Record<string, string>,
+  workflowId: string,
+): { kind: PlanKind; environment: Record<string, string> } => ({
+  kind: { ...kind, environment: [...kind.environment, 'run'] },
+  environment: { ...environment, run: workflowId },
+});
+
 /** Identity and key of a loop; see loopIdentity for its argument. Pure. */
 export function deriveLoop(loop: Parameters<typeof loopIdentity>[0]): { identity: LoopIdentity; key: string } {
   const identity = loopIdentity(loop);
