@@ -7,7 +7,7 @@ import { runGate } from './run-gate.js';
 import { runLoop } from './run-loop.js';
 import { runStep } from './run-step.js';
 import { update } from './state.js';
-import { readFailures } from './failure.js';
+import { attemptsOf, readFailures } from './failure.js';
 import type { Node } from '../schemas/generated/plan.js';
 
 /** How every node of the level ended. Never rejects but by continue-as-new; values enter the level's scope as they come. */
@@ -95,6 +95,7 @@ function skipped(level: Level, node: Node, reason: string): Outcome {
 
 function failed(level: Level, path: string, node: Node, error: unknown): Outcome {
   const { failures, failFast: inherited } = readFailures(error, path);
+  update(level.run.state, path, { attempts: attemptsOf(error) });
   const failFast = inherited || (node.node === 'step' && node.failFast);
   // Said here and not when all has ended: siblings are still running.
   if (failFast) level.run.stop.request(`stopped because \`${path}\` failed`);

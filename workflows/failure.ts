@@ -56,6 +56,12 @@ export function readFailures(error: unknown, path: string): { failures: FailureV
   return { failures: [failureView(path, 'internal', `Internal error: ${message}`)], failFast: false };
 }
 
+/** Attempts that a failed step took, where its activity says so; else 1. Pure. */
+export function attemptsOf(error: unknown): number {
+  const [facts] = (error instanceof ApplicationFailure ? error.details : null) ?? [];
+  return isRecord(facts) && typeof facts['attempts'] === 'number' ? facts['attempts'] : 1;
+}
+
 /** The one failure of a run or a loop: type of the first that is no gate, a message that lists all, details = the list. Pure. */
 export function failureOfAll(failures: FailureView[], failFast: boolean): ApplicationFailure {
   const first = failures.find((one) => one.class !== 'gate') ?? failures[0];
