@@ -85,9 +85,7 @@ def hidden_at(
         batch = pad([sequences[number] for number in group], side, pad_id, network.device)
         states = states_of(network, batch)
         width = states.shape[1]
-        flat = [
-            row * width + batch.first[row] + position for row, number in enumerate(group) for position in wanted[number]
-        ]
+        flat = [row * width + batch.first[row] + position for row, number in enumerate(group) for position in wanted[number]]
         parts.append(states.reshape(-1, states.shape[-1])[torch.tensor(flat, device=states.device)])
         order.extend(group)
         if between is not None:
@@ -99,6 +97,4 @@ def _back_to_input_order(order: list[int], wanted: Sequence[Sequence[int]]) -> T
     counts = np.array([len(positions) for positions in wanted])
     in_buckets = np.zeros(len(wanted), dtype=np.int64)
     in_buckets[order] = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
-    return torch.from_numpy(
-        np.concatenate([np.arange(start, start + n) for start, n in zip(in_buckets, counts, strict=True)])
-    )
+    return torch.from_numpy(np.concatenate([np.arange(start, start + n) for start, n in zip(in_buckets, counts, strict=True)]))

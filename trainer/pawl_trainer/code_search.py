@@ -65,9 +65,7 @@ def run(job: Job) -> dict[str, float]:
     with job.timed("cluster"):
         clusters = cluster(functions, queries)
     job.progress(2, 4, f"{len(documents)} documents, {len(queries)} queries")
-    packages, moved = split(
-        functions, queries, clusters, {"rl": settings.rl, "dev": settings.dev, "test": settings.test}
-    )
+    packages, moved = split(functions, queries, clusters, {"rl": settings.rl, "dev": settings.dev, "test": settings.test})
     split_of = {number: packages[functions[clusters.find(number)].package] for number in range(len(functions))}
     reasoning = reasoning_targets(functions, queries, settings)
     job.progress(3, 4, "splits made")
@@ -245,9 +243,7 @@ def write(
         ({"_id": query.id, "text": in_form(query.text, settings.text), "split": query.split} for query in queries),
     )
     judgements = [(query.id, id_of[positive]) for query in queries for positive in query.positives]
-    jsonl.write(
-        folder / "qrels.jsonl", ({"query": query, "document": document, "grade": 1} for query, document in judgements)
-    )
+    jsonl.write(folder / "qrels.jsonl", ({"query": query, "document": document, "grade": 1} for query, document in judgements))
     jsonl.write(folder / "reasoning.jsonl", reasoning)
     jsonl.write(folder / "pairs.jsonl", pairs)
     counts = Counter(query.split for query in queries)

@@ -26,9 +26,7 @@ class Dataset:
         """Ids of the queries of a split; raises Failure(config) when there are none."""
         ids = self.splits.get(name, [])
         if not ids:
-            raise Failure(
-                "config", f"The dataset has no query in the split `{name}`; it has {', '.join(sorted(self.splits))}."
-            )
+            raise Failure("config", f"The dataset has no query in the split `{name}`; it has {', '.join(sorted(self.splits))}.")
         return ids
 
 

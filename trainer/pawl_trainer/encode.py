@@ -47,9 +47,7 @@ def run(job: Job) -> dict[str, float]:
     return {"rows": len(texts), "dimension": model.contract.dimension}
 
 
-def encode_block(
-    job: Job, model: language_model.LanguageModel, settings: Settings, texts: list[str], start: int
-) -> bytes:
+def encode_block(job: Job, model: language_model.LanguageModel, settings: Settings, texts: list[str], start: int) -> bytes:
     """The embeddings of up to BLOCK texts from `start`, as bytes."""
     done = start
 

@@ -60,9 +60,7 @@ def read_contract(folder: Path) -> Contract:
     """Reads and checks pawl.json of a model folder; raises Failure(data) that names what does not fit."""
     path = folder / "pawl.json"
     if not path.exists():
-        raise Failure(
-            "data", "pawl.json is missing in the model folder: only models that a step of Pawl made have one."
-        )
+        raise Failure("data", "pawl.json is missing in the model folder: only models that a step of Pawl made have one.")
     value = checkpoint.read_json(path)
     schemas.require("artifacts/model", value, "pawl.json")
     return Contract(

@@ -49,9 +49,7 @@ class Stopped(Failure):
 
     def __init__(self, step: int, with_checkpoint: bool) -> None:
         asked = "preempted" if with_checkpoint else "cancelled"
-        super().__init__(
-            "preempted" if with_checkpoint else "cancelled", f"The job was {asked} after step {step}.", step=step
-        )
+        super().__init__("preempted" if with_checkpoint else "cancelled", f"The job was {asked} after step {step}.", step=step)
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,7 @@ def score(
             entropy = -(log_all.exp() * log_all).sum(-1)
         return log_all.gather(1, target[:, None]).squeeze(1), entropy
 
-    logprobs, entropies = in_parts(
-        of_tokens, states[~at_end], targets, too_early, width=model.network.config.vocab_size
-    )
+    logprobs, entropies = in_parts(of_tokens, states[~at_end], targets, too_early, width=model.network.config.vocab_size)
     return Scored(logprobs, entropies, model.finish(states[at_end]))
 
 

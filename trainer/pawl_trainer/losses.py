@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 
-def info_nce(
-    queries: Tensor, documents: Tensor, temperature: float, known: Tensor, extra: Tensor | None = None
-) -> Tensor:
+def info_nce(queries: Tensor, documents: Tensor, temperature: float, known: Tensor, extra: Tensor | None = None) -> Tensor:
     """
     Mean over i of -log softmax_j(cos(q_i, d_j) / temperature)[i], half for queries against documents and half the other
     way round (the second half without `extra`). `known` [i, j] marks pairs i != j that are positives, too: they are no
@@ -17,9 +15,7 @@ def info_nce(
     similarity = (queries @ documents.T / temperature).masked_fill(known, float("-inf"))
     target = torch.arange(len(queries), device=queries.device)
     forth = similarity if extra is None else torch.cat([similarity, queries @ extra.T / temperature], dim=1)
-    return (
-        torch.nn.functional.cross_entropy(forth, target) + torch.nn.functional.cross_entropy(similarity.T, target)
-    ) / 2
+    return (torch.nn.functional.cross_entropy(forth, target) + torch.nn.functional.cross_entropy(similarity.T, target)) / 2
 
 
 def triplet(positive: Tensor, negative: Tensor, margin: float) -> Tensor:

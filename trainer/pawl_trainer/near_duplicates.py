@@ -68,8 +68,7 @@ def _signatures(shingles: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     starts = np.concatenate([[0], np.cumsum([len(values) for values in shingles])[:-1]])
     flat = np.concatenate(shingles)
     columns = [
-        np.minimum.reduceat((flat * factor + offset) % PRIME, starts)
-        for factor, offset in zip(factors, offsets, strict=True)
+        np.minimum.reduceat((flat * factor + offset) % PRIME, starts) for factor, offset in zip(factors, offsets, strict=True)
     ]
     return np.stack(columns, axis=1)
 

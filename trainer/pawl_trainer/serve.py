@@ -105,9 +105,7 @@ def greet(server: Server, line: dict[str, Any]) -> FailureClass | None:
     """Answers `hello` with `ready`."""
     if line["protocol"] != VERSION:
         message = f"The worker speaks protocol {line['protocol']} and this trainer {VERSION}. Update the older one."
-        server.events.send(
-            "failed", id="hello", details={}, traceback=None, message=message, **{"class": "worker_outdated"}
-        )
+        server.events.send("failed", id="hello", details={}, traceback=None, message=message, **{"class": "worker_outdated"})
         return "worker_outdated"
     threads = int(line["threads"])
     # Read by the numerical libraries when they are loaded, with the first job that needs them.

@@ -228,9 +228,7 @@ def mine(trainer: Trainer) -> dict[str, list[str]]:
         similarity[similarity > limit] = float("-inf")
         near = similarity.topk(min(HARD_CANDIDATES, len(documents)))
         found = [
-            documents[number]
-            for number, value in zip(near.indices.tolist(), near.values.tolist(), strict=True)
-            if value > -2
+            documents[number] for number, value in zip(near.indices.tolist(), near.values.tolist(), strict=True) if value > -2
         ]
         if found:
             mined[query] = found
@@ -309,9 +307,7 @@ def step_losses(trainer: Trainer) -> dict[str, Tensor]:
     left = view.at_end([pair[0] for pair in pairs])
     right = view.at_end([pair[1] for pair in pairs])
     ends = [model.contract.embed_id, model.contract.end_id]
-    answers = (
-        [[*material.targets[query], *ends] for query in taught] if settings.ce_weight or settings.kl_weight else []
-    )
+    answers = [[*material.targets[query], *ends] for query in taught] if settings.ce_weight or settings.kl_weight else []
     spoken = view.after_prompt([material.prompts[query] for query in taught], answers)
     states = hidden_at(
         model.network,
@@ -328,9 +324,7 @@ def step_losses(trainer: Trainer) -> dict[str, Tensor]:
     losses = {"infonce": info_nce(query, target, settings.temperature, known, extra)}
     losses["triplet"] = triplet((query * target).sum(1), hardest(query, target, known, extra), settings.margin)
     if own:
-        losses["infonce_reason"] = reasoned_info_nce(
-            model.finish(states[reasoned]), target, own, known, settings.temperature
-        )
+        losses["infonce_reason"] = reasoned_info_nce(model.finish(states[reasoned]), target, own, known, settings.temperature)
     if pairs:
         losses["infonce_pairs"] = info_nce(
             model.finish(states[left]), model.finish(states[right]), settings.temperature, pair_known.to(states.device)
