@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { WorkflowFailedError } from '@temporalio/client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Result } from '../../schemas/generated/records.js';
+import { newestCheckpoint } from '../../store/checkpoints.js';
+import { parseRecord } from '../../store/record-json.js';
+import { callOf, openBench, type Bench } from '../activities/bench.js';
+import { isAlive } from '../activities/engine/fixture.js';
+import { openRig, planOf, stepOf, until, type Rig, type WorkerProcess } from './rig.js';
+
+let rig: Rig;
+let bench: Bench;
+const running: WorkerProcess[] = [];
+beforeAll(async () => {
+  [rig, bench] = await Promise.all([openRig(), openBench()]);
+}, 180_000);
+afterEach(async () => {
+  for (const worker of running.splice(0)) await worker.end('SIGKILL');
+});
+afterAll(async () => {
+  await rig.close();
+  await bench.close();
+});
+
+const start = async (): Promise<WorkerProcess> => {
+  const worker = await rig.startWorker();
+  running.push(worker);
+  return worker;
+};
+const kill = async (worker: WorkerProcess, signal: NodeJS.Signals): Promise<number | null> => {
+  running.splice(running.indexOf(worker), 1);
+  return worker.end(signal);
+};
+
+const nap = (value: number, steps = 12) => {
+  const inputs = { steps, step_ms: 250, value };
+  return { plan: planOf('naps', { nap: stepOf('test.sleep', inputs) }), call: callOf(bench, 'test.sleep', inputs) };
+};
+
+const checkpointAt = (key: string, step: number) =>
+  until(
+    async () => ((await newestCheckpoint(rig.store, key))?.step ?? 0) >= step,
+    20_000,
+    () => running.map((worker) => worker.log()).join('\n'),
+  );
+
+const resultOf = async (key: string): Promise<Result> => {
+  const body = await rig.store.get(`results/${key}.json`);
+  if (body === null) throw new Error('no result');
+  return parseRecord('result', body, 'result');
+};
+
+const childrenOf = (pid: number): number[] => {
+  try {
+    return execFileSync('pgrep', ['-P', String(pid)]).toString().split('\n').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+};
+
+describe('a worker', () => {
+  it('that is killed loses no more than the step after its last checkpoint', async () => {
+    const { plan, call } = nap(1);
+    const first = await start();
+    const handle = await rig.start(plan, 'killed');
+    await checkpointAt(call.checkpointKey, 4);
+    await kill(first, 'SIGKILL');
+    await start();
+    await handle.result();
+    const result = await resultOf(call.key);
+    expect(result.resumedFrom).toBeGreaterThanOrEqual(4);
+    expect(result.metrics).toEqual({ steps: 12, value: 1 });
+    expect(readdirSync(join(rig.home, 'work'))).toHaveLength(1);
+  });
+
+  it('that is asked to stop checkpoints first, and the next one goes on at once', async () => {
+    const { plan, call } = nap(2, 30);
+    plan.steps['nap'] = stepOf('test.sleep', { steps: 30, step_ms: 250, value: 2 }, { checkpoint: { everySteps: 100, everyMs: null, keepLast: 1 } });
+    const first = await start();
+    const handle = await rig.start(plan, 'stopped');
+    await until(async () => (await handle.describe()).raw.pendingActivities?.[0]?.lastHeartbeatTime != null, 20_000, () => first.log());
+    expect(await kill(first, 'SIGTERM')).toBe(0);
+    const stopped = (await newestCheckpoint(rig.store, call.checkpointKey))?.step ?? 0;
+    expect(stopped).toBeGreaterThan(0);
+    await start();
+    await handle.result();
+    expect((await resultOf(call.key)).resumedFrom).toBe(stopped);
+  });
+
+  it('keeps a checkpoint of what is cancelled', async () => {
+    const { plan, call } = nap(3, 100);
+    const worker = await start();
+    const handle = await rig.start(plan, 'cancelled');
+    await checkpointAt(call.checkpointKey, 1);
+    await until(async () => (await handle.describe()).raw.pendingActivities?.[0]?.lastHeartbeatTime != null, 20_000, () => worker.log());
+    await handle.cancel();
+    const error = await handle.result().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(WorkflowFailedError);
+    expect((error as WorkflowFailedError).cause).toBeInstanceOf(CancelledFailure);
+    expect((await newestCheckpoint(rig.store, call.checkpointKey))?.step).toBeGreaterThan(1);
+  });
+
+  it('says which step kind it does not have', async () => {
+    await start();
+    const unknown = stepOf('test.sleep', { steps: 1, step_ms: 1, value: 4 }, { uses: 'make.coffee', retry: { attempts: 1, backoffMs: 1, maxBackoffMs: 1, for: null } });
+    const plan = planOf('naps', { nap: stepOf('test.sleep', {}) });
+    const kind = plan.kinds['test.sleep'];
+    const handle = await rig.start({ ...plan, kinds: kind ? { 'make.coffee': kind } : {}, steps: { nap: unknown } }, 'coffee');
+    const error = await handle.result().catch((reason: unknown) => reason);
+    const cause = (error as WorkflowFailedError).cause as ApplicationFailure;
+    expect(cause.type).toBe('worker_outdated');
+    expect(cause.message).toContain('has no step kind `make.coffee`');
+  });
+
+  it('takes its trainer with it when it is killed', async () => {
+    const worker = await start();
+    const inputs = { source: 'python-stdlib', text: 'words', limit: 50, dev: 0.1, test: 0.1, rl: 0.1, reasoning_terms: 2, reasoning_min_df: 0, pairs: false };
+    const handle = await rig.start(planOf('data', { corpus: stepOf('data.code-search', inputs) }), 'orphan');
+    await until(() => childrenOf(worker.pid).length > 0, 20_000, () => worker.log());
+    const [trainer = 0] = childrenOf(worker.pid);
+    await kill(worker, 'SIGKILL');
+    await until(async () => !(await isAlive(trainer)), 2_000, () => `the trainer ${trainer} is still there`);
+    await handle.terminate();
+  });
+});
