@@ -8,10 +8,10 @@ it('the control writes files of the sizes that the step left', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'pawl-control-'));
   try {
     const sizes = [[10, 200], [7]];
-    const { write, nothing } = controlActivities(folder, (step) => sizes[step] ?? []);
-    await write(0);
-    await write(1);
-    await nothing();
+    const activities = controlActivities(folder, (step) => sizes[step] ?? []);
+    await activities.write(0);
+    await activities.write(1);
+    await activities.nothing();
     const written = readdirSync(folder).map((step) =>
       readdirSync(join(folder, step)).map((file) => statSync(join(folder, step, file)).size),
     );
