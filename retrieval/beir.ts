@@ -46,10 +46,10 @@ export async function* readBeirCorpus(dir: string): AsyncGenerator<BeirDocument>
 export async function readBeirQueries(dir: string): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
   const lineOf = new Map<string, number>();
-  for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
-    const id = stringField(value, '_id', 'queries.jsonl', line, queryShape);
+  for await (const { value, line, at } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
+    const id = stringField(value, '_id', at);
     refuseTwice(lineOf, id, 'queries.jsonl', line);
-    texts.set(id, stringField(value, 'text', 'queries.jsonl', line, queryShape));
+    texts.set(id, stringField(value, 'text', at));
   }
   return texts;
 }
@@ -128,12 +128,12 @@ export async function* readReasoning(
 ): AsyncGenerator<{ query: string; text: string }> {
   if (!(await readdir(dir)).includes('reasoning.jsonl')) return;
   const lineOf = new Map<string, number>();
-  for await (const { value, line } of readJsonl(join(dir, 'reasoning.jsonl'), 'reasoning.jsonl', reasoningShape)) {
-    const query = stringField(value, 'query', 'reasoning.jsonl', line, reasoningShape);
+  for await (const { value, line, at } of readJsonl(join(dir, 'reasoning.jsonl'), 'reasoning.jsonl', reasoningShape)) {
+    const query = stringField(value, 'query', at);
     if (!isObject(value) || !hasQuery(query))
       throw dataError('reasoning.jsonl', line, `query ${JSON.stringify(query)} is not in queries.jsonl`);
     refuseTwice(lineOf, query, 'reasoning.jsonl', line);
-    yield { query, text: stringField(value, 'text', 'reasoning.jsonl', line, reasoningShape) };
+    yield { query, text: stringField(value, 'text', at) };
   }
 }
 

@@ -19,7 +19,11 @@ export async function bm25Ranks(input: Bm25Input): Promise<Int32Array[]> {
     const relevant = input.relevant[query] ?? [];
     const own = Float32Array.from(relevant, (row) => scores[row] as number);
     const ranks = new Int32Array(own.length).fill(1);
-    addAhead(ranks, own, input, query, { first: 0, scores });
+    addAhead(
+      ranks,
+      { relevant, own, ignored: input.ignored[query] ?? [], idOrder: input.idOrder },
+      { first: 0, scores },
+    );
     return ranks.map((rank, i) => (own[i] === 0 ? 0 : rank));
   });
 }

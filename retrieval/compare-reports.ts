@@ -45,8 +45,8 @@ async function readFigures(
 ): Promise<Map<string, number>> {
   const figures = new Map<string, number>();
   const shape = `an object with \`query\`, \`mode\` and the number \`${name}\``;
-  for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', shape)) {
-    const query = stringField(value, 'query', 'queries.jsonl', line, shape);
+  for await (const { value, line, at } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', shape)) {
+    const query = stringField(value, 'query', at);
     if (!isObject(value) || value['mode'] !== mode) continue;
     const found = value[name];
     if (typeof found !== 'number') throw dataError('queries.jsonl', line, `expected ${shape}`);

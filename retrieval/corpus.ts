@@ -43,11 +43,15 @@ export async function* readDocuments(
   path: string,
   label = 'corpus.jsonl',
 ): AsyncGenerator<{ id: string; text: string; title: string | null; line: number }> {
-  for await (const { value, line } of readJsonl(path, label, documentShape)) {
-    const id = stringField(value, '_id', label, line, documentShape);
+  for await (const { value, line, at } of readJsonl(path, label, documentShape)) {
+    const id = stringField(value, '_id', at);
     const { text, title } = value as Record<string, unknown>;
     if (typeof text !== 'string')
-      throw dataError(label, line, `\`text\` is ${JSON.stringify(text) ?? 'missing'}; expected ${documentShape}`);
+      throw dataError(
+        label,
+        line,
+        `\`text\` is ${text === undefined ? 'missing' : JSON.stringify(text)}; expected ${documentShape}`,
+      );
     if (title !== undefined && title !== null && typeof title !== 'string') {
       throw dataError(label, line, `\`title\` is ${JSON.stringify(title)}; expected a string, or no title`);
     }

@@ -27,17 +27,17 @@ export async function readSplit(
   corpus: Corpus,
 ): Promise<{ queries: JudgedQuery[]; excluded: number }> {
   const byId = new Map<string, JudgedQuery>();
-  for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
-    const id = stringField(value, '_id', 'queries.jsonl', line, queryShape);
-    const text = stringField(value, 'text', 'queries.jsonl', line, queryShape);
-    if (stringField(value, 'split', 'queries.jsonl', line, queryShape) === split) {
+  for await (const { value, at } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
+    const id = stringField(value, '_id', at);
+    const text = stringField(value, 'text', at);
+    if (stringField(value, 'split', at) === split) {
       byId.set(id, { id, text, relevant: [], judged: new Set() });
     }
   }
-  for await (const { value, line } of readJsonl(join(dir, 'qrels.jsonl'), 'qrels.jsonl', judgementShape)) {
-    const query = byId.get(stringField(value, 'query', 'qrels.jsonl', line, judgementShape));
+  for await (const { value, line, at } of readJsonl(join(dir, 'qrels.jsonl'), 'qrels.jsonl', judgementShape)) {
+    const query = byId.get(stringField(value, 'query', at));
     if (query === undefined) continue;
-    const document = stringField(value, 'document', 'qrels.jsonl', line, judgementShape);
+    const document = stringField(value, 'document', at);
     const row = corpus.rowOf.get(document);
     if (row === undefined)
       throw dataError('qrels.jsonl', line, `document ${JSON.stringify(document)} is not in corpus.jsonl`);

@@ -28,28 +28,37 @@ export async function evaluationRanks(input: EvaluationInput): Promise<Int32Arra
   await eachScoreBlock(input, (part) => {
     for (let i = 0; i < part.queries; i++) {
       const query = part.firstQuery + i;
-      addAhead(ranks[query] as Int32Array, own[query] as Float32Array, input, query, {
-        first: part.firstRow,
-        scores: part.scores.subarray(i * part.rows, (i + 1) * part.rows),
-      });
+      const standing = {
+        relevant: input.relevant[query] ?? [],
+        own: own[query] as Float32Array,
+        ignored: input.ignored[query] ?? [],
+        idOrder: input.idOrder,
+      };
+      const scores = part.scores.subarray(i * part.rows, (i + 1) * part.rows);
+      addAhead(ranks[query] as Int32Array, standing, { first: part.firstRow, scores });
     }
   });
   return ranks;
 }
 
+/** One query's part in counting: its relevant and ignored rows, and the order of ids. */
+export interface Standing {
+  relevant: ArrayLike<number>;
+  /** Scores of the relevant documents. */
+  own: Float32Array;
+  ignored: ArrayLike<number>;
+  idOrder: Int32Array;
+}
+
 /** Adds to each relevant document's rank how many documents of one stretch of rows are ahead of it. */
 export function addAhead(
   ranks: Int32Array,
-  own: Float32Array,
-  input: Pick<EvaluationInput, 'relevant' | 'ignored' | 'idOrder'>,
-  query: number,
+  { relevant, own, ignored, idOrder }: Standing,
   stretch: { first: number; scores: Float32Array },
 ): void {
-  const relevant = input.relevant[query] ?? [];
-  const ignored = input.ignored[query] ?? [];
   for (let j = 0; j < relevant.length; j++) {
     const row = relevant[j] as number;
-    const isAhead = aheadOf(own[j] as number, input.idOrder[row] as number, input.idOrder);
+    const isAhead = aheadOf(own[j] as number, idOrder[row] as number, idOrder);
     let ahead = 0;
     for (let i = 0; i < stretch.scores.length; i++) {
       if (stretch.first + i !== row && isAhead(stretch.scores[i] as number, stretch.first + i)) ahead++;

@@ -49,7 +49,8 @@ export async function countNotBelow({ index, queries, thresholds, excluded }: Co
         // One pair at least: the extra one is not read.
         pairs: graph.integers(BigInt64Array.from([...pairs, 0, 0], BigInt), [pairs.length / 2 + 1, 2]),
       });
-      addBlock(counts, chunk.first, block.rows, pairs, out['below_count']?.data, out['pair_below']?.data);
+      const own = counts.subarray(chunk.first, chunk.first + chunk.count);
+      addBlock(own, { rows: block.rows, pairs, below: out['below_count']?.data, pairBelow: out['pair_below']?.data });
     }
   }
   return counts;
@@ -57,19 +58,16 @@ export async function countNotBelow({ index, queries, thresholds, excluded }: Co
 
 function addBlock(
   counts: Int32Array,
-  first: number,
-  rows: number,
-  pairs: number[],
-  below: unknown,
-  pairBelow: unknown,
+  block: { rows: number; pairs: number[]; below: unknown; pairBelow: unknown },
 ): void {
+  const { rows, pairs, below, pairBelow } = block;
   if (!(below instanceof Int32Array && pairBelow instanceof Int32Array))
     throw new Error('Internal error: output of the count graph');
-  below.forEach((count, i) => {
-    counts[first + i] = (counts[first + i] as number) + rows - count;
+  below.forEach((count, query) => {
+    counts[query] = (counts[query] as number) + rows - count;
   });
   for (let p = 0; p < pairs.length / 2; p++) {
-    const query = first + (pairs[2 * p] as number);
+    const query = pairs[2 * p] as number;
     if (pairBelow[p] === 0) counts[query] = (counts[query] as number) - 1;
   }
 }

@@ -37,7 +37,7 @@ export function createIndexCache(maxBytes: number): IndexCache {
     // Another caller may have come first while the manifest was read.
     if (entries.has(artifact.identity)) return acquire(artifact);
     const entry: Entry = {
-      loading: load(artifact.path, manifest),
+      loading: takeOverOrLoad(entries, artifact.path, manifest),
       manifest: null,
       bytes: bytesOfIndex(manifest),
       users: 1,
@@ -50,20 +50,6 @@ export function createIndexCache(maxBytes: number): IndexCache {
       throw error;
     }
     return entry;
-  }
-
-  function load(path: string, manifest: IndexManifest): Promise<LoadedIndex> {
-    for (const [identity, entry] of entries) {
-      if (entry.users > 0 || entry.manifest === null) continue;
-      const added = addedDeltas(entry.manifest, manifest);
-      if (added === null) continue;
-      entries.delete(identity);
-      return entry.loading.then(async ({ index, corpus }) => {
-        await applyDeltas(path, index, added);
-        return { manifest, index, corpus };
-      });
-    }
-    return loadIndex(path, manifest);
   }
 
   function dropSurplus(): void {
@@ -91,6 +77,21 @@ export function createIndexCache(maxBytes: number): IndexCache {
       entries.clear();
     },
   };
+}
+
+/** Takes an idle entry over whose index becomes this one by deltas alone; else reads everything. */
+function takeOverOrLoad(entries: Map<string, Entry>, path: string, manifest: IndexManifest): Promise<LoadedIndex> {
+  for (const [identity, entry] of entries) {
+    if (entry.users > 0 || entry.manifest === null) continue;
+    const added = addedDeltas(entry.manifest, manifest);
+    if (added === null) continue;
+    entries.delete(identity);
+    return entry.loading.then(async ({ index, corpus }) => {
+      await applyDeltas(path, index, added);
+      return { manifest, index, corpus };
+    });
+  }
+  return loadIndex(path, manifest);
 }
 
 /** The deltas that make `next` out of `previous` in order, or null when that does not do. Files are named by content. Pure. */

@@ -31,24 +31,32 @@ export async function* readLines(path: string, label: string): AsyncGenerator<Te
   if (rest !== '') yield { text: withoutReturn(rest), line: line + 1 };
 }
 
-/** The values of a JSON Lines file, each with its line; blank lines are skipped. `expected` says in errors what a line should be. */
+/** Where a value stands and what it should be, for errors. */
+export interface LinePlace {
+  file: string;
+  line: number;
+  expected: string;
+}
+
+/** The values of a JSON Lines file, each with its place; blank lines are skipped. `expected` says in errors what a line should be. */
 export async function* readJsonl(
   path: string,
   label: string,
   expected: string,
-): AsyncGenerator<{ value: unknown; line: number }> {
+): AsyncGenerator<{ value: unknown; line: number; at: LinePlace }> {
   for await (const { text, line } of readLines(path, label)) {
     if (text.trim() === '') continue;
-    yield { value: parseLine(text, label, line, expected), line };
+    const at = { file: label, line, expected };
+    yield { value: parseLine(text, at), line, at };
   }
 }
 
-function parseLine(text: string, label: string, line: number, expected: string): unknown {
+function parseLine(text: string, { file, line, expected }: LinePlace): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw dataError(label, line, `this is not JSON (${reason}); expected ${expected} on one line`);
+    throw dataError(file, line, `this is not JSON (${reason}); expected ${expected} on one line`);
   }
 }
 
@@ -57,7 +65,7 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A field that must be a non-empty string; fails with class `data` and the place. Pure. */
-export function stringField(value: unknown, field: string, label: string, line: number, expected: string): string {
+export function stringField(value: unknown, field: string, { file, line, expected }: LinePlace): string {
   const found = isObject(value) ? value[field] : undefined;
   if (typeof found === 'string' && found !== '') return found;
   const what = !isObject(value)
@@ -65,7 +73,7 @@ export function stringField(value: unknown, field: string, label: string, line: 
     : found === undefined
       ? `\`${field}\` is missing`
       : `\`${field}\` is ${JSON.stringify(found)}, not a non-empty string`;
-  throw dataError(label, line, `${what}; expected ${expected}`);
+  throw dataError(file, line, `${what}; expected ${expected}`);
 }
 
 function decode(decoder: TextDecoder, chunk: Buffer | null, label: string, linesBefore: number): string {

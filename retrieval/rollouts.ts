@@ -89,8 +89,8 @@ async function readManifest(dir: string): Promise<RolloutsManifest> {
 
 async function readQueries(dir: string, corpus: Corpus): Promise<Rollouts['queries']> {
   const queries: Rollouts['queries'] = [];
-  for await (const { value, line } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
-    const id = stringField(value, 'query', 'queries.jsonl', line, queryShape);
+  for await (const { value, line, at } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
+    const id = stringField(value, 'query', at);
     if (!isObject(value) || !Array.isArray(value['positives']))
       throw dataError('queries.jsonl', line, `expected ${queryShape}`);
     if (value['role'] === 'replay') continue;

@@ -77,7 +77,11 @@ export async function writeRefreshedIndex(input: {
   await linkAll(from, dir, filesOf(before));
   const shards: ShardManifest[] = [];
   for (const [i, shard] of before.shards.entries()) {
-    const delta = await writeDelta(dir, `${i}-${version}`, shard, current.index.dimension, refreshed, id);
+    const delta = await writeDelta(dir, `delta-${i}-${version}`, shard, {
+      ...refreshed,
+      dimension: before.dimension,
+      encoder: id,
+    });
     shards.push(delta === null ? shard : { ...shard, deltas: [...shard.deltas, delta] });
   }
   return writeManifest(dir, {
@@ -90,17 +94,16 @@ export async function writeRefreshedIndex(input: {
 
 async function writeDelta(
   dir: string,
-  label: string,
+  stem: string,
   shard: ShardManifest,
-  dimension: number,
-  refreshed: RefreshedRows,
-  encoder: number,
+  refreshed: RefreshedRows & { dimension: number; encoder: number },
 ): Promise<DeltaManifest | null> {
+  const { dimension, encoder } = refreshed;
   const [start, end] = rangeIn(refreshed.rows, shard.first, shard.first + shard.rows);
   if (start === end) return null;
-  const rows = await writeNamed(dir, `delta-${label}`, '.u32', bytesOf(refreshed.rows.subarray(start, end)));
+  const rows = await writeNamed(dir, stem, '.u32', bytesOf(refreshed.rows.subarray(start, end)));
   const own = refreshed.vectors.subarray(start * dimension, end * dimension);
-  return { rows, vectors: await writeNamed(dir, `delta-${label}`, '.f32', bytesOf(own)), encoder, count: end - start };
+  return { rows, vectors: await writeNamed(dir, stem, '.f32', bytesOf(own)), encoder, count: end - start };
 }
 
 /** New bases with the refreshed rows in place; encoders that no row has any more leave the table. */

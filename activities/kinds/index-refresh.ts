@@ -2,7 +2,7 @@
 // are written, and leaves the next version of the index; on request also what a full re-encode would have changed.
 import { join } from 'node:path';
 import { fidelityOf, type Fidelity } from '../../retrieval/fidelity.js';
-import { driftOf, freshnessOf, lagOf, staleRows } from '../../retrieval/freshness.js';
+import { driftOf, freshnessOf, lagOf, staleRows, type Freshness } from '../../retrieval/freshness.js';
 import { duplicatesOf } from '../../retrieval/corpus.js';
 import { indexCache } from '../../retrieval/index-cache.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
@@ -24,7 +24,7 @@ export async function run(context: KindContext): Promise<Record<string, number |
     await checkDimension(loaded, model);
     const samples = await readSamples(context, loaded);
     const freshness = freshnessOf(loaded.index, loaded.manifest, model.identity);
-    const choice = await choose(context, loaded, staleRows(loaded.index, freshness), freshness.versionOf, samples);
+    const choice = await choose(context, loaded, freshness, samples);
     context.progress(0, choice.rows.length, 'documents to re-encode');
     const vectors = await encodeRows(context, { model, index, rows: choice.rows, dimension: loaded.index.dimension });
     const drift = choice.rows.length === 0 ? 0 : driftOf(loaded.index, choice.rows, vectors, choice.probe);
@@ -55,16 +55,15 @@ export async function run(context: KindContext): Promise<Record<string, number |
 async function choose(
   context: KindContext,
   { index }: LoadedIndex,
-  stale: number[],
-  versionOf: (row: number) => number,
+  freshness: Freshness,
   samples: ValidSamples | null,
 ): Promise<RefreshChoice> {
   const { inputs } = context;
   const policy = refreshPolicies[stringInput(inputs, 'policy') as RefreshPolicyName];
   return policy({
     index,
-    stale,
-    versionOf,
+    stale: staleRows(index, freshness),
+    versionOf: freshness.versionOf,
     budget: budgetRows(budgetInput(context), index.rows),
     golds: samples?.golds ?? [],
     embeddings: samples?.embeddings ?? new Float32Array(0),

@@ -20,7 +20,7 @@ async function read(content: string | Uint8Array): Promise<{ value: unknown; lin
 
 async function all(path: string, label: string): Promise<{ value: unknown; line: number }[]> {
   const values: { value: unknown; line: number }[] = [];
-  for await (const value of readJsonl(path, label, 'an object')) values.push(value);
+  for await (const { value, line } of readJsonl(path, label, 'an object')) values.push({ value, line });
   return values;
 }
 

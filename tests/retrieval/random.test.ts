@@ -4,8 +4,10 @@ import { drawWithout, seededRandom } from '../../retrieval/random.js';
 
 describe('seededRandom', () => {
   it('gives each seed and purpose its own repeatable draws', () => {
-    const draws = (seed: number, purpose: string): number[] =>
-      Array.from({ length: 4 }, seededRandom(seed, purpose).bits);
+    const draws = (seed: number, purpose: string): number[] => {
+      const random = seededRandom(seed, purpose);
+      return Array.from({ length: 4 }, () => random.bits());
+    };
     expect(draws(1, 'a')).toEqual(draws(1, 'a'));
     expect(draws(1, 'a')).not.toEqual(draws(2, 'a'));
     expect(draws(1, 'a')).not.toEqual(draws(1, 'b'));

@@ -30,9 +30,7 @@ const defaults = {
   batch: 8,
 };
 
-async function evaluated(
-  inputs: Record<string, KindInput> = {},
-): Promise<{
+async function evaluated(inputs: Record<string, KindInput> = {}): Promise<{
   context: FakeContext;
   metrics: Record<string, number | null>;
   report: Report;

@@ -19,9 +19,7 @@ let index: LocalArtifact;
 let rollouts: LocalArtifact;
 const cleanUp: (() => Promise<void>)[] = [];
 
-async function scored(
-  inputs: Record<string, KindInput> = {},
-): Promise<{
+async function scored(inputs: Record<string, KindInput> = {}): Promise<{
   metrics: Record<string, number | null>;
   context: FakeContext;
   lines: { rank: number | null; reward: number }[];

@@ -22,13 +22,11 @@ export function smallDataset(dir: string, size = 60): SmallDataset {
   const pick = (): string[] => drawWithout([...words.keys()], 5, random).map((i) => words[i] as string);
   const documents = Array.from({ length: size }, (_, i) => ({ _id: `d${i}`, text: pick().join(' ') }));
   (documents[size - 1] as { text: string }).text = documents[0]?.text ?? '';
-  const queries = documents
-    .slice(0, 20)
-    .map(({ text }, i) => ({
-      _id: `q${i}`,
-      text: text.split(' ').slice(0, 2).join(' '),
-      split: i < 10 ? 'test' : 'rl',
-    }));
+  const queries = documents.slice(0, 20).map(({ text }, i) => ({
+    _id: `q${i}`,
+    text: text.split(' ').slice(0, 2).join(' '),
+    split: i < 10 ? 'test' : 'rl',
+  }));
   const path = join(dir, 'dataset');
   mkdirSync(path, { recursive: true });
   writeLines(join(path, 'corpus.jsonl'), documents);
