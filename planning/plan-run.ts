@@ -34,8 +34,8 @@ export interface PlanRunInput {
   store: ObjectStore;
   /** Every environment field that kinds of the plan declare, by name, e.g. python_version. */
   environment: Record<string, string>;
-  /** Whose results a step with `cache: false` may use; null: none. */
-  workflowId?: string | null;
+  /** The run that is looked at: a step with `cache: false` may use only results of its own run. Null: a new run. */
+  workflowId: string | null;
 }
 
 interface Planning extends PlanRunInput {
