@@ -3,8 +3,7 @@ import { deriveStep } from '../schemas/derivation.js';
 import type { Result } from '../schemas/generated/records.js';
 import { newestCheckpoint } from '../store/checkpoints.js';
 import { readClaim } from '../store/claims.js';
-import { StoreError } from '../store/errors.js';
-import { checkResult, readResult, removeResult } from '../store/results.js';
+import { checkResult, readResult } from '../store/results.js';
 import type { LocalActivities, ResolveInput, ResolveOutput } from './calls.js';
 import { claimRun } from './claim.js';
 import { outcomeOf } from './commit-step.js';
@@ -56,18 +55,11 @@ async function withEnvironment(
   return { kind, environment: await host.environment(kind.environment) };
 }
 
-/** The committed result, and why it does not do; a damaged record is set aside. */
+/** The committed result, and why it does not do. */
 async function committed(host: Host, key: string): Promise<{ found: Result | null; reason: string | null }> {
-  try {
-    const found = await readResult(host.store, key);
-    if (found === null) return { found, reason: null };
-    const state = await checkResult(host.store, found);
-    return { found, reason: state === 'ok' ? null : 'its artifacts were pruned' };
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.failureClass !== 'artifact_damaged') throw error;
-    await removeResult(host.store, key);
-    return { found: null, reason: 'its record was damaged and is set aside' };
-  }
+  const found = await readResult(host.store, key);
+  const pruned = found !== null && (await checkResult(host.store, found)) === 'pruned';
+  return { found, reason: pruned ? 'its artifacts were pruned' : null };
 }
 
 async function heldBy(host: Host, input: ResolveInput, key: string): Promise<ResolveOutput | null> {
