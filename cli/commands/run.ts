@@ -1,0 +1,52 @@
+// pawl run: compile, submit, follow.
+import { workflowPage } from '../../local/addresses.js';
+import { exitCodes } from '../exit-codes.js';
+import { loadConfig } from '../load-config.js';
+import { processOutput } from '../output.js';
+import { planOfFile } from '../pipeline-file.js';
+
+export interface RunOptions {
+  set: Record<string, string>;
+  seed?: number;
+  name?: string;
+  new?: true;
+  wait?: true;
+  detach?: true;
+  timeout?: number;
+  json?: true;
+}
+
+/** Exit status of the run, or how it was left. */
+export async function run(file: string, options: RunOptions): Promise<number> {
+  const output = processOutput(options.json === true);
+  const { plan, text, files } = await planOfFile(file, { set: options.set, seed: options.seed });
+  const config = await loadConfig();
+  if (config.temporal.address === null) {
+    const { up } = await import('../../local/up.js');
+    await up(config, { say: (line) => output.line(line), waitForMlflow: false });
+  }
+  const [{ openSession }, { storePlan, submit }, { openStore }] = await Promise.all([
+    import('../session.js'),
+    import('../submit.js'),
+    import('../../store/open.js'),
+  ]);
+  const session = await openSession(config);
+  try {
+    const store = await openStore(config.store);
+    await storePlan(store, { plan, files });
+    const submission = { plan, file, text, files, name: options.name ?? null, isNew: options.new === true };
+    const { workflowId, isAttached, warning } = await submit(session, store, submission);
+    if (warning !== null) output.warn(warning);
+    const page = workflowPage(config, workflowId);
+    output.record({ type: 'submitted', workflowId, attached: isAttached, temporal: page });
+    output.line(`${workflowId} ${isAttached ? 'is under way already: following it' : 'submitted'}${page === null ? '' : `  ${page}`}`);
+    if (options.detach === true) {
+      output.line(`\`pawl status ${workflowId}\` shows how it goes.`);
+      return exitCodes.ok;
+    }
+    const { follow } = await import('../follow.js');
+    return await follow(session, store, { workflowId, timeoutMs: options.timeout ?? null, output });
+  } finally {
+    await session.close();
+  }
+}

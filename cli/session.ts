@@ -1,0 +1,26 @@
+// A connection to the Temporal server of the configuration.
+import { Client, type Connection } from '@temporalio/client';
+import { connectTemporal } from '../local/connect.js';
+import type { TemporalConfig } from '../schemas/config.js';
+
+export interface Session {
+  config: TemporalConfig;
+  connection: Connection;
+  client: Client;
+  /** Runs calls that must answer within `ms`. */
+  within<T>(ms: number, work: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Fails with LocalError `unreachable` within seconds. */
+export async function openSession(config: TemporalConfig): Promise<Session> {
+  const connection = await connectTemporal(config);
+  const client = new Client({ connection, namespace: config.temporal.namespace });
+  return {
+    config,
+    connection,
+    client,
+    within: (ms, work) => connection.withDeadline(Date.now() + ms, work),
+    close: () => connection.close(),
+  };
+}

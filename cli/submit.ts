@@ -1,0 +1,149 @@
+// Submits a plan: what it needs goes into the store, then its workflow is started, or joined when it runs already.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { defineSearchAttributeKey, type SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
+import type { RunInput } from '../activities/calls.js';
+import { mlflowUrl } from '../local/addresses.js';
+import { missingSearchAttributes } from '../local/namespace.js';
+import type { Plan } from '../schemas/generated/plan.js';
+import { canonicalJson, defaultRunName, planHash } from '../schemas/identity.js';
+import { putInput } from '../store/files.js';
+import { putPlan } from '../store/plans.js';
+import type { ObjectStore } from '../store/store.js';
+import { CliError } from './cli-error.js';
+import { exitCodes } from './exit-codes.js';
+import { runDetails, runSummary } from './run-details.js';
+import type { Session } from './session.js';
+
+export interface Submission {
+  plan: Plan;
+  file: string;
+  text: string;
+  /** Local files that the plan names -> absolute path. */
+  files: ReadonlyMap<string, string>;
+  name: string | null;
+  isNew: boolean;
+}
+
+export interface Submitted {
+  workflowId: string;
+  /** It ran already: this command has joined it. */
+  isAttached: boolean;
+  /** Search attributes could not be used, and why. */
+  warning: string | null;
+}
+
+/** Plans up to this size travel in the workflow's input when they have no loop; larger ones by reference. */
+const largestByValue = 128 * 1024;
+
+/** Puts the plan and its local files into the store. Safe to run again. */
+export async function storePlan(store: ObjectStore, { plan, files }: Pick<Submission, 'plan' | 'files'>): Promise<void> {
+  for (const path of files.values()) await putInput(store, path);
+  await putPlan(store, plan);
+}
+
+/** Starts the workflow, or joins the one of this id that runs with the same plan. Fails with CliError when another plan runs there. */
+export async function submit(session: Session, store: ObjectStore, submission: Submission): Promise<Submitted> {
+  const { plan } = submission;
+  const hash = planHash(plan);
+  const base = `${plan.name}/${submission.name ?? defaultRunName(plan)}`;
+  const workflowId = submission.isNew ? await unusedId(session, base) : base;
+  const running = await runningPlan(session, workflowId);
+  if (running !== null) {
+    if (running === hash) return { workflowId, isAttached: true, warning: null };
+    throw new CliError(
+      exitCodes.invalid,
+      `${workflowId} is under way with another plan: the file, a param or the seed has changed since.\nFollow it with \`pawl status ${workflowId}\`, end it with \`pawl cancel ${workflowId}\`, or give this one another --name.`,
+    );
+  }
+  const attributes = await searchAttributesOf(session);
+  const gitCommit = await gitCommitOf(submission.file);
+  const byValue = !hasLoop(plan.steps) && canonicalJson(plan).length <= largestByValue;
+  const input: RunInput = {
+    plan: byValue ? plan : null,
+    planHash: hash,
+    placement: { workflowQueue: session.config.workflowQueue, trainers: session.config.trainers },
+    storeId: store.id,
+    features: { searchAttributes: attributes === null },
+    gitCommit,
+    mlflow: mlflowUrl(session.config),
+  };
+  await start(session, workflowId, submission, input);
+  return { workflowId, isAttached: false, warning: attributes };
+}
+
+async function start(session: Session, workflowId: string, submission: Submission, input: RunInput): Promise<void> {
+  const { plan } = submission;
+  try {
+    await session.client.workflow.start(plan.name, {
+      workflowId,
+      taskQueue: session.config.workflowQueue,
+      args: [input],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      staticSummary: runSummary(submission),
+      staticDetails: runDetails({ ...submission, workflowId, planHash: input.planHash, gitCommit: input.gitCommit }),
+      memo: { planHash: input.planHash, gitCommit: input.gitCommit ?? '', file: submission.file },
+      ...(input.features.searchAttributes
+        ? {
+            typedSearchAttributes: new TypedSearchAttributes([
+              pair('PawlPipeline', plan.name),
+              ...(input.gitCommit === null ? [] : [pair('PawlGitSha', input.gitCommit)]),
+            ]),
+          }
+        : {}),
+    });
+  } catch (error) {
+    // Somebody has submitted the same a moment earlier: joined.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+const pair = (name: string, value: string): SearchAttributePair => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value });
+
+/** Hash of the plan that runs under an id; null when none runs. */
+async function runningPlan(session: Session, workflowId: string): Promise<string | null> {
+  try {
+    const { status, memo } = await session.client.workflow.getHandle(workflowId).describe();
+    return status.name === 'RUNNING' ? String(memo?.planHash ?? '') : null;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
+async function unusedId(session: Session, base: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const id = number === 1 ? base : `${base}-${number}`;
+    try {
+      await session.client.workflow.getHandle(id).describe();
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return id;
+      throw error;
+    }
+  }
+}
+
+/** Null when every search attribute is registered, else why the run goes without. */
+async function searchAttributesOf(session: Session): Promise<string | null> {
+  try {
+    const missing = await session.within(5_000, () => missingSearchAttributes(session.connection, session.config.temporal.namespace));
+    return missing.length === 0 ? null : `the namespace has no search attributes ${missing.join(', ')}: the run goes without`;
+  } catch (error) {
+    return `the server does not tell its search attributes (${error instanceof Error ? error.message : String(error)}): the run goes without`;
+  }
+}
+
+const hasLoop = (nodes: Plan['steps']): boolean => Object.values(nodes).some(({ node }) => node === 'loop');
+
+/** The commit of the folder that the file is in; null outside a repository. */
+async function gitCommitOf(file: string): Promise<string | null> {
+  try {
+    const { dirname, resolve } = await import('node:path');
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', 'HEAD'], { cwd: dirname(resolve(file)), timeout: 5_000 });
+    return stdout.trim();
+  } catch {
+    return null;
+  }
+}
