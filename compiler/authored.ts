@@ -30,8 +30,10 @@ export interface AuthoredMap {
 export type Authored = AuthoredScalar | AuthoredList | AuthoredMap;
 
 export interface ParsedText {
-  /** Null when the text is empty or not YAML at all. */
+  /** Null when the text is empty, not YAML at all, or too large. */
   root: Authored | null;
+  /** Whether aliases multiply the text beyond any pipeline. */
+  isTooLarge: boolean;
   errors: YAMLError[];
 }
 
@@ -45,42 +47,49 @@ export function parseText(text: string): ParsedText {
     lineCounter: new LineCounter(),
     keepSourceTokens: false,
   });
-  if (document.contents === null) return { root: null, errors: document.errors };
-  return { root: convert(document.contents as YamlNode, document, 0), errors: document.errors };
+  const { errors, contents } = document;
+  if (contents === null) return { root: null, isTooLarge: false, errors };
+  const reading: Reading = { document, nodesLeft: 100_000 };
+  const root = convert(contents as YamlNode, reading, 0);
+  const isTooLarge = reading.nodesLeft < 0;
+  return { root: isTooLarge ? null : root, isTooLarge, errors };
+}
+
+/** Aliases are followed, so a small text can stand for a huge tree: what is left of the budget for its nodes. */
+interface Reading {
+  document: Document;
+  nodesLeft: number;
 }
 
 const maxDepth = 64;
 
-function convert(node: YamlNode | null, document: Document, depth: number, at: Span = { start: 0, end: 0 }): Authored {
+function convert(node: YamlNode | null, reading: Reading, depth: number, at: Span = { start: 0, end: 0 }): Authored {
   const span = node?.range ? { start: node.range[0], end: node.range[1] } : at;
-  if (node === null || depth > maxDepth) return { form: 'scalar', span, value: null };
+  reading.nodesLeft -= 1;
+  if (node === null || depth > maxDepth || reading.nodesLeft < 0) return { form: 'scalar', span, value: null };
   if (isAlias(node)) {
-    const target = node.resolve(document);
-    return target === undefined ? { form: 'scalar', span, value: null } : convert(target, document, depth + 1, span);
+    const target = node.resolve(reading.document);
+    return target === undefined ? { form: 'scalar', span, value: null } : convert(target, reading, depth + 1, span);
   }
   if (isMap(node))
-    return { form: 'map', span, entries: entriesOf(node.items as Pair<YamlNode, YamlNode | null>[], document, depth) };
+    return { form: 'map', span, entries: entriesOf(node.items as Pair<YamlNode, YamlNode | null>[], reading, depth) };
   if (isSeq(node)) {
     return {
       form: 'list',
       span,
-      items: node.items.map((item) => convert(item as YamlNode, document, depth + 1, span)),
+      items: node.items.map((item) => convert(item as YamlNode, reading, depth + 1, span)),
     };
   }
   return { form: 'scalar', span, value: isScalar(node) ? scalarValue(node.value) : null };
 }
 
-function entriesOf(
-  pairs: Pair<YamlNode, YamlNode | null>[],
-  document: Document,
-  depth: number,
-): AuthoredMap['entries'] {
+function entriesOf(pairs: Pair<YamlNode, YamlNode | null>[], reading: Reading, depth: number): AuthoredMap['entries'] {
   const own: AuthoredMap['entries'] = new Map();
   const merged: AuthoredMap['entries'] = new Map();
   for (const pair of pairs) {
     const key = isScalar(pair.key) ? pair.key : null;
     const keySpan = pair.key.range ? { start: pair.key.range[0], end: pair.key.range[1] } : { start: 0, end: 0 };
-    const value = convert(pair.value, document, depth + 1, keySpan);
+    const value = convert(pair.value, reading, depth + 1, keySpan);
     if (key?.source === '<<') {
       for (const source of value.form === 'list' ? value.items : [value]) {
         if (source.form !== 'map') continue;

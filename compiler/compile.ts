@@ -71,9 +71,13 @@ const rules: Rule[] = [
 /** Compiles a pipeline. Pure; never throws on a bad file. Same text, params and files = same plan, byte for byte. */
 export function compile(input: CompileInput): CompileOutput {
   const file = makeSourceFile(input.path, input.text);
-  const { root, errors } = parseText(input.text);
+  const { root, errors, isTooLarge } = parseText(input.text);
   const diagnostics = yamlSyntax(file, errors);
   if (root?.form !== 'map') {
+    if (isTooLarge)
+      diagnostics.push(
+        file.error('yaml-syntax', { start: 0, end: 1 }, 'the aliases of the file multiply beyond any pipeline'),
+      );
     if (diagnostics.length === 0) {
       const hint = 'begin with pawl: 1, then name: and steps:';
       diagnostics.push(file.error('wrong-type', { start: 0, end: 1 }, 'the file is not a map', { hint }));
