@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pawl_trainer.failures import Failure
@@ -19,6 +20,13 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "file": (str, dict),
     "folder": (str, dict),
 }
+
+_BOUNDS: tuple[tuple[str, str, Callable[[float, float], bool]], ...] = (
+    ("minimum", "at least", operator.ge),
+    ("maximum", "at most", operator.le),
+    ("exclusiveMinimum", "above", operator.gt),
+    ("exclusiveMaximum", "below", operator.lt),
+)
 
 
 def checked(op: str, declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,12 +71,6 @@ def _require_range(op: str, name: str, rule: Mapping[str, Any], value: Any) -> N
     allowed = rule.get("enum")
     if allowed is not None and value not in allowed:
         raise Failure("config", f"`{op}`: `{name}` must be one of {', '.join(allowed)}, but is {value!r}.", input=name)
-    bounds = (
-        ("minimum", "at least", lambda bound: value >= bound),
-        ("maximum", "at most", lambda bound: value <= bound),
-        ("exclusiveMinimum", "above", lambda bound: value > bound),
-        ("exclusiveMaximum", "below", lambda bound: value < bound),
-    )
-    for key, words, holds in bounds:
-        if key in rule and not holds(rule[key]):
+    for key, words, holds in _BOUNDS:
+        if key in rule and not holds(value, rule[key]):
             raise Failure("config", f"`{op}`: `{name}` must be {words} {rule[key]}, but is {value}.", input=name)

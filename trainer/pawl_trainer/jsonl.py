@@ -44,6 +44,8 @@ def parse(path: Path, number: int, line: str, needs: Mapping[str, type]) -> dict
     if not isinstance(row, dict):
         raise Failure("data", f"{path.name}:{number}: expected an object with {', '.join(needs)}.")
     for name, kind in needs.items():
+        if kind is float and type(row.get(name)) is int:
+            row[name] = float(row[name])  # JSON knows one kind of number
         if not isinstance(row.get(name), kind):
             found = "nothing" if name not in row else f"{row[name]!r:.60}"
             raise Failure("data", f"{path.name}:{number}: expected `{name}` of type {kind.__name__}, found {found}.")

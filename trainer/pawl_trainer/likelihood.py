@@ -38,7 +38,10 @@ def score(
     for its embedding, and no log-probability for it.
     """
     embed_id = model.contract.embed_id
-    sequences, wanted, last, early = [], [], [], []
+    sequences: list[list[int]] = []
+    wanted: list[list[int]] = []
+    last: list[bool] = []
+    early: list[bool] = []
     for prompt, completion in zip(prompts, completions, strict=True):
         forced = [] if completion and completion[-1] == embed_id else [embed_id]
         sequences.append([*prompt, *completion, *forced])

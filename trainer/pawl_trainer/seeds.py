@@ -69,9 +69,11 @@ def global_state() -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     import torch
 
     version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = numpy.random.get_state()
-    plain = {"python": [version, list(words), gauss], "numpy": [name, int(position), int(has_gauss), float(cached)]}
-    tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(keys.astype("int64"))}
+    state = numpy.random.get_state(legacy=False)
+    keys = state["state"]["key"].astype("int64")
+    legacy = [int(state["state"]["pos"]), int(state["has_gauss"]), float(state["gauss"])]
+    plain = {"python": [version, list(words), gauss], "numpy": legacy}
+    tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(keys)}
     if torch.cuda.is_available():
         tensors["rng.cuda"] = torch.cuda.get_rng_state()
     return plain, tensors
@@ -84,9 +86,9 @@ def restore_global(plain: dict[str, Any], tensors: dict[str, torch.Tensor]) -> N
 
     version, words, gauss = plain["python"]
     random.setstate((version, tuple(words), gauss))
-    name, position, has_gauss, cached = plain["numpy"]
+    position, has_gauss, gauss = plain["numpy"]
     keys = tensors["rng.numpy"].numpy().astype("uint32")
-    numpy.random.set_state((name, keys, position, has_gauss, cached))
+    numpy.random.set_state(("MT19937", keys, position, has_gauss, gauss))
     torch.set_rng_state(tensors["rng.torch"])
     if "rng.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["rng.cuda"])

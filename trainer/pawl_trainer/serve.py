@@ -50,18 +50,16 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the worker's terminal is for the worker
 
     def terminate(_number: int, _frame: FrameType | None) -> None:
-        server.terminating = True
+        server.terminating = True  # a job that is running stops at its next boundary; the None ends the loop after it
         if server.running is not None:
             server.running[1].ask(with_checkpoint=True)
         server.jobs.put(None)
 
     signal.signal(signal.SIGTERM, terminate)
     threading.Thread(target=read_lines, args=(server,), name="reader", daemon=True).start()
-    while (line := server.jobs.get()) is not None and not server.terminating:
+    while (line := server.jobs.get()) is not None:
         failed = greet(server, line) if line["type"] == "hello" else serve(server, line)
-        if server.terminating:
-            return schemas.exit_code("preempted") if failed == "preempted" else 0
-        if failed in FATAL or failed == "worker_outdated":
+        if failed in FATAL or failed == "worker_outdated" or (failed == "preempted" and server.terminating):
             return schemas.exit_code(failed)
     return 0
 

@@ -212,7 +212,7 @@ def read_rollouts(folder: Path) -> Rollouts:
         raise Failure("config", "`group` of the rollouts is 1: an advantage compares at least two samples of a query.")
     if not (folder / "rewards.jsonl").exists():
         raise Failure("data", "rewards.jsonl is missing in the rollouts: rl.reward writes it; use the output of that step.")
-    rewards = [float(row["reward"]) for row in jsonl.read(folder / "rewards.jsonl", {"reward": (int, float)})]
+    rewards = [row["reward"] for row in jsonl.read(folder / "rewards.jsonl", {"reward": float})]
     if len(rewards) != samples:
         raise Failure("data", f"rewards.jsonl has {len(rewards)} lines, and the rollouts have {samples} samples.")
     asked = list(jsonl.read(folder / "queries.jsonl", {"query": str, "role": str}))

@@ -1,0 +1,100 @@
+"""The dataset of stage 1 as token ids, and the pseudo pairs that are made of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pawl_trainer.dataset import Dataset
+from pawl_trainer.encoding import TextEncoder
+from pawl_trainer.failures import Failure
+
+SPAN = (4, 12)  # tokens of a span that stands in for a query
+SPAN_SHARE = 0.5  # of pseudo pairs: span -> rest; the others: name -> body
+SPAN_KEPT = 0.8  # tokens of a span that stay
+SPAN_LEFT_IN = 0.3  # spans that also stay in the document
+
+
+@dataclass(frozen=True)
+class Material:
+    """The dataset as token ids."""
+
+    queries: list[str]
+    plain: dict[str, list[int]]
+    prompts: dict[str, list[int]]
+    targets: dict[str, list[int]]
+    positives: dict[str, list[str]]
+    documents: dict[str, list[int]]
+    same_text: dict[str, int]
+    pairs: list[tuple[list[int], list[int]]]
+
+    def __post_init__(self) -> None:
+        if len(self.queries) < 2:
+            raise Failure("config", "Stage 1 contrasts queries: the split needs two at least.")
+
+
+def tokenise(text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool) -> Material:
+    """Everything that training reads, as token ids; documents are those of the split's positives."""
+    queries = sorted(dataset.split(split))
+    texts = [dataset.queries[query] for query in queries]
+    documents = sorted({document for query in queries for document in dataset.positives[query]})
+    bodies = [dataset.corpus[document] for document in documents]
+    thought = [query for query in queries if query in dataset.reasoning]
+    targets = text.reasoning([dataset.reasoning[query] for query in thought])
+    names: list[str] = []
+    codes: list[str] = []
+    if with_pairs:
+        names = [name for name, _ in dataset.pairs]
+        codes = [code for _, code in dataset.pairs]
+    number_of_text: dict[str, int] = {}
+    return Material(
+        queries=queries,
+        plain=dict(zip(queries, text.plain("query", texts), strict=True)),
+        prompts=dict(zip(queries, text.prompts(texts), strict=True)),
+        targets=dict(zip(thought, targets, strict=True)),
+        positives={query: dataset.positives[query] for query in queries},
+        documents=dict(zip(documents, text.plain("document", bodies), strict=True)),
+        same_text={
+            document: number_of_text.setdefault(body, len(number_of_text))
+            for document, body in zip(documents, bodies, strict=True)
+        },
+        pairs=list(zip(text.content("query", names), text.content("document", codes), strict=True)),
+    )
+
+
+def known_positives(material: Material, batch: Sequence[str], positives: Sequence[str]) -> Tensor:
+    """[i, j], i != j: document j is a positive of query i, too, or has the text of one."""
+    texts = [{material.same_text[document] for document in material.positives[query]} for query in batch]
+    columns = [material.same_text[document] for document in positives]
+    rows = [[i != j and column in texts[i] for j, column in enumerate(columns)] for i in range(len(batch))]
+    return torch.tensor(rows)
+
+
+def pseudo_pairs(
+    material: Material, text: TextEncoder, wanted: int, chance: random.Random
+) -> tuple[list[tuple[list[int], list[int]]], Tensor]:
+    """
+    Pairs that need no docstring: the name against the body, or a span of the body against the rest; and which of their
+    documents are the same.
+    """
+    chosen = []
+    for number in chance.sample(range(len(material.pairs)), min(wanted, len(material.pairs))):
+        name, body = material.pairs[number]
+        if chance.random() < SPAN_SHARE and len(body) > SPAN[1]:
+            name, body = span_of(body, chance)
+        chosen.append((text.frame("query", name), text.frame("document", body)))
+    known = [[i != j and one[1] == other[1] for j, other in enumerate(chosen)] for i, one in enumerate(chosen)]
+    return chosen, torch.tensor(known, dtype=torch.bool)
+
+
+def span_of(body: list[int], chance: random.Random) -> tuple[list[int], list[int]]:
+    """A span with some tokens left out, and the body, mostly without the span."""
+    length = chance.randint(*SPAN)
+    start = chance.randrange(len(body) - length + 1)
+    kept = [token for token in body[start : start + length] if chance.random() < SPAN_KEPT]
+    rest = body if chance.random() < SPAN_LEFT_IN else [*body[:start], *body[start + length :]]
+    return kept or body[start : start + 1], rest or body

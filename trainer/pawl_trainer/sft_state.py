@@ -1,0 +1,120 @@
+"""The state of stage 1: what a step works with, and what a checkpoint of it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from pawl_trainer import checkpoint, optimizer, seeds
+from pawl_trainer.job import Job
+from pawl_trainer.language_model import LanguageModel
+from pawl_trainer.sft_material import Material
+
+
+@dataclass(frozen=True)
+class Settings:
+    split: str
+    steps: int
+    batch: int
+    micro_batch: int
+    lr: float
+    warmup: int
+    weight_decay: float
+    clip: float
+    temperature: float
+    margin: float
+    ce_weight: float
+    kl_weight: float
+    infonce_weight: float
+    infonce_reason_weight: float
+    triplet_weight: float
+    pairs: int
+    hard_from: float
+    hard_margin: float
+    self_from: float
+    self_share: float
+    sampling_temperature: float
+    min_new: int
+    dtype: str
+
+
+@dataclass
+class State:
+    """What changes from step to step, beside weights and optimizer."""
+
+    step: int = 0
+    losses: list[dict[str, float]] = field(default_factory=list)
+    hard: dict[str, list[str]] = field(default_factory=dict)
+    own: dict[str, list[int]] = field(default_factory=dict)
+
+
+@dataclass
+class Trainer:
+    """All that a step works with."""
+
+    job: Job
+    settings: Settings
+    model: LanguageModel
+    start: LanguageModel
+    material: Material
+    optimizer: torch.optim.AdamW
+    state: State
+
+    @property
+    def batch(self) -> int:
+        """Queries a step."""
+        return min(self.settings.batch, len(self.material.queries))
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps in which every query comes up once, but for what does not fill a batch."""
+        return len(self.material.queries) // self.batch
+
+    @property
+    def own_rows(self) -> int:
+        """Rows at the front of a batch that use their own reasoning, once there is some."""
+        return round(self.settings.self_share * self.batch)
+
+
+def batch_at(trainer: Trainer, step: int) -> list[str]:
+    """The queries of a step: every epoch is a permutation of its own."""
+    epoch, place = divmod(step, trainer.epoch_steps)
+    order = seeds.order_of(trainer.material.queries, "sft", trainer.job.seed, epoch)
+    return order[place * trainer.batch : (place + 1) * trainer.batch]
+
+
+def save(trainer: Trainer, folder: Path) -> None:
+    """Writes a checkpoint."""
+    plain, generators = seeds.global_state()
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in trainer.model.network.named_parameters()}
+    save_file(weights, folder / "weights.safetensors")
+    save_file(generators, folder / "generators.safetensors")
+    (folder / "optimizer").mkdir()
+    optimizer.save(trainer.optimizer, trainer.model.network, folder / "optimizer", trainer.state.step)
+    state = trainer.state
+    checkpoint.write_json(
+        folder / "sft.json",
+        {
+            "schema": 1,
+            "step": state.step,
+            "losses": state.losses,
+            "hard": state.hard,
+            "own": state.own,
+            "generators": plain,
+        },
+    )
+
+
+def restore(trainer: Trainer, folder: Path) -> None:
+    """Puts everything back to a checkpoint."""
+    saved = checkpoint.read_json(folder / "sft.json")
+    weights = load_file(folder / "weights.safetensors")
+    with torch.no_grad():
+        for name, weight in trainer.model.network.named_parameters():
+            weight.copy_(weights[name])
+    optimizer.restore(trainer.optimizer, trainer.model.network, folder / "optimizer")
+    trainer.state = State(saved["step"], saved["losses"], saved["hard"], saved["own"])
+    seeds.restore_global(saved["generators"], load_file(folder / "generators.safetensors"))
