@@ -45,7 +45,7 @@ export function lagOf(input: {
 }
 
 /**
- * Mean 1 - cos(old, new) over the probe rows; null for no probe. `vectors` are the new ones, in the order of `rows`; the index still
+ * Mean 1 - cos(old, new) over the probe rows; null for no probe, or when a vector has no direction. `vectors` are the new ones, in the order of `rows`; the index still
  * holds the old ones. Pure.
  */
 export function driftOf(
@@ -61,5 +61,6 @@ export function driftOf(
     const at = (place.get(row) as number) * index.dimension;
     sum += 1 - cosine(vectorOf(index, row), vectors.subarray(at, at + index.dimension));
   }
-  return sum / probe.length;
+  const mean = sum / probe.length;
+  return Number.isFinite(mean) ? mean : null;
 }
