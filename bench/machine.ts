@@ -1,12 +1,12 @@
 // The machine that was measured on, for the reader of the numbers.
 import { execFileSync } from 'node:child_process';
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, totalmem, type } from 'node:os';
 
 /** One line: processor, cores, memory, system, Node. */
 export function machine(): string {
   const [first] = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
-  return `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}, ${memory}, ${type()} ${release()}, Node ${process.versions.node}`;
+  return `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}, ${memory}, ${type()}, Node ${process.versions.node}`;
 }
 
 /** The commit that was measured, and whether the tree differed from it. @param root the folder of the clone */

@@ -3,8 +3,9 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection, type WorkflowExecutionDescription } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { controlActivities } from './control-activities.js';
 import type { Installation } from './installation.js';
 
@@ -32,6 +33,7 @@ export async function measureSteps(installation: Installation): Promise<StepCost
   const sizes: number[] = [];
   const perStep = (): number => Math.ceil(sizes.length / steps);
   const sizesOf = (step: number): number[] => sizes.slice(step * perStep(), (step + 1) * perStep());
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const native = await NativeConnection.connect({ address: installation.temporal });
   const worker = await Worker.create({
     connection: native,
@@ -65,7 +67,7 @@ async function takeTurns(installation: Installation, client: Client, sizes: numb
     const before = await sizesBelow(installation.store);
     const name = `round-${round}`;
     await installation.pawl('run', await pipelineFile(installation.folder, name, steps, round + 1), '--wait');
-    const { perStepMs, events } = await latest(client, `bench-${name}`);
+    const { perStepMs, events } = costOf(await onlyOne(client, `bench-${name}`));
     costs.pawl.push(perStepMs);
     costs.eventsPerStep = Math.max(costs.eventsPerStep, events / steps);
     const after = await sizesBelow(installation.store);
@@ -78,7 +80,7 @@ async function takeTurns(installation: Installation, client: Client, sizes: numb
         args: [steps],
       });
       await handle.result();
-      costs[control].push((await latest(client, control)).perStepMs);
+      costs[control].push(costOf(await handle.describe()).perStepMs);
     }
   }
   costs.filesPerStep = sizes.length / steps;
@@ -86,23 +88,22 @@ async function takeTurns(installation: Installation, client: Client, sizes: numb
   return costs;
 }
 
-/** Time and events of the newest workflow of a type. */
-async function latest(client: Client, type: string): Promise<{ perStepMs: number; events: number }> {
-  const { startTime, closeTime, historyLength, status } = await newest(client, type);
+/** Time and events of a workflow that has ended, as the server has them. */
+function costOf(workflow: WorkflowExecutionDescription): { perStepMs: number; events: number } {
+  const { startTime, closeTime, historyLength, status, type } = workflow;
   if (closeTime === undefined || status.name !== 'COMPLETED') throw new Error(`${type} ended as ${status.name}`);
   return { perStepMs: (closeTime.getTime() - startTime.getTime()) / steps, events: historyLength };
 }
 
-async function newest(client: Client, type: string) {
-  // Visibility lags behind the end of a workflow by a moment.
+/** The one workflow of a type; the list lags behind the end of a workflow by a moment. */
+async function onlyOne(client: Client, type: string): Promise<WorkflowExecutionDescription> {
   for (let attempt = 0; attempt < 50; attempt += 1) {
-    for await (const found of client.workflow.list({ query: `WorkflowType = '${type}' ORDER BY StartTime DESC` })) {
-      if (found.closeTime === undefined) break;
+    for await (const found of client.workflow.list({ query: `WorkflowType = '${type}'` })) {
       return await client.workflow.getHandle(found.workflowId, found.runId).describe();
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
   }
-  throw new Error(`no finished workflow of type ${type}`);
+  throw new Error(`no workflow of type ${type}`);
 }
 
 /** A chain of steps: each takes the output of the one before. */
