@@ -29,10 +29,14 @@ export function createProgress(): (look: RunLook, nowMs: number) => ProgressLine
     ...look.loops.flatMap((loop) => loop.pending.flatMap((step) => pendingLines(memory, step, nowMs))),
     ...look.root.pending.flatMap((step) => pendingLines(memory, step, nowMs)),
     ...look.loops.flatMap((loop) => loopLines(memory, loop, nowMs)),
-    ...(look.root.status?.steps ?? []).flatMap((step) => stepLines(memory, step)),
+    ...byTime(look.root.status?.steps ?? []).flatMap((step) => stepLines(memory, step)),
     ...controlLines(memory, look),
   ];
 }
+
+/** What ended before what then began. */
+const byTime = (steps: readonly StepView[]): StepView[] =>
+  [...steps].sort((a, b) => (a.endedAt ?? a.startedAt ?? Infinity) - (b.endedAt ?? b.startedAt ?? Infinity));
 
 function stepLines(memory: Memory, step: StepView): ProgressLine[] {
   const { path } = step;

@@ -57,10 +57,13 @@ export function exitCodeOf(record: Pick<RunRecord, 'state'>): number {
 
 /** The steps of a record, one row each. */
 export function stepTable(steps: readonly StepRecord[]): string[] {
-  const rows = steps.map((step) => [
+  // In the order in which they began; what never did comes last.
+  const began = (step: StepRecord): number => (step.startedAt === null ? Infinity : Date.parse(step.startedAt));
+  const ordered = [...steps].sort((a, b) => began(a) - began(b) || (a.path < b.path ? -1 : 1));
+  const rows = ordered.map((step) => [
     step.path,
     step.state,
-    step.state === 'cached' ? `(${duration(step.seconds)})` : step.endedAt === null ? '' : duration(step.seconds),
+    step.state === 'cached' || step.endedAt === null ? '' : duration(step.seconds),
     step.attempts > 1 ? String(step.attempts) : '',
     [step.clicks === null ? '' : `${step.clicks} iterations`, mainMetrics(step.metrics), step.state === 'done' || step.state === 'cached' ? '' : (step.reason ?? '')]
       .filter((part) => part !== '')

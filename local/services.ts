@@ -32,17 +32,23 @@ export function desiredServices(config: TemporalConfig, layout: Layout, env: Nod
   return { services, settings };
 }
 
-/** What differs between two sets of services, in a person's words; null when nothing does. Pure. */
-export function differenceOf(before: ServicesFile, after: ServicesFile): string | null {
+export interface Difference {
+  /** In a person's words. */
+  reason: string;
+  /** Only the worker has changed, and only by a new build: the servers may stay. */
+  isNewBuild: boolean;
+}
+
+/** What differs between two sets of services; null when nothing does. Pure. */
+export function differenceOf(before: ServicesFile, after: ServicesFile): Difference | null {
   const variables = [...new Set([...Object.keys(before.settings), ...Object.keys(after.settings)])].filter(
     (name) => before.settings[name] !== after.settings[name],
   );
-  if (variables.length > 0) return `${variables.sort().join(', ')} changed`;
-  for (const spec of after.services) {
-    const old = before.services.find(({ name }) => name === spec.name);
-    if (old === undefined) return `${spec.name} is wanted now`;
-    if (old.stamp !== spec.stamp) return spec.name === 'worker' ? 'there is a new build' : `${spec.name} has another version`;
-    if (JSON.stringify(old) !== JSON.stringify(spec)) return `${spec.name} is started differently`;
-  }
-  return before.services.length > after.services.length ? 'fewer services are wanted' : null;
+  if (variables.length > 0) return { reason: `${variables.sort().join(', ')} changed`, isNewBuild: false };
+  const stampless = (file: ServicesFile) => JSON.stringify(file.services.map((spec) => ({ ...spec, stamp: '' })));
+  if (stampless(before) !== stampless(after)) return { reason: 'other services are wanted', isNewBuild: false };
+  const stamps = after.services.filter((spec, index) => spec.stamp !== before.services[index]?.stamp).map(({ name }) => name);
+  if (stamps.length === 0) return null;
+  const isNewBuild = stamps.every((name) => name === 'worker');
+  return { reason: isNewBuild ? 'there is a new build' : `${stamps.join(', ')} changed`, isNewBuild };
 }

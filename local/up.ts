@@ -11,6 +11,7 @@ import { readJsonFile, writeJsonFile } from './json-file.js';
 import { layoutOf, makeFolders, type Layout } from './layout.js';
 import { LocalError } from './local-error.js';
 import { keepHistory, registerSearchAttributes } from './namespace.js';
+import { isAlive, signal } from './process-identity.js';
 import { accepts, holderOf, isPortFree } from './port-check.js';
 import { supervised } from './ps.js';
 import { mlflowAnswers, waitFor, workerPolls } from './readiness.js';
@@ -20,6 +21,7 @@ import { withUpLock } from './up-lock.js';
 
 const temporalTimeoutMs = 30_000;
 const workerTimeoutMs = 60_000;
+const workerGraceMs = 20_000;
 const mlflowTimeoutMs = 90_000;
 
 export interface UpOptions {
@@ -41,8 +43,12 @@ export async function up(config: TemporalConfig, options: UpOptions): Promise<vo
     const wanted = desiredServices(config, layout, options.env ?? process.env);
     const running = supervised(config);
     const difference = running === null ? null : differenceOf(running, wanted);
-    if (running === null || difference !== null) {
-      if (difference !== null) options.say(`${difference}: restarting`);
+    if (difference?.isNewBuild === true) {
+      options.say(`${difference.reason}: restarting the worker`);
+      writeJsonFile(layout.services, wanted);
+      await restartWorker(layout);
+    } else if (running === null || difference !== null) {
+      if (difference !== null) options.say(`${difference.reason}: restarting`);
       await stopAll(layout);
       await start(config, layout, wanted, options);
     }
@@ -70,6 +76,18 @@ async function start(config: TemporalConfig, layout: Layout, wanted: ServicesFil
       throw new LocalError('not_ready', `The supervisor did not start.\nIts log is ${layout.log('supervisor')}.`);
     }
     await sleep(20);
+  }
+}
+
+/** Ends the worker; the supervisor starts it again, from the new build. */
+async function restartWorker(layout: Layout): Promise<void> {
+  const worker = readJsonFile<ServiceState>(layout.state('worker'))?.process;
+  if (worker == null) return;
+  signal({ ...worker, group: false }, 'SIGTERM');
+  const deadline = Date.now() + workerGraceMs;
+  while (isAlive(worker)) {
+    if (Date.now() > deadline) signal({ ...worker, group: true }, 'SIGKILL');
+    await sleep(50);
   }
 }
 
@@ -113,7 +131,7 @@ async function waitUntilReady(config: TemporalConfig, layout: Layout, wanted: Se
     }
     const isReady = () => {
       const state = readJsonFile<ServiceState>(layout.state('worker'));
-      if (state?.process == null) return Promise.resolve(false);
+      if (state?.process == null || !isAlive(state.process)) return Promise.resolve(false);
       return workerPolls(connection, config, Date.parse(state.startedAt)).catch(() => false);
     };
     await waitFor({ layout, name: 'worker', timeoutMs: workerTimeoutMs, isReady, say });

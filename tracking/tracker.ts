@@ -88,8 +88,16 @@ export function createMlflowTracker(options: TrackerOptions): MlflowTracker {
     await publishRecord(publisher, record);
     if (record.state !== 'running') await finishRun(publisher, record);
   };
+  // At once, also while MLflow is down: who comes after this process finds the run by its cursor.
+  const remembered = new Set<string>();
+  const remember = (run: RunName): void => {
+    if (remembered.has(idOf(run))) return;
+    remembered.add(idOf(run));
+    openCursor(options.store, run).catch(() => remembered.delete(idOf(run)));
+  };
   const tracker: MlflowTracker = {
     checkpointed(mark) {
+      remember(mark.run);
       const { name, iteration } = placeOf(mark.path);
       if (iteration !== null) return;
       const journal = `${mark.key}/${mark.attempt}`;
@@ -102,6 +110,7 @@ export function createMlflowTracker(options: TrackerOptions): MlflowTracker {
       queue.add({ id: `${idOf(mark.run)} ${journal}`, run: mark.run, work });
     },
     stepCommitted(mark) {
+      remember(mark.run);
       const at = clock();
       const work = async (): Promise<void> => {
         await ensureFor(mark);
@@ -110,6 +119,7 @@ export function createMlflowTracker(options: TrackerOptions): MlflowTracker {
       queue.add({ id: `${idOf(mark.run)} ${mark.path}`, run: mark.run, work });
     },
     runRecorded({ record }) {
+      remember(record);
       queue.add({ id: `${idOf(record)} record`, run: record, work: () => publishWhole(record) });
     },
     flush: () => queue.flush(),
