@@ -4,7 +4,8 @@ import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A name that sorts by time and that no other attempt has, on any host. */
-export const attemptName = (now: number): string => `${now.toString(36).padStart(9, '0')}-${randomBytes(3).toString('hex')}`;
+export const attemptName = (now: number): string =>
+  `${now.toString(36).padStart(9, '0')}-${randomBytes(3).toString('hex')}`;
 
 /** Makes an empty folder for an attempt below the worker's. */
 export async function openAttemptFolder(workRoot: string, attempt: string): Promise<string> {
@@ -40,7 +41,9 @@ async function isOwned(folder: string): Promise<boolean> {
     // In a container every worker has the same process id, so an own one in an older folder is a dead worker's.
     return owner.pid !== process.pid && isRunning(owner.pid);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' && (await readdir(folder).catch(() => ['?'])).length === 0;
+    return (
+      (error as NodeJS.ErrnoException).code === 'ENOENT' && (await readdir(folder).catch(() => ['?'])).length === 0
+    );
   }
 }
 

@@ -1,6 +1,14 @@
 // The calls from the interpreter to the activities: types only, so that workflows/ may import them.
 // JSON all the way; references to artifacts, never their bytes.
-import type { ArtifactType, Checkpoint, FailureClass, Plan, PlanKind, Resources, Retry } from '../schemas/generated/plan.js';
+import type {
+  ArtifactType,
+  Checkpoint,
+  FailureClass,
+  Plan,
+  PlanKind,
+  Resources,
+  Retry,
+} from '../schemas/generated/plan.js';
 import type { ArtifactRef, RunRecord } from '../schemas/generated/records.js';
 
 /** Which run a call belongs to; constant over continue-as-new of the root. */
@@ -30,7 +38,14 @@ export interface ResolveInput {
 
 export type ResolveOutput =
   | { state: 'cached'; key: string; reason: string; outcome: StepOutcome }
-  | { state: 'run' | 'resumable' | 'pruned'; key: string; checkpointKey: string; seed: number | null; reason: string; checkpointStep: number | null }
+  | {
+      state: 'run' | 'resumable' | 'pruned';
+      key: string;
+      checkpointKey: string;
+      seed: number | null;
+      reason: string;
+      checkpointStep: number | null;
+    }
   | { state: 'held'; key: string; reason: string; retryAfterMs: number };
 
 /** The argument of every step activity. The activity's name is the step kind. */

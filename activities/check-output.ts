@@ -16,7 +16,10 @@ const manifests: Record<ArtifactType, { file: string; validator: Validator } | n
 };
 
 /** Fails with internal when the folder is not an artifact of this type. Reads its manifest only. */
-export async function checkOutput(folder: string, output: { kind: string; name: string; type: ArtifactType }): Promise<void> {
+export async function checkOutput(
+  folder: string,
+  output: { kind: string; name: string; type: ArtifactType },
+): Promise<void> {
   const manifest = manifests[output.type];
   if (manifest === null) return;
   const where = `The output \`${output.name}\` of ${output.kind} is no ${output.type}`;
@@ -24,7 +27,10 @@ export async function checkOutput(folder: string, output: { kind: string; name: 
   try {
     value = JSON.parse(await readFile(join(folder, manifest.file), 'utf8'));
   } catch (error) {
-    throw new StepFailure('internal', `${where}: ${manifest.file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new StepFailure(
+      'internal',
+      `${where}: ${manifest.file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   if (manifest.validator(value)) return;
   const [first] = manifest.validator.errors ?? [];

@@ -33,7 +33,10 @@ export interface FinishedAttempt {
 }
 
 /** Stores the outputs and commits. Returns the result that stands and whether it is this one. Safe to run again. */
-export async function commitStep(store: ObjectStore, done: FinishedAttempt): Promise<{ committed: boolean; result: Result }> {
+export async function commitStep(
+  store: ObjectStore,
+  done: FinishedAttempt,
+): Promise<{ committed: boolean; result: Result }> {
   const { call } = done;
   const outputs: Result['outputs'] = {};
   for (const [name, type] of Object.entries(call.outputs)) {
@@ -65,9 +68,10 @@ export async function commitStep(store: ObjectStore, done: FinishedAttempt): Pro
 
 /** What the workflow learns of a result. `hostQueue` is where a following step finds this one's outputs warm. Pure. */
 export function outcomeOf(result: Result, run: { attempts: number; hostQueue: string | null }): StepOutcome {
-  const outputs = Object.entries(result.outputs).map(
-    ([output, { type }]): [string, ArtifactRef] => [output, { $artifact: { key: result.key, output, type } }],
-  );
+  const outputs = Object.entries(result.outputs).map(([output, { type }]): [string, ArtifactRef] => [
+    output,
+    { $artifact: { key: result.key, output, type } },
+  ]);
   const { metrics, seconds, resumedFrom } = result;
   return { outputs: Object.fromEntries(outputs), metrics, seconds, resumedFrom, ...run };
 }

@@ -36,7 +36,9 @@ export async function derivationOf(call: StepCall, environment: Environment): Pr
     .map(([name, value]) => [name, inputIdentity(value)] as const);
   const base = { kind: call.uses, version: call.version, inputs: Object.fromEntries(inputs), seed: call.seed };
   const candidates = [own, { ...own, [runField]: call.run.workflowId }];
-  const match = candidates.map((fields): Derivation => ({ ...base, environment: fields })).find((one) => stepKey(one) === call.key);
+  const match = candidates
+    .map((fields): Derivation => ({ ...base, environment: fields }))
+    .find((one) => stepKey(one) === call.key);
   if (match !== undefined) return match;
   const here = Object.entries(own).map(([field, value]) => `${field} ${value}`);
   throw new StepFailure(

@@ -24,7 +24,10 @@ export function createEnvironment(python: string): Environment {
   return async (wanted) => {
     const unknown = wanted.find((field) => field !== 'python_version');
     if (unknown !== undefined) {
-      throw new StepFailure('worker_outdated', `A step kind is keyed by \`${unknown}\`, which this worker does not know. Update the worker.`);
+      throw new StepFailure(
+        'worker_outdated',
+        `A step kind is keyed by \`${unknown}\`, which this worker does not know. Update the worker.`,
+      );
     }
     return wanted.length === 0 ? {} : { python_version: await pythonVersion() };
   };
@@ -32,10 +35,15 @@ export function createEnvironment(python: string): Environment {
 
 async function readPythonVersion(python: string): Promise<string> {
   try {
-    const { stdout } = await run(python, ['-c', 'import platform; print(platform.python_version())'], { timeout: 20_000 });
+    const { stdout } = await run(python, ['-c', 'import platform; print(platform.python_version())'], {
+      timeout: 20_000,
+    });
     return stdout.trim();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StepFailure('config', `Python cannot be started: ${python}: ${reason}. Run \`npm run setup\`, or set PAWL_PYTHON.`);
+    throw new StepFailure(
+      'config',
+      `Python cannot be started: ${python}: ${reason}. Run \`npm run setup\`, or set PAWL_PYTHON.`,
+    );
   }
 }

@@ -66,7 +66,10 @@ export function toStepFailure(error: unknown): StepFailure {
   if (named !== null) return new StepFailure(named, error.message, detailsOf(error));
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new StepFailure('store_unavailable', `The disk is full: ${error.message}. Free some space; the step goes on by itself.`);
+    return new StepFailure(
+      'store_unavailable',
+      `The disk is full: ${error.message}. Free some space; the step goes on by itself.`,
+    );
   }
   const message = error.message.startsWith('Internal error') ? error.message : `Internal error: ${error.message}`;
   return new StepFailure('internal', message, { traceback: error.stack ?? null });

@@ -68,7 +68,10 @@ function engineOf(parts: AttemptParts, onEvent: (event: JobEvent, workDir: strin
   let count = 0;
   return async (run: EngineRun): Promise<EngineDone> => {
     if (parts.slot === null) {
-      throw new StepFailure('internal', `Internal error: ${parts.call.uses} asked for the trainer, but is declared to run without.`);
+      throw new StepFailure(
+        'internal',
+        `Internal error: ${parts.call.uses} asked for the trainer, but is declared to run without.`,
+      );
     }
     parts.signal.throwIfAborted();
     const withCheckpoints = run.checkpoints ?? true;
@@ -83,10 +86,12 @@ function engineOf(parts: AttemptParts, onEvent: (event: JobEvent, workDir: strin
       checkpoint: withCheckpoints ? { everySteps, everyMs } : { everySteps: null, everyMs: null },
       resume: withCheckpoints ? parts.resume : null,
     };
-    const done = await parts.slot.engine.run(job, (event) => onEvent(event, workDir), parts.signal).finally(() =>
-      // Whether it ended well or not: what it wrote last must be safe before the step goes on or fails.
-      parts.checkpoints.settled().catch(parts.stopWith),
-    );
+    const done = await parts.slot.engine
+      .run(job, (event) => onEvent(event, workDir), parts.signal)
+      .finally(() =>
+        // Whether it ended well or not: what it wrote last must be safe before the step goes on or fails.
+        parts.checkpoints.settled().catch(parts.stopWith),
+      );
     await parts.checkpoints.settled();
     return done;
   };

@@ -16,7 +16,8 @@ export interface LocalFile {
   digest: string;
 }
 
-export type KindInput = string | number | boolean | null | LocalArtifact | LocalFile | KindInput[] | { [name: string]: KindInput };
+export type KindInput =
+  string | number | boolean | null | LocalArtifact | LocalFile | KindInput[] | { [name: string]: KindInput };
 
 /** One operation in the trainer process of this slot; see schemas/job.schema.json. */
 export interface EngineRun {

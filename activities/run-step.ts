@@ -37,7 +37,16 @@ export const stepActivity =
     const { attempt } = context.info;
     const attemptsWithoutProgress = countAttempts({ attempt, newest, last: readPulse(context.info.heartbeatDetails) });
     const pulse = startPulse(
-      { step: null, total: null, text: 'starting', metrics: {}, checkpointStep: newest, attempt, attemptsWithoutProgress, startedFrom: newest },
+      {
+        step: null,
+        total: null,
+        text: 'starting',
+        metrics: {},
+        checkpointStep: newest,
+        attempt,
+        attemptsWithoutProgress,
+        startedFrom: newest,
+      },
       host.pulseEveryMs,
       (details) => context.heartbeat(details),
     );
@@ -45,11 +54,25 @@ export const stepActivity =
     const signal = AbortSignal.any([context.cancellationSignal, stop.signal]);
     try {
       refuseExhausted(call, pulse);
-      const run: StepRun = { host, slot, call, pulse, signal, stopWith: (failure) => stop.abort(failure), number: attempt };
+      const run: StepRun = {
+        host,
+        slot,
+        call,
+        pulse,
+        signal,
+        stopWith: (failure) => stop.abort(failure),
+        number: attempt,
+      };
       const result = await inSlot(run, () => claimed(run, implementation));
       return outcomeOf(result, { attempts: attempt, hostQueue: slot?.hostQueue ?? null });
     } catch (error) {
-      const failure = ending(call, pulse, stop.signal.aborted ? stop.signal.reason : error, context, stop.signal.aborted);
+      const failure = ending(
+        call,
+        pulse,
+        stop.signal.aborted ? stop.signal.reason : error,
+        context,
+        stop.signal.aborted,
+      );
       pulse.beat(); // sent together with the failure: what the next attempt learns
       throw failure;
     } finally {
@@ -96,7 +119,13 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
     },
   );
   if (claim === null) return claimed(run, implementation);
-  const taken = (): void => run.stopWith(new StepFailure('worker_lost', 'Another worker took this step over, because this one had not renewed its claim in time.'));
+  const taken = (): void =>
+    run.stopWith(
+      new StepFailure(
+        'worker_lost',
+        'Another worker took this step over, because this one had not renewed its claim in time.',
+      ),
+    );
   claim.lost.addEventListener('abort', taken, { once: true });
   const folder = await openAttemptFolder(host.workRoot, attempt);
   const lease = host.cache.lease();
@@ -124,11 +153,20 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   const { attempt, folder, lease, derivation } = own;
   const startedAt = host.clock();
   // `key` tells a later attempt where this one's journal is.
-  const provenance = (): Record<string, string> => ({ node: process.version, key: call.key, ...slot?.engine.provenance() });
+  const provenance = (): Record<string, string> => ({
+    node: process.version,
+    key: call.key,
+    ...slot?.engine.provenance(),
+  });
   pulse.details.text = 'fetching inputs';
   const inputs = await stageInputs(host.store, lease, call.inputs);
   const resumed = await resumable(run, lease);
-  const journal = await openJournal(host.store, { key: call.key, attempt }, resumed && journalStart(resumed.record), host.clock);
+  const journal = await openJournal(
+    host.store,
+    { key: call.key, attempt },
+    resumed && journalStart(resumed.record),
+    host.clock,
+  );
   const mark = { run: call.run, path: call.path, key: call.key, attempt };
   const checkpoints = createCheckpointKeeper({
     store: host.store,
@@ -188,7 +226,9 @@ const journalStart = ({ key, attempt, provenance, journalOffset }: Checkpoint): 
 
 /** Kinds that declare no checkpoints have none to look for. */
 const newestRecord = (host: Host, call: StepCall): Promise<Checkpoint | null> =>
-  stepKinds[call.uses]?.checkpoints === false ? Promise.resolve(null) : newestCheckpoint(host.store, call.checkpointKey);
+  stepKinds[call.uses]?.checkpoints === false
+    ? Promise.resolve(null)
+    : newestCheckpoint(host.store, call.checkpointKey);
 
 /** A store out of reach must not keep the attempt from saying so by its usual way. */
 const newestStep = (host: Host, call: StepCall): Promise<number | null> =>

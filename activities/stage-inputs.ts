@@ -29,14 +29,22 @@ async function stage(store: ObjectStore, lease: CacheLease, value: InputValue): 
   if (isArtifactRef(value)) return stageArtifact(store, lease, value);
   const file = fileRef(value);
   if (file !== null) return { path: await lease.input(file), digest: file.digest };
-  return stageInputs(store, lease, value as Record<string, InputValue>);
+  return stageInputs(store, lease, value);
 }
 
-async function stageArtifact(store: ObjectStore, lease: CacheLease, { $artifact }: ArtifactRef): Promise<LocalArtifact> {
+async function stageArtifact(
+  store: ObjectStore,
+  lease: CacheLease,
+  { $artifact }: ArtifactRef,
+): Promise<LocalArtifact> {
   const { key, output, type } = $artifact;
   const stored = (await readResult(store, key))?.outputs[output];
   if (stored === undefined) {
-    throw new StepFailure('artifact_damaged', `The store has no result ${key} with an output \`${output}\` any more. Run again: its step makes it anew.`, { key });
+    throw new StepFailure(
+      'artifact_damaged',
+      `The store has no result ${key} with an output \`${output}\` any more. Run again: its step makes it anew.`,
+      { key },
+    );
   }
   try {
     return { path: await lease.artifact(stored.tree), identity: `${key}/${output}`, type };

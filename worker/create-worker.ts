@@ -32,7 +32,10 @@ const cancelGraceMs = 12_000;
 const trackerFlushMs = 3_000;
 
 /** Connects and builds everything; nothing is polled before run(). Fails with StoreError or TransportError. */
-export async function createWorker(config: TemporalConfig, makeTracker: (host: Pick<Host, 'store'>) => Tracker): Promise<RunningWorker> {
+export async function createWorker(
+  config: TemporalConfig,
+  makeTracker: (host: Pick<Host, 'store'>) => Tracker,
+): Promise<RunningWorker> {
   const host = await openHost(config, makeTracker);
   const connection = await connect(config);
   const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer) }));

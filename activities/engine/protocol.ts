@@ -24,7 +24,9 @@ export function decodeEvent(line: string): { event: Event } | { problem: string 
   const spoken = foreignProtocol(value);
   if (spoken !== null) return { problem: `it speaks protocol ${spoken}, and this worker speaks ${protocolVersion}` };
   const error = validators.event.errors?.find((entry) => entry.keyword !== 'oneOf' && entry.keyword !== 'const');
-  return { problem: `it is no event of schemas/event.schema.json${error ? ` (${error.instancePath || '/'} ${error.message ?? ''})` : ''}` };
+  return {
+    problem: `it is no event of schemas/event.schema.json${error ? ` (${error.instancePath || '/'} ${error.message ?? ''})` : ''}`,
+  };
 }
 
 function foreignProtocol(value: unknown): string | null {

@@ -147,7 +147,12 @@ function signalGroup(child: { pid?: number | undefined }, signal: NodeJS.Signals
   }
 }
 
-async function within(ready: Promise<Ready>, program: TrainerProgram, log: StderrLog, signal?: AbortSignal): Promise<Ready> {
+async function within(
+  ready: Promise<Ready>,
+  program: TrainerProgram,
+  log: StderrLog,
+  signal?: AbortSignal,
+): Promise<Ready> {
   let timer: NodeJS.Timeout | undefined;
   let abort: (() => void) | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -155,10 +160,14 @@ async function within(ready: Promise<Ready>, program: TrainerProgram, log: Stder
       const tail = log.tail();
       const message = `The trainer did not get ready within ${program.startTimeoutMs / 1000} s (${[program.command, ...program.args].join(' ')}).`;
       reject(
-        new StepFailure('trainer_crash', tail === '' ? message : `${message}\nIts last lines (${program.logFile}):\n${tail}`, {
-          log: program.logFile,
-          stderr: tail,
-        }),
+        new StepFailure(
+          'trainer_crash',
+          tail === '' ? message : `${message}\nIts last lines (${program.logFile}):\n${tail}`,
+          {
+            log: program.logFile,
+            stderr: tail,
+          },
+        ),
       );
     }, program.startTimeoutMs);
     abort = () => reject(signal?.reason as Error);

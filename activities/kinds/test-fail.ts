@@ -11,7 +11,8 @@ export const run: KindImplementation = async (context) => {
   const times = integerInput(context.inputs, 'times');
   const asked = stringInput(context.inputs, 'class');
   const failureClass = allFailureClasses().find((name) => name === asked);
-  if (failureClass === undefined) throw new StepFailure('config', `\`class\` is '${asked}', which is no failure class.`);
+  if (failureClass === undefined)
+    throw new StepFailure('config', `\`class\` is '${asked}', which is no failure class.`);
   if (context.attempt <= times) throw new StepFailure(failureClass, stringInput(context.inputs, 'message'));
   const folder = await context.outputDir('folder');
   await writeFile(join(folder, 'counter.json'), JSON.stringify({ attempts: context.attempt }));

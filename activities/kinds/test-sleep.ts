@@ -36,7 +36,8 @@ export const run: KindImplementation = async (context) => {
 async function takenBefore(context: KindContext): Promise<number> {
   if (context.resume === null) return 0;
   const state: unknown = JSON.parse(await readFile(join(context.resume.path, 'state.json'), 'utf8'));
-  if (typeof state === 'object' && state !== null && 'step' in state && typeof state.step === 'number') return state.step;
+  if (typeof state === 'object' && state !== null && 'step' in state && typeof state.step === 'number')
+    return state.step;
   throw new StepFailure('artifact_damaged', 'state.json in the checkpoint holds no step number.');
 }
 

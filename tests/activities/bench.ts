@@ -1,5 +1,5 @@
 // A host on a real folder store in a temporary folder, and calls as the interpreter makes them.
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,7 +87,7 @@ export function planKind(name: string): PlanKind {
     {
       artifact: 'artifact' in declared ? declared.artifact : null,
       required: false,
-      checkpointKey: !('checkpointKey' in declared) || declared.checkpointKey !== false,
+      checkpointKey: !('checkpointKey' in declared) || declared.checkpointKey,
     },
   ]);
   const outputs = Object.entries(kind.outputs).map(([output, { artifact }]) => [output, artifact]);
@@ -105,9 +105,21 @@ export function planKind(name: string): PlanKind {
 }
 
 /** The call of a step as the interpreter makes it after `resolve`. */
-export function callOf(bench: Bench, uses: string, inputs: Record<string, InputValue>, change: Partial<StepCall> = {}): StepCall {
+export function callOf(
+  bench: Bench,
+  uses: string,
+  inputs: Record<string, InputValue>,
+  change: Partial<StepCall> = {},
+): StepCall {
   const kind = planKind(uses);
-  const { key, checkpointKey, seed } = deriveStep({ kindName: uses, kind, inputs, runSeed: 0, indices: [], environment: {} });
+  const { key, checkpointKey, seed } = deriveStep({
+    kindName: uses,
+    kind,
+    inputs,
+    runSeed: 0,
+    indices: [],
+    environment: {},
+  });
   return {
     run: bench.run,
     path: 'nap',

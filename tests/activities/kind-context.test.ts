@@ -16,7 +16,13 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-const call = (value = 0) => callOf(bench, 'test.sleep', { steps: 6, step_ms: 1, value }, { checkpoint: { everySteps: 2, everyMs: null, keepLast: 2 } });
+const call = (value = 0) =>
+  callOf(
+    bench,
+    'test.sleep',
+    { steps: 6, step_ms: 1, value },
+    { checkpoint: { everySteps: 2, everyMs: null, keepLast: 2 } },
+  );
 
 /** One operation of the fixture with `inputs`. */
 const probe =
@@ -77,16 +83,23 @@ describe('a step on the trainer', () => {
   });
 
   it('fails with the class that the trainer names, hint and place beside it', async () => {
-    const failure = await failureOf(attempt(bench, call(), { slot: bench.slot(), kind: probe({ fail_class: 'non_finite' }) }).outcome);
+    const failure = await failureOf(
+      attempt(bench, call(), { slot: bench.slot(), kind: probe({ fail_class: 'non_finite' }) }).outcome,
+    );
     expect(failure).toMatchObject({ type: 'non_finite', message: 'asked to fail', nonRetryable: true });
-    expect(failure.details?.[0]).toMatchObject({ path: 'nap', hint: expect.stringContaining('learning rate') as string });
+    expect(failure.details?.[0]).toMatchObject({
+      path: 'nap',
+      hint: expect.stringContaining('learning rate') as string,
+    });
   });
 
   it('may run an operation in a folder of its own, without checkpoints', async () => {
     const kind: KindImplementation = async (context) => {
       const workDir = join(context.workDir, 'aside');
       await context.engine({ op: 'probe', inputs: { steps: 6, output: 'x' }, checkpoints: false, workDir });
-      expect(JSON.parse(await readFile(join(workDir, 'outputs', 'x', 'counter.json'), 'utf8'))).toMatchObject({ steps: 6 });
+      expect(JSON.parse(await readFile(join(workDir, 'outputs', 'x', 'counter.json'), 'utf8'))).toMatchObject({
+        steps: 6,
+      });
       return probe({})(context);
     };
     await attempt(bench, call(), { slot: bench.slot(), kind }).outcome;
@@ -99,9 +112,16 @@ describe('a step on the trainer', () => {
   });
 
   it('ends with the failure of the store when a checkpoint cannot be kept', async () => {
-    const store = { ...bench.store, createFromFile: () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })) };
+    const store = {
+      ...bench.store,
+      createFromFile: () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })),
+    };
     Object.setPrototypeOf(store, Object.getPrototypeOf(bench.store) as object);
-    const failing = attempt(bench, call(), { slot: bench.slot(), kind: probe({ steps: 1000, step_ms: 5 }), host: { store } });
+    const failing = attempt(bench, call(), {
+      slot: bench.slot(),
+      kind: probe({ steps: 1000, step_ms: 5 }),
+      host: { store },
+    });
     expect((await failureOf(failing.outcome)).type).toBe('store_unavailable');
   });
 });

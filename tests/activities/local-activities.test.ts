@@ -28,16 +28,25 @@ const click = (index: number, loss: number): CommitClickInput => ({
 describe('clicks', () => {
   it('are committed once: the first stands', async () => {
     await activities.commitClick(click(0, 0.5));
-    expect(await activities.commitClick(click(0, 0.9))).toEqual({ index: 0, carry: { total: 0.5 }, metrics: { update: { loss: 0.5 } } });
+    expect(await activities.commitClick(click(0, 0.9))).toEqual({
+      index: 0,
+      carry: { total: 0.5 },
+      metrics: { update: { loss: 0.5 } },
+    });
   });
 
   it('are where a loop goes on, below its `max`, with the metrics of all before', async () => {
     const open = (max: number) => activities.openLoop({ run: bench.run, path: 'rl', identity, max });
     expect(await open(10)).toEqual({ loopKey: loopKey(identity), newest: null, history: [] });
-    for (const index of [0, 1, 2]) await activities.commitClick({ ...click(index, index), keep: { last: 2, every: null, best: null } });
+    for (const index of [0, 1, 2])
+      await activities.commitClick({ ...click(index, index), keep: { last: 2, every: null, best: null } });
     const opened = await open(10);
     expect(opened.newest).toMatchObject({ index: 2, carry: { total: 2 } });
-    expect(opened.history.map(({ index, restorable }) => [index, restorable])).toEqual([[0, false], [1, true], [2, true]]);
+    expect(opened.history.map(({ index, restorable }) => [index, restorable])).toEqual([
+      [0, false],
+      [1, true],
+      [2, true],
+    ]);
     expect((await open(2)).newest?.index).toBe(1);
     expect((await open(2)).history).toHaveLength(2);
     expect((await open(1)).newest).toBe(null);
@@ -45,13 +54,25 @@ describe('clicks', () => {
 
   it('can be loaded one by one', async () => {
     await activities.commitClick(click(4, 0.1));
-    expect(await activities.loadClick({ loopKey: loopKey(identity), index: 4 })).toMatchObject({ metrics: { update: { loss: 0.1 } } });
+    expect(await activities.loadClick({ loopKey: loopKey(identity), index: 4 })).toMatchObject({
+      metrics: { update: { loss: 0.1 } },
+    });
     expect(await activities.loadClick({ loopKey: loopKey(identity), index: 5 })).toBe(null);
   });
 });
 
 describe('plans and records', () => {
-  const plan: Plan = { irVersion: 1, expressions: 'cel', name: 'p', seed: 0, params: {}, kinds: {}, steps: {}, outputs: {}, metrics: {} };
+  const plan: Plan = {
+    irVersion: 1,
+    expressions: 'cel',
+    name: 'p',
+    seed: 0,
+    params: {},
+    kinds: {},
+    steps: {},
+    outputs: {},
+    metrics: {},
+  };
 
   it('loads a plan by its hash', async () => {
     const planHash = await putPlan(bench.store, plan);
@@ -59,7 +80,9 @@ describe('plans and records', () => {
   });
 
   it('says that the store lacks a plan, and lets it be tried again', async () => {
-    const error = await activities.loadPlan({ run: bench.run, planHash: 'sha256:00' }).catch((reason: unknown) => reason);
+    const error = await activities
+      .loadPlan({ run: bench.run, planHash: 'sha256:00' })
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ type: 'store_unavailable', nonRetryable: false });
   });
 

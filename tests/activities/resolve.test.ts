@@ -32,7 +32,14 @@ const resolve = (change: Partial<ResolveInput> = {}) =>
 describe('resolve', () => {
   it('says run where nothing is known of the key, and the same key that the step will have', async () => {
     const { key, checkpointKey } = callOf(bench, 'test.sleep', inputs);
-    expect(await resolve()).toEqual({ state: 'run', key, checkpointKey, seed: null, reason: 'no result yet', checkpointStep: null });
+    expect(await resolve()).toEqual({
+      state: 'run',
+      key,
+      checkpointKey,
+      seed: null,
+      reason: 'no result yet',
+      checkpointStep: null,
+    });
   });
 
   it('says cached with the outcome once a result stands', async () => {
@@ -41,7 +48,12 @@ describe('resolve', () => {
     expect(await resolve()).toMatchObject({
       state: 'cached',
       key: call.key,
-      outcome: { outputs: { folder: { $artifact: { key: call.key } } }, metrics: { steps: 3, value: 1 }, attempts: 0, seconds: 0 },
+      outcome: {
+        outputs: { folder: { $artifact: { key: call.key } } },
+        metrics: { steps: 3, value: 1 },
+        attempts: 0,
+        seconds: 0,
+      },
     });
   });
 

@@ -47,7 +47,9 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 
 const counter = async (key: string): Promise<unknown> => {
   const tree = (await readResult(bench.store, key))?.outputs['folder']?.tree ?? '';
-  return JSON.parse(await readFile(join(await materialise(bench.store, bench.host.cache.dir, tree), 'counter.json'), 'utf8'));
+  return JSON.parse(
+    await readFile(join(await materialise(bench.store, bench.host.cache.dir, tree), 'counter.json'), 'utf8'),
+  );
 };
 
 describe('a step', () => {
@@ -63,7 +65,13 @@ describe('a step', () => {
     });
     expect(await counter(call.key)).toEqual({ steps: 4, value: 7 });
     const result = await readResult(bench.store, call.key);
-    expect(result?.derivation).toEqual({ kind: 'test.sleep', version: 1, inputs: call.inputs, seed: null, environment: {} });
+    expect(result?.derivation).toEqual({
+      kind: 'test.sleep',
+      version: 1,
+      inputs: call.inputs,
+      seed: null,
+      environment: {},
+    });
     expect(result?.run).toBe('tests/one');
   });
 
@@ -113,14 +121,22 @@ describe('a step', () => {
 
   it('tells the tracker only what a checkpoint or the commit has made safe', async () => {
     await attempt(bench, sleepCall()).outcome;
-    expect(bench.told.map(({ name }) => name)).toEqual(['checkpointed', 'checkpointed', 'checkpointed', 'stepCommitted']);
+    expect(bench.told.map(({ name }) => name)).toEqual([
+      'checkpointed',
+      'checkpointed',
+      'checkpointed',
+      'stepCommitted',
+    ]);
     const bytes = bench.told.map((told) => told.bytes ?? 0);
     expect(bytes).toEqual([...bytes].sort((a, b) => a - b));
   });
 
   it('extends a run that took fewer steps, where the kind leaves the input out of its checkpoints', async () => {
     await attempt(bench, sleepCall({ steps: 4 })).outcome;
-    expect(await attempt(bench, sleepCall({ steps: 9 })).outcome).toMatchObject({ resumedFrom: 3, metrics: { steps: 9 } });
+    expect(await attempt(bench, sleepCall({ steps: 9 })).outcome).toMatchObject({
+      resumedFrom: 3,
+      metrics: { steps: 9 },
+    });
   });
 
   it('discards what a late attempt made: the first commit stands', async () => {
@@ -250,7 +266,8 @@ describe('attempts', () => {
 });
 
 describe('a stop', () => {
-  const slowCall = () => sleepCall({ steps: 1000, step_ms: 10 }, { checkpoint: { everySteps: 500, everyMs: null, keepLast: 2 } });
+  const slowCall = () =>
+    sleepCall({ steps: 1000, step_ms: 10 }, { checkpoint: { everySteps: 500, everyMs: null, keepLast: 2 } });
 
   it('by the user checkpoints, frees the claim and ends as cancelled', async () => {
     const call = slowCall();

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
+import { CancelledFailure } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Result } from '../../schemas/generated/records.js';
@@ -53,9 +54,20 @@ const resultOf = async (key: string): Promise<Result> => {
   return parseRecord('result', body, 'result');
 };
 
+const heartbeat = async (handle: {
+  describe(): Promise<{ raw: { pendingActivities?: object[] | null } }>;
+}): Promise<boolean> => {
+  const [pending] = (await handle.describe()).raw.pendingActivities ?? [];
+  return pending !== undefined && 'lastHeartbeatTime' in pending && pending.lastHeartbeatTime !== null;
+};
+
 const childrenOf = (pid: number): number[] => {
   try {
-    return execFileSync('pgrep', ['-P', String(pid)]).toString().split('\n').filter(Boolean).map(Number);
+    return execFileSync('pgrep', ['-P', String(pid)])
+      .toString()
+      .split('\n')
+      .filter(Boolean)
+      .map(Number);
   } catch {
     return [];
   }
@@ -78,10 +90,18 @@ describe('a worker', () => {
 
   it('that is asked to stop checkpoints first, and the next one goes on at once', async () => {
     const { plan, call } = nap(2, 30);
-    plan.steps['nap'] = stepOf('test.sleep', { steps: 30, step_ms: 250, value: 2 }, { checkpoint: { everySteps: 100, everyMs: null, keepLast: 1 } });
+    plan.steps['nap'] = stepOf(
+      'test.sleep',
+      { steps: 30, step_ms: 250, value: 2 },
+      { checkpoint: { everySteps: 100, everyMs: null, keepLast: 1 } },
+    );
     const first = await start();
     const handle = await rig.start(plan, 'stopped');
-    await until(async () => (await handle.describe()).raw.pendingActivities?.[0]?.lastHeartbeatTime != null, 20_000, () => first.log());
+    await until(
+      () => heartbeat(handle),
+      20_000,
+      () => first.log(),
+    );
     expect(await kill(first, 'SIGTERM')).toBe(0);
     const stopped = (await newestCheckpoint(rig.store, call.checkpointKey))?.step ?? 0;
     expect(stopped).toBeGreaterThan(0);
@@ -95,9 +115,13 @@ describe('a worker', () => {
     const worker = await start();
     const handle = await rig.start(plan, 'cancelled');
     await checkpointAt(call.checkpointKey, 1);
-    await until(async () => (await handle.describe()).raw.pendingActivities?.[0]?.lastHeartbeatTime != null, 20_000, () => worker.log());
+    await until(
+      () => heartbeat(handle),
+      20_000,
+      () => worker.log(),
+    );
     await handle.cancel();
-    const error = await handle.result().catch((reason: unknown) => reason);
+    const error: unknown = await handle.result().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(WorkflowFailedError);
     expect((error as WorkflowFailedError).cause).toBeInstanceOf(CancelledFailure);
     expect((await newestCheckpoint(rig.store, call.checkpointKey))?.step).toBeGreaterThan(1);
@@ -105,11 +129,18 @@ describe('a worker', () => {
 
   it('says which step kind it does not have', async () => {
     await start();
-    const unknown = stepOf('test.sleep', { steps: 1, step_ms: 1, value: 4 }, { uses: 'make.coffee', retry: { attempts: 1, backoffMs: 1, maxBackoffMs: 1, for: null } });
+    const unknown = stepOf(
+      'test.sleep',
+      { steps: 1, step_ms: 1, value: 4 },
+      { uses: 'make.coffee', retry: { attempts: 1, backoffMs: 1, maxBackoffMs: 1, for: null } },
+    );
     const plan = planOf('naps', { nap: stepOf('test.sleep', {}) });
     const kind = plan.kinds['test.sleep'];
-    const handle = await rig.start({ ...plan, kinds: kind ? { 'make.coffee': kind } : {}, steps: { nap: unknown } }, 'coffee');
-    const error = await handle.result().catch((reason: unknown) => reason);
+    const handle = await rig.start(
+      { ...plan, kinds: kind ? { 'make.coffee': kind } : {}, steps: { nap: unknown } },
+      'coffee',
+    );
+    const error: unknown = await handle.result().catch((reason: unknown) => reason);
     const cause = (error as WorkflowFailedError).cause as ApplicationFailure;
     expect(cause.type).toBe('worker_outdated');
     expect(cause.message).toContain('has no step kind `make.coffee`');
@@ -117,12 +148,30 @@ describe('a worker', () => {
 
   it('takes its trainer with it when it is killed', async () => {
     const worker = await start();
-    const inputs = { source: 'python-stdlib', text: 'words', limit: 50, dev: 0.1, test: 0.1, rl: 0.1, reasoning_terms: 2, reasoning_min_df: 0, pairs: false };
+    const inputs = {
+      source: 'python-stdlib',
+      text: 'words',
+      limit: 50,
+      dev: 0.1,
+      test: 0.1,
+      rl: 0.1,
+      reasoning_terms: 2,
+      reasoning_min_df: 0,
+      pairs: false,
+    };
     const handle = await rig.start(planOf('data', { corpus: stepOf('data.code-search', inputs) }), 'orphan');
-    await until(() => childrenOf(worker.pid).length > 0, 20_000, () => worker.log());
+    await until(
+      () => childrenOf(worker.pid).length > 0,
+      20_000,
+      () => worker.log(),
+    );
     const [trainer = 0] = childrenOf(worker.pid);
     await kill(worker, 'SIGKILL');
-    await until(async () => !(await isAlive(trainer)), 2_000, () => `the trainer ${trainer} is still there`);
+    await until(
+      async () => !(await isAlive(trainer)),
+      2_000,
+      () => `the trainer ${trainer} is still there`,
+    );
     await handle.terminate();
   });
 });

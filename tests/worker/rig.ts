@@ -1,11 +1,10 @@
 // A Temporal server and real worker processes of this build, in a home of their own; nothing is left at the end.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { RunInput } from '../../activities/calls.js';
 import type { Plan, StepNode, Value } from '../../schemas/generated/plan.js';
 import { planHash } from '../../schemas/identity.js';
@@ -13,6 +12,7 @@ import { openStore } from '../../store/open.js';
 import type { ObjectStore } from '../../store/store.js';
 import { planKind } from '../activities/bench.js';
 import { ensureBuilt, repository } from '../local/built.js';
+import { startTemporal } from '../support/temporal-server.js';
 
 export interface Rig {
   home: string;
@@ -35,12 +35,8 @@ export interface WorkerProcess {
 export async function openRig(): Promise<Rig> {
   await ensureBuilt();
   const home = mkdtempSync(join(tmpdir(), 'pawl-worker-'));
-  const port = await freePort();
-  const address = `127.0.0.1:${port}`;
-  const flags = ['--port', String(port), '--headless', '--ip', '127.0.0.1', '--log-level', 'error'];
-  const server = spawn(join(repository, '.pawl', 'bin', 'temporal'), ['server', 'start-dev', ...flags], { stdio: 'ignore' });
-  const connection = await connected(address);
-  const client = new Client({ connection });
+  const server = await startTemporal();
+  const { address, client } = server;
   const store = await openStore(join(home, 'store'));
   const workers: ChildProcess[] = [];
   return {
@@ -51,7 +47,14 @@ export async function openRig(): Promise<Rig> {
       const log: Buffer[] = [];
       const child = spawn(process.execPath, [join(repository, 'dist', 'worker', 'main.js')], {
         stdio: ['ignore', 'ignore', 'pipe'],
-        env: { ...process.env, TEMPORAL_ADDRESS: address, PAWL_HOME: home, MLFLOW_TRACKING_URI: 'off', PAWL_THREADS: '1', ...env },
+        env: {
+          ...process.env,
+          TEMPORAL_ADDRESS: address,
+          PAWL_HOME: home,
+          MLFLOW_TRACKING_URI: 'off',
+          PAWL_THREADS: '1',
+          ...env,
+        },
       });
       workers.push(child);
       child.stderr.on('data', (chunk: Buffer) => log.push(chunk));
@@ -66,9 +69,9 @@ export async function openRig(): Promise<Rig> {
         args: [runInput(plan, store.id)],
       }),
     async close() {
-      for (const worker of workers) if (worker.exitCode === null && worker.signalCode === null) await ended(worker, 'SIGKILL');
-      await connection.close();
-      await ended(server, 'SIGKILL');
+      for (const worker of workers)
+        if (worker.exitCode === null && worker.signalCode === null) await ended(worker, 'SIGKILL');
+      await server.stop();
       rmSync(home, { recursive: true, force: true });
     },
   };
@@ -111,7 +114,11 @@ export const stepOf = (uses: string, inputs: Record<string, Value>, change: Part
 });
 
 /** Polls until `holds`; fails with what `describe` says. */
-export async function until(holds: () => boolean | Promise<boolean>, timeoutMs: number, describe: () => string): Promise<void> {
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  describe: () => string,
+): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`not within ${timeoutMs} ms:\n${describe()}`);
@@ -121,20 +128,11 @@ export async function until(holds: () => boolean | Promise<boolean>, timeoutMs: 
 
 function isReady(home: string, child: ChildProcess): boolean {
   try {
-    return (JSON.parse(readFileSync(join(home, 'run', 'worker-ready.json'), 'utf8')) as { pid: number }).pid === child.pid;
+    return (
+      (JSON.parse(readFileSync(join(home, 'run', 'worker-ready.json'), 'utf8')) as { pid: number }).pid === child.pid
+    );
   } catch {
     return false;
-  }
-}
-
-async function connected(address: string): Promise<Connection> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await Connection.connect({ address, connectTimeout: 500 });
-    } catch (error) {
-      if (attempt > 40) throw error;
-      await sleep(100);
-    }
   }
 }
 
@@ -144,12 +142,3 @@ function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | nu
     child.kill(signal);
   });
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });

@@ -31,8 +31,7 @@ describe('an engine', () => {
   it('keeps one process warm over jobs, one job at a time', async () => {
     bench = await openBench();
     const order: string[] = [];
-    const one = (name: string) =>
-      bench.engine.run(bench.job({ steps: 3, step_ms: 10 }), () => order.push(name), never);
+    const one = (name: string) => bench.engine.run(bench.job({ steps: 3, step_ms: 10 }), () => order.push(name), never);
     await Promise.all([one('a'), one('b')]);
     expect(order.join('')).toMatch(/^a+b+$/);
     const pid = bench.engine.pid();
