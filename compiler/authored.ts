@@ -1,7 +1,7 @@
 // The YAML text as a tree of plain values with positions. Aliases and merge keys are resolved; the position of what
 // they bring in is the place where it is written.
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node as YamlNode, Pair, YAMLError } from 'yaml';
+import type { Alias, Document, Node as YamlNode, Pair, YAMLError } from 'yaml';
 
 /** Offsets into the text; `end` is exclusive. */
 export interface Span {
@@ -49,8 +49,8 @@ export function parseText(text: string): ParsedText {
   });
   const { errors, contents } = document;
   if (contents === null) return { root: null, isTooLarge: false, errors };
-  const reading: Reading = { document, nodesLeft: 100_000 };
-  const root = convert(contents as YamlNode, reading, 0);
+  const reading: Reading = { document, targets: new Map(), nodesLeft: 100_000 };
+  const root = convert(contents, reading, 0);
   const isTooLarge = reading.nodesLeft < 0;
   return { root: isTooLarge ? null : root, isTooLarge, errors };
 }
@@ -58,6 +58,8 @@ export function parseText(text: string): ParsedText {
 /** Aliases are followed, so a small text can stand for a huge tree: what is left of the budget for its nodes. */
 interface Reading {
   document: Document;
+  /** What aliases stand for: the library looks for it from the start of the document each time. */
+  targets: Map<Alias, YamlNode | undefined>;
   nodesLeft: number;
 }
 
@@ -68,7 +70,7 @@ function convert(node: YamlNode | null, reading: Reading, depth: number, at: Spa
   reading.nodesLeft -= 1;
   if (node === null || depth > maxDepth || reading.nodesLeft < 0) return { form: 'scalar', span, value: null };
   if (isAlias(node)) {
-    const target = node.resolve(reading.document);
+    const target = targetOf(node, reading);
     return target === undefined ? { form: 'scalar', span, value: null } : convert(target, reading, depth + 1, span);
   }
   if (isMap(node))
@@ -81,6 +83,11 @@ function convert(node: YamlNode | null, reading: Reading, depth: number, at: Spa
     };
   }
   return { form: 'scalar', span, value: isScalar(node) ? scalarValue(node.value) : null };
+}
+
+function targetOf(alias: Alias, { document, targets }: Reading): YamlNode | undefined {
+  if (!targets.has(alias)) targets.set(alias, alias.resolve(document));
+  return targets.get(alias);
 }
 
 function entriesOf(pairs: Pair<YamlNode, YamlNode | null>[], reading: Reading, depth: number): AuthoredMap['entries'] {

@@ -70,23 +70,18 @@ function readScope(map: AuthoredMap | undefined, scope: Scope, kinds: Record<str
   for (const [name, { key, value }] of map?.entries ?? []) {
     if (value.form !== 'map') continue;
     const form = value.entries.has('loop') ? 'loop' : value.entries.has('gate') ? 'gate' : 'step';
-    const uses = child(value, 'uses');
-    const usesName = uses?.form === 'scalar' && typeof uses.value === 'string' ? uses.value : null;
-    const step: Step = {
-      name,
-      key,
-      form,
-      map: value,
-      scope,
-      uses: form === 'step' && uses !== undefined && usesName !== null ? { name: usesName, span: uses.span } : null,
-      kind: form === 'step' && usesName !== null && Object.hasOwn(kinds, usesName) ? (kinds[usesName] ?? null) : null,
-      inner: null,
-      carries: new Map(),
-    };
+    const uses = form === 'step' ? usesOf(value) : null;
+    const kind = uses !== null && Object.hasOwn(kinds, uses.name) ? (kinds[uses.name] ?? null) : null;
+    const step: Step = { name, key, form, map: value, scope, uses, kind, inner: null, carries: new Map() };
     scope.steps.set(name, step);
     steps.push(step);
     if (form === 'loop') readLoop(step, kinds, steps);
   }
+}
+
+function usesOf(map: AuthoredMap): Step['uses'] {
+  const uses = child(map, 'uses');
+  return uses?.form === 'scalar' && typeof uses.value === 'string' ? { name: uses.value, span: uses.span } : null;
 }
 
 function readLoop(step: Step, kinds: Record<string, StepKind>, steps: Step[]): void {

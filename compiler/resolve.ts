@@ -188,16 +188,14 @@ function resolveOutput(step: Step, reference: Reference, [output, ...rest]: stri
     return fail('unknown-reference', `${what} \`${output}\``, suggest(output, outputNames(step)), here);
   }
   if (rest.length > 0) return fail('unknown-reference', `\`${reference.text}\` leads below an output`, null, here);
-  if (step.form === 'step') {
-    const artifact = step.kind?.outputs[output]?.artifact;
-    return found(artifact === undefined ? unknownType : { is: 'artifact', artifact, optional: false }, step, output);
-  }
+  return found(outputType(step, output), step, output);
+}
+
+function outputType(step: Step, output: string): ExpressionType {
   const carry = step.carries.get(output);
-  const type: ExpressionType =
-    carry?.artifact != null
-      ? { is: 'artifact', artifact: carry.artifact, optional: false }
-      : { is: carry?.type == null ? 'unknown' : scalarIs(carry.type), optional: false };
-  return found(type, step, output);
+  const artifact = step.form === 'loop' ? carry?.artifact : step.kind?.outputs[output]?.artifact;
+  if (artifact != null) return { is: 'artifact', artifact, optional: false };
+  return carry?.type == null ? unknownType : { is: scalarIs(carry.type), optional: false };
 }
 
 function resolveMetric(step: Step, reference: Reference, [metric, ...rest]: string[], here: Here): Resolution {

@@ -30,32 +30,33 @@ export const settingsOf = (step: AuthoredMap, defaults: AuthoredMap | undefined)
   overlay(step, overlay(defaults, pawlDefaults));
 
 function overlay(map: AuthoredMap | undefined, below: Settings): Settings {
-  const retry = childMap(map, 'retry');
-  const checkpoint = childMap(map, 'checkpoint');
-  const resources = childMap(map, 'resources');
-  const every = parseEvery(childString(checkpoint, 'every') ?? '') ?? below.checkpoint;
   return {
-    retry: {
-      attempts: childNumber(retry, 'attempts') ?? below.retry.attempts,
-      backoffMs: durationOf(retry, 'backoff') ?? below.retry.backoffMs,
-      maxBackoffMs: durationOf(retry, 'max-backoff') ?? below.retry.maxBackoffMs,
-      for: retry?.entries.has('for') === true ? classesOf(retry) : below.retry.for,
-    },
-    checkpoint: {
-      everySteps: every.everySteps,
-      everyMs: every.everyMs,
-      keepLast: childNumber(childMap(checkpoint, 'keep'), 'last') ?? below.checkpoint.keepLast,
-    },
-    resources: {
-      gpus: childNumber(resources, 'gpus') ?? below.resources.gpus,
-      labels: resources?.entries.has('labels') === true ? sortedTexts(resources, 'labels') : below.resources.labels,
-    },
+    retry: overlayRetry(childMap(map, 'retry'), below.retry),
+    checkpoint: overlayCheckpoint(childMap(map, 'checkpoint'), below.checkpoint),
+    resources: overlayResources(childMap(map, 'resources'), below.resources),
     timeoutMs: durationOf(map, 'timeout') ?? below.timeoutMs,
     deadlineMs: durationOf(map, 'deadline') ?? below.deadlineMs,
     cache: flagOf(map, 'cache') ?? below.cache,
     failFast: flagOf(map, 'fail-fast') ?? below.failFast,
   };
 }
+
+const overlayRetry = (map: AuthoredMap | undefined, below: Retry): Retry => ({
+  attempts: childNumber(map, 'attempts') ?? below.attempts,
+  backoffMs: durationOf(map, 'backoff') ?? below.backoffMs,
+  maxBackoffMs: durationOf(map, 'max-backoff') ?? below.maxBackoffMs,
+  for: map?.entries.has('for') === true ? classesOf(map) : below.for,
+});
+
+function overlayCheckpoint(map: AuthoredMap | undefined, below: Checkpoint): Checkpoint {
+  const { everySteps, everyMs } = parseEvery(childString(map, 'every') ?? '') ?? below;
+  return { everySteps, everyMs, keepLast: childNumber(childMap(map, 'keep'), 'last') ?? below.keepLast };
+}
+
+const overlayResources = (map: AuthoredMap | undefined, below: Resources): Resources => ({
+  gpus: childNumber(map, 'gpus') ?? below.gpus,
+  labels: map?.entries.has('labels') === true ? sortedTexts(map, 'labels') : below.labels,
+});
 
 function durationOf(map: AuthoredMap | undefined, name: string): number | null {
   const text = childString(map, name);

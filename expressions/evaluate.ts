@@ -35,10 +35,10 @@ export function evaluateExpression(source: string, context: Context): unknown {
 export function evaluateValue(value: Value, context: Context): unknown {
   if (Array.isArray(value)) return value.map((item) => evaluateValue(item, context));
   if (typeof value !== 'object' || value === null) return value;
-  if (isTagged(value, '$expr')) return evaluateExpression(value.$expr as string, context);
-  if (isTagged(value, '$template')) return joinTemplate(value.$template as (string | { $expr: string })[], context);
+  if (isTagged(value, '$expr')) return evaluateExpression(value.$expr, context);
+  if (isTagged(value, '$template')) return joinTemplate(value.$template, context);
   if (isTagged(value, '$file')) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, evaluateValue(item as Value, context)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, evaluateValue(item, context)]));
 }
 
 const isTagged = <Tag extends string>(value: object, tag: Tag): value is Record<Tag, unknown> =>

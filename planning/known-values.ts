@@ -4,11 +4,10 @@ import { evaluateValue, ExpressionError } from '../expressions/evaluate.js';
 import type { Reference } from '../expressions/parse.js';
 import { referencesOfValue } from '../expressions/value-references.js';
 import type { Scalar, Value } from '../schemas/generated/plan.js';
-import type { ArtifactRef } from '../schemas/generated/records.js';
 
 export interface KnownStep {
   /** Known as soon as the key is: an artifact is named by how it is made. Carries of a loop only when it is complete. */
-  outputs: Record<string, ArtifactRef | unknown>;
+  outputs: Record<string, unknown>;
   /** Null until the step has run. */
   metrics: Record<string, unknown> | null;
 }

@@ -105,15 +105,21 @@ async function knownAfter(
   return { outputs: chosen.carry, metrics: Object.fromEntries(metrics) };
 }
 
+interface MetricTree {
+  [name: string]: number | null | MetricTree;
+}
+
 /** Metrics of a nested loop have dotted names in a click; in expressions they are a tree. */
-function deep(flat: Record<string, number | null>): Record<string, unknown> {
-  const tree: Record<string, unknown> = {};
+function deep(flat: Record<string, number | null>): MetricTree {
+  const tree: MetricTree = {};
   for (const [dotted, value] of Object.entries(flat)) {
     const names = dotted.split('.');
     let level = tree;
     for (const name of names.slice(0, -1)) {
       const below = level[name];
-      level = level[name] = typeof below === 'object' && below !== null ? (below as Record<string, unknown>) : {};
+      const branch: MetricTree = typeof below === 'object' && below !== null ? below : {};
+      level[name] = branch;
+      level = branch;
     }
     level[names.at(-1) ?? dotted] = value;
   }

@@ -11,17 +11,14 @@ export const mayBeSkipped: Rule = (analysis) =>
     const { file } = analysis.pipeline;
     return field.parts.flatMap(({ part, resolutions }) =>
       resolutions
-        .flatMap(({ reference, resolution }) => {
+        .flatMap(({ resolution }) => {
           if (!resolution.ok || resolution.target === null) return [];
           const culprit = skippedBy(analysis, resolution.target, resolution.output, new Set());
           if (culprit === null) return [];
           const because =
             culprit === resolution.target ? 'its `if` may be false' : `\`${culprit.name}\` may be, by its \`if\``;
           const message = `${field.label} has no value when \`${resolution.target.name}\` is skipped: ${because}`;
-          const hint =
-            resolution.output === null
-              ? 'test it in a step that always runs'
-              : `give \`${culprit.name}\` an \`else\` with that output`;
+          const hint = `give \`${culprit.name}\` an \`else\` with that output`;
           return [
             file.error('may-be-skipped', part.span, message, {
               hint,

@@ -4,7 +4,7 @@ import * as validators from '../../schemas/generated/validators.cjs';
 import type { ValidationError } from '../../schemas/generated/validators.cjs';
 import type { Authored, AuthoredMap, Span } from '../authored.js';
 import { plainValue } from '../authored.js';
-import type { Diagnostic } from '../diagnostics.js';
+import type { Diagnostic, DiagnosticCode } from '../diagnostics.js';
 import { suggest } from '../did-you-mean.js';
 import { showValue } from '../scalar-check.js';
 import type { SourceFile } from '../source-file.js';
@@ -22,64 +22,66 @@ export function structure(file: SourceFile, root: AuthoredMap): Diagnostic[] {
   if (validators.pipeline(plainValue(root))) return [];
   return (validators.pipeline.errors ?? []).flatMap((error) => {
     if (error.keyword === 'if' || 'propertyName' in error) return [];
-    const diagnostic = explain(file, root, error, locate(root, error.instancePath));
-    return diagnostic === null ? [] : [diagnostic];
+    return [explain(file, root, error, locate(root, error.instancePath))];
   });
 }
 
-function explain(file: SourceFile, root: AuthoredMap, error: ValidationError, spot: Spot): Diagnostic | null {
+function explain(file: SourceFile, root: AuthoredMap, error: ValidationError, spot: Spot): Diagnostic {
   const { params } = error;
-  const what = label(spot.path);
-  const value = plainValue(spot.value);
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String(params.additionalProperty);
-      const key = spot.value.form === 'map' ? (spot.value.entries.get(name)?.key ?? spot.key) : spot.key;
-      return file.error('unknown-key', key, `${what} has no key \`${name}\``, {
-        hint: suggest(name, knownKeys(root, spot.path)),
-      });
+      const hint = suggest(name, knownKeys(root, spot.path));
+      return file.error('unknown-key', keyIn(spot, name), `${label(spot.path)} has no key \`${name}\``, { hint });
+    }
+    case 'propertyNames': {
+      const name = String(params.propertyName);
+      const hint = 'lower-case letters, digits and _, starting with a letter';
+      return file.error('bad-name', keyIn(spot, name), `\`${name}\` is not a name`, { hint });
     }
     case 'required':
       return missing(file, spot, String(params.missingProperty));
+    default: {
+      const { code, fact, hint = null } = aboutValue(error, plainValue(spot.value));
+      return file.error(code, spot.value.span, `${label(spot.path)} ${fact}`, { hint });
+    }
+  }
+}
+
+const keyIn = ({ value, key }: Spot, name: string): Span =>
+  value.form === 'map' ? (value.entries.get(name)?.key ?? key) : key;
+
+/** What is wrong with a value, to be read after the name of its place. */
+function aboutValue(
+  error: ValidationError,
+  value: unknown,
+): { code: DiagnosticCode; fact: string; hint?: string | null } {
+  const { keyword, params } = error;
+  const shown = showValue(value);
+  switch (keyword) {
     case 'type':
-      return file.error(
-        'wrong-type',
-        spot.value.span,
-        `${what} takes ${typeWords(params.type)}, not ${showValue(value)}`,
-      );
+      return { code: 'wrong-type', fact: `takes ${typeWords(params.type)}, not ${shown}` };
     case 'const':
-      return file.error(
-        'bad-value',
-        spot.value.span,
-        `${what} must be ${showValue(params.allowedValue)}, not ${showValue(value)}`,
-      );
+      return { code: 'bad-value', fact: `must be ${showValue(params.allowedValue)}, not ${shown}` };
     case 'enum': {
       const hint = suggest(String(value), (params.allowedValues as unknown[]).map(String));
-      return file.error('bad-value', spot.value.span, `${what} cannot be ${showValue(value)}`, { hint });
+      return { code: 'bad-value', fact: `cannot be ${shown}`, hint };
     }
     case 'minimum':
+      return { code: 'out-of-range', fact: `is ${shown}; it must be at least ${String(params.limit)}` };
     case 'maximum':
-      return file.error(
-        'out-of-range',
-        spot.value.span,
-        `${what} is ${showValue(value)}; it must be ${error.keyword === 'minimum' ? 'at least' : 'at most'} ${String(params.limit)}`,
-      );
+      return { code: 'out-of-range', fact: `is ${shown}; it must be at most ${String(params.limit)}` };
     case 'pattern':
-      return file.error('bad-name', spot.value.span, `${what} cannot be ${showValue(value)}`, {
+      return {
+        code: 'bad-name',
+        fact: `cannot be ${shown}`,
         hint: 'lower-case letters, digits and dashes, starting with a letter',
-      });
-    case 'propertyNames': {
-      const name = String(params.propertyName);
-      const key = spot.value.form === 'map' ? (spot.value.entries.get(name)?.key ?? spot.key) : spot.key;
-      return file.error('bad-name', key, `\`${name}\` is not a name`, {
-        hint: 'lower-case letters, digits and _, starting with a letter',
-      });
-    }
+      };
     case 'minItems':
     case 'minProperties':
-      return file.error('bad-value', spot.value.span, `${what} is empty`);
+      return { code: 'bad-value', fact: 'is empty' };
     default:
-      return file.error('bad-value', spot.value.span, `${what} ${error.message ?? 'is wrong'}`);
+      return { code: 'bad-value', fact: error.message ?? 'is wrong' };
   }
 }
 
