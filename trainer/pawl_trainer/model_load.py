@@ -68,13 +68,13 @@ def require_model_folder(folder: Path) -> None:
     """Raises unless the folder holds what a model is made of and nothing that could run code."""
     if not folder.is_dir():
         raise Failure(
-            "data", f"{folder.name} is no folder: give the folder of a model, with config.json and model.safetensors."
+            "data", f"{folder.name} is no folder: give one with config.json and model.safetensors."
         )
     files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     for file in files:
         if file.suffix in PICKLES:
             message = (
-                f"{file} is a pickle, which can run code when it is opened. Convert the weights to safetensors and remove it."
+                f"{file} is a pickle, which can run code when it is opened. Convert it to safetensors and remove it."
             )
             raise Failure("data", message, file=str(file))
         if file.suffix == ".py":
@@ -180,7 +180,7 @@ def contract_of(settings: Settings, config: dict[str, Any], tokenizer: Any, netw
         normalise=True,
         max_tokens={"query": settings.query_tokens, "document": settings.document_tokens, "reason": settings.reason_tokens},
         dimension=int(network.config.hidden_size),
-        padding="left",
+        padding="right",
     )
 
 

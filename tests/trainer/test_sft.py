@@ -1,0 +1,84 @@
+"""Stage 1: the loss falls, and an interrupted run ends with the bytes of a straight one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Bench, weights
+from pawl_trainer.cache import Cache
+from pawl_trainer.failures import Failure
+from pawl_trainer.job import Stopped, StopRequest
+
+SETTINGS = {
+    "steps": 10,
+    "batch": 8,
+    "micro_batch": 8,
+    "pairs": 4,
+    "hard_from": 0.5,
+    "self_from": 0.3,
+    "warmup": 2,
+    "lr": 0.003,
+    "kl_weight": 0.1,
+}
+
+
+def inputs(bench: Bench, **change: Any) -> dict[str, Any]:
+    return {"model": bench.model, "data": bench.dataset, **SETTINGS, **change}
+
+
+def test_the_loss_falls(bench: Bench) -> None:
+    metrics = bench.run("sft", "sft", inputs(bench, steps=40, kl_weight=0.0))
+    assert metrics["loss"] < 0.8 * metrics["first_loss"]
+    assert metrics["infonce"] < 1.0
+    steps = [event["step"] for event in bench.events.sent if event["type"] == "metrics"]
+    assert steps == list(range(1, 41))
+
+
+def test_interrupted_is_straight_at_every_step(bench: Bench) -> None:
+    bench.run("sft", "straight", inputs(bench), every_steps=1)
+    straight = weights(bench.folder / "straight" / "outputs" / "model")
+    state = (bench.folder / "straight" / "outputs" / "state" / "optimizer.safetensors").read_bytes()
+    for cut in (1, 3, 4, 6, 9):
+        resume = bench.folder / "straight" / "checkpoints" / str(cut)
+        cold = Bench(bench.folder, Cache(0), dataset=bench.dataset, model=bench.model)
+        cold.run("sft", "again", inputs(bench), resume=resume)
+        assert weights(bench.folder / "again" / "outputs" / "model") == straight, f"cut after step {cut}"
+        assert (bench.folder / "again" / "outputs" / "state" / "optimizer.safetensors").read_bytes() == state
+        shutil.rmtree(bench.folder / "again")
+
+
+def test_checkpoints_hold_no_pickle(bench: Bench) -> None:
+    bench.run("sft", "sft", inputs(bench, steps=2), every_steps=1)
+    files = [path for path in (bench.folder / "sft" / "checkpoints" / "1").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".safetensors", ".json"}
+
+
+def test_micro_batches_change_nothing_but_rounding(bench: Bench) -> None:
+    one = bench.run("sft", "one", inputs(bench, steps=1, micro_batch=2))
+    other = bench.run("sft", "other", inputs(bench, steps=1, micro_batch=64))
+    assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
+
+
+def test_a_stop_writes_a_checkpoint_from_which_it_goes_on(bench: Bench) -> None:
+    stop = StopRequest()
+    stop.ask(with_checkpoint=True)
+    with pytest.raises(Stopped) as stopped:
+        bench.run("sft", "sft", inputs(bench), stop=stop)
+    assert stopped.value.failure_class == "preempted"
+    assert json.loads((bench.folder / "sft" / "checkpoints" / "1" / "sft.json").read_text())["step"] == 1
+
+
+def test_a_split_without_queries_is_named(bench: Bench) -> None:
+    with pytest.raises(Failure, match="no query in the split `dev`; it has rl, sft, test"):
+        bench.run("sft", "sft", inputs(bench, split="dev"))
+
+
+def test_the_trained_model_keeps_tokenizer_and_contract(bench: Bench) -> None:
+    bench.run("sft", "sft", inputs(bench, steps=1))
+    for name in ("pawl.json", "tokenizer.json", "config.json"):
+        trained = bench.folder / "sft" / "outputs" / "model" / name
+        assert trained.read_bytes() == (Path(bench.model["path"]) / name).read_bytes()
