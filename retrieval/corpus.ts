@@ -64,8 +64,8 @@ export const duplicatesOf = (corpus: Corpus, row: number): readonly number[] =>
   corpus.sameText.get(row)?.filter((other) => other !== row) ?? [];
 
 /** Place of each row's id among all ids, ascending by bytes, as trec_eval compares document numbers. Pure. */
-export function idOrderOf(corpus: Corpus): Int32Array {
-  const keys = corpus.ids.map((id) => Buffer.from(id, 'utf8'));
+export function idOrderOf(ids: readonly string[]): Int32Array {
+  const keys = ids.map((id) => Buffer.from(id, 'utf8'));
   const rows = keys.map((_, row) => row).sort((a, b) => Buffer.compare(keys[a] as Buffer, keys[b] as Buffer));
   const order = new Int32Array(rows.length);
   rows.forEach((row, place) => {

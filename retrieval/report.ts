@@ -37,7 +37,13 @@ export function queryFigures(mode: EvaluationMode, ids: readonly string[], ranks
 }
 
 /** Means over queries with the ends of their 95 % bootstrap intervals, and how many samples had an embedding. Pure. */
-export function modeFigures(queries: readonly QueryFigures[], ranks: ModeRanks): Report['modes'][string] {
+export function modeFigures({
+  queries,
+  ranks,
+}: {
+  queries: readonly QueryFigures[];
+  ranks: ModeRanks;
+}): Report['modes'][string] {
   const samples = ranks.flat();
   const figures: Record<string, number | null> = {
     valid_fraction: samples.filter((one) => one !== null).length / samples.length,

@@ -16,7 +16,7 @@ port.on('message', (request: TaskRequest) => {
 async function answer({ id, task, input }: TaskRequest): Promise<TaskReply> {
   try {
     // The pool pairs each name with its input; the union of all inputs cannot be narrowed by name here.
-    const run = threadTasks[task] as (input: unknown) => Promise<unknown>;
+    const run = threadTasks[task] as (input: unknown) => unknown;
     return { id, value: await run(input) };
   } catch (error) {
     const known = error instanceof Error ? error : new Error(String(error));

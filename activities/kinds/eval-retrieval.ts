@@ -2,12 +2,11 @@
 // reasoning), after greedy or sampled reasoning, and under BM25.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { idOrderOf, readCorpus, type Corpus } from '../../retrieval/corpus.js';
+import { readCorpus, type Corpus } from '../../retrieval/corpus.js';
 import { limitQueries, readSplit, unjudgedDuplicates, type JudgedQuery } from '../../retrieval/dataset.js';
 import type { JudgedRank } from '../../retrieval/metrics.js';
 import {
   declaredMetrics,
-  modeFigures,
   queryFigures,
   type EvaluationMode,
   type ModeRanks,
@@ -52,7 +51,7 @@ export async function run(context: KindContext): Promise<Record<string, number |
     const ranks = mode === 'bm25' || index === null ? await rankBm25(task) : await rankByModel(task, index, mode);
     const own = queryFigures(mode, ids, ranks);
     lines.push(...own);
-    figures[mode] = modeFigures(own, ranks);
+    figures[mode] = await retrievalThreads().run('modeFigures', { queries: own, ranks });
   }
   const duplicates = new Set(task.ignored.flatMap((rows) => [...rows])).size;
   const report: Report = {
@@ -89,7 +88,7 @@ async function prepare(context: KindContext, split: string): Promise<{ task: Tas
     queries,
     ignored: queries.map((query) => unjudgedDuplicates(query, corpus)),
     corpus,
-    idOrder: idOrderOf(corpus),
+    idOrder: await retrievalThreads().run('idOrderOf', corpus.ids),
     documents,
     texts,
     batch: integerInput(context.inputs, 'batch'),
