@@ -34,7 +34,7 @@ export function readParams(
     if (declaration === null || value.form !== 'map') continue;
     const given = Object.hasOwn(set, name)
       ? { value: fromText(set[name], declaration.type), at: setPlace(name, set[name]) }
-      : defaultOf(file, value, declaration.type);
+      : defaultOf(file, value);
     if (given === null) {
       const hint = `give it with --set ${name}=…, or declare a default`;
       diagnostics.push(
@@ -49,11 +49,9 @@ export function readParams(
   return { params, diagnostics: [...diagnostics, ...unknownSets(file, params, set)] };
 }
 
-function defaultOf(file: SourceFile, map: AuthoredMap, type: ScalarType): { value: unknown; at: Place } | null {
+function defaultOf(file: SourceFile, map: AuthoredMap): { value: unknown; at: Place } | null {
   const authored: Authored | undefined = child(map, 'default');
-  if (authored === undefined) return null;
-  const value = plainValue(authored);
-  return { value: type === 'list' && value === null ? [] : value, at: file.place(authored.span) };
+  return authored === undefined ? null : { value: plainValue(authored), at: file.place(authored.span) };
 }
 
 function declarationOf(map: AuthoredMap): ScalarDeclaration | null {
