@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { measureCommand } from './commands.js';
 import { openInstallation } from './installation.js';
+import { measureLoop } from './loop.js';
 import { commit, machine } from './machine.js';
 import { benchPage } from './report.js';
 import { measureSteps } from './steps.js';
@@ -17,8 +18,10 @@ say('steps');
 const installation = await openInstallation(root);
 try {
   const steps = await measureSteps(installation);
+  say('loop');
+  const loop = await measureLoop(root, installation);
   const date = new Date().toISOString().slice(0, 10);
-  const page = benchPage({ machine: machine(), commit: commit(root), date, steps, commands });
+  const page = benchPage({ machine: machine(), commit: commit(root), date, steps, loop, commands });
   console.log(page);
   if (!process.argv.includes('--print')) await writeFile(join(root, 'docs', 'bench.md'), page);
 } finally {

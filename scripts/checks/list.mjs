@@ -17,10 +17,15 @@ export function checks(root) {
   const node = (path, ...args) => [process.execPath, join(root, 'node_modules', ...path.split('/')), ...args];
   const python = (...args) => [join(root, '.pawl', 'python', 'bin', 'python'), '-m', ...args];
   const parts = productParts.filter((part) => existsSync(join(root, part)));
-  const trainer = ['trainer', 'tests/trainer'].filter((part) => existsSync(join(root, part)));
+  const ruff = ['--config', 'trainer/pyproject.toml'];
+  const trainer = ['trainer', 'tests/trainer', 'bench'].filter((part) => existsSync(join(root, part)));
   return [
-    { name: 'eslint', command: node('eslint/bin/eslint.js', '.'), hint: '`npx eslint . --fix` mends some' },
-    { name: 'mypy', command: python('mypy', 'trainer'), hint: 'types of the trainer' },
+    { name: 'eslint', command: node('eslint/bin/eslint.js', '.'), hint: '`npm run format` mends some' },
+    {
+      name: 'mypy',
+      command: python('mypy', '--config-file', 'trainer/pyproject.toml', 'trainer/pawl_trainer'),
+      hint: 'types of the trainer',
+    },
     { name: 'types', command: node('typescript/bin/tsc', '--noEmit', '-p', '.'), hint: '`npx tsc --noEmit -p .`' },
     {
       name: 'types of the scripts',
@@ -30,7 +35,7 @@ export function checks(root) {
     {
       name: 'formatting',
       command: node('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
-      hint: '`npx prettier --write .`',
+      hint: '`npm run format`',
     },
     {
       name: 'unused code',
@@ -49,13 +54,13 @@ export function checks(root) {
     },
     {
       name: 'ruff',
-      command: python('ruff', 'check', ...trainer),
-      hint: '`.pawl/python/bin/ruff check --fix trainer tests/trainer`',
+      command: python('ruff', 'check', ...ruff, ...trainer),
+      hint: '`npm run format` mends some',
     },
     {
       name: 'ruff format',
-      command: python('ruff', 'format', '--check', ...trainer),
-      hint: '`.pawl/python/bin/ruff format trainer tests/trainer`',
+      command: python('ruff', 'format', '--check', ...ruff, ...trainer),
+      hint: '`npm run format`',
     },
     {
       name: 'documents',

@@ -16,6 +16,14 @@ const measured: Measured = {
     filesPerStep: 3,
     bytesPerStep: 1234.5,
   },
+  loop: {
+    iterations: 20,
+    pawlMs: 1000,
+    plainMs: 800,
+    plainParts: { sample: 300, update: 500 },
+    stepMs: { rollout: 400, update: 550 },
+    storageMs: { serialise: 30, hash: 10, load: 20 },
+  },
   commands: [{ command: 'pawl validate x.yaml', medianMs: 251.4, residentMb: 79.6 }],
 };
 
@@ -35,4 +43,12 @@ it('the page compares medians and says whether the targets are met', () => {
 it('the page says so when a target is missed', () => {
   const slow = { ...measured, steps: { ...measured.steps, pawl: [31, 31, 31], eventsPerStep: 8.5 } };
   expect(benchPage(slow)).toContain('at most 1.5 × the control that writes (missed), at most 8 events a step (missed)');
+});
+
+it('the page splits what an iteration costs more than plain Python', () => {
+  const page = benchPage(measured);
+  expect(page).toContain('| **Pawl, from click to click** | 1000 |');
+  expect(page).toContain('| between the steps: schedule, claims, click | 50 |');
+  expect(page).toContain('Ratio 1.25; the target is at most 1.05 (missed). Pawl takes 200 ms more an iteration:');
+  expect(page).toContain('50 ms lie between the steps, and 150 ms inside them.');
 });
