@@ -29,17 +29,38 @@ export type RootInput = RunInput & { carried?: Carried };
 
 /** Runs the workflow of a pipeline or of a loop. Throws ApplicationFailure or CancelledFailure only. */
 export async function runWorkflow(port: Port, input: RootInput | LoopInput): Promise<RunResult | LoopOutput> {
+  const { workflowId, runId, startedAt } = port.execution();
+  const pipeline = isLoopInput(input)
+    ? input.run.pipeline
+    : (input.plan?.name ?? workflowId.split('/')[0] ?? workflowId);
+  const planHash = isLoopInput(input) ? input.run.planHash : input.planHash;
+  const state = beginState({ workflowId, runId, pipeline, planHash }, startedAt);
   try {
-    return isLoopInput(input) ? await runLoopWorkflow(port, input) : await runRoot(port, input);
+    const result = isLoopInput(input) ? await runLoopWorkflow(port, state, input) : await runRoot(port, state, input);
+    closeState(port, state, 'done');
+    return result;
   } catch (error) {
-    throw throwable(error, isLoopInput(input) ? input.path : 'run');
+    const thrown = throwable(error, isLoopInput(input) ? input.path : 'run');
+    if (isCancelled(thrown)) closeState(port, state, 'cancelled');
+    else if (!isContinueAsNew(thrown)) {
+      const { failures } = readFailures(thrown, isLoopInput(input) ? input.path : 'run');
+      if (state.failures.length === 0) state.failures = failures;
+      closeState(port, state, 'failed');
+    }
+    throw thrown;
   }
 }
 
-async function runLoopWorkflow(port: Port, input: LoopInput): Promise<LoopOutput> {
-  const { workflowId, runId, startedAt } = port.execution();
-  const about = { workflowId, runId, pipeline: input.run.pipeline, planHash: input.run.planHash };
-  const state = beginState(about, input.position?.startedAt ?? startedAt);
+/** What the status says after the end; the first to close knows best. */
+function closeState(port: Port, state: RunState, ended: RunState['state']): void {
+  if (state.state !== 'running') return;
+  state.state = ended;
+  state.endedAt = port.now();
+  state.redraw();
+}
+
+async function runLoopWorkflow(port: Port, state: RunState, input: LoopInput): Promise<LoopOutput> {
+  state.startedAt = input.position?.startedAt ?? state.startedAt;
   state.paused = input.paused;
   // Nothing is left half done in a loop: it continues as new at clicks only.
   const begin = beginRun(port, state, { info: input.run, placement: input.placement, drains: false });
@@ -49,21 +70,10 @@ async function runLoopWorkflow(port: Port, input: LoopInput): Promise<LoopOutput
   return iterate({ ...begin, plan, searchAttributes: input.searchAttributes }, node, input);
 }
 
-async function runRoot(port: Port, input: RootInput): Promise<RunResult> {
-  const execution = port.execution();
-  const { workflowId } = execution;
-  const pipeline = input.plan?.name ?? workflowId.split('/')[0] ?? workflowId;
-  const info: RunInfo = {
-    workflowId,
-    runId: execution.firstRunId,
-    planHash: input.planHash,
-    storeId: input.storeId,
-    pipeline,
-  };
-  const state = beginState(
-    { workflowId, runId: execution.runId, pipeline, planHash: input.planHash },
-    execution.startedAt,
-  );
+async function runRoot(port: Port, state: RunState, input: RootInput): Promise<RunResult> {
+  const { workflowId, firstRunId } = port.execution();
+  const { pipeline, planHash } = state.about;
+  const info: RunInfo = { workflowId, runId: firstRunId, planHash, storeId: input.storeId, pipeline };
   const begin = beginRun(port, state, { info, placement: input.placement, drains: true, ...carriedOf(input) });
   const plan = input.plan ?? (await loadPlan(port, info));
   checkVersion(plan);
@@ -175,9 +185,7 @@ async function fail(
 }
 
 async function close(run: Run, input: RootInput, ended: RunState['state'], result: RunResult): Promise<void> {
-  run.state.state = ended;
-  run.state.endedAt = run.port.now();
-  run.state.redraw();
+  closeState(run.port, run.state, ended);
   await writeRecord(run, input, result, true);
 }
 

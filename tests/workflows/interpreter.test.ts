@@ -45,6 +45,21 @@ describe('the plan', () => {
   });
 });
 
+describe('the status after the end', () => {
+  it('says what happened, also when nothing could begin', async () => {
+    const bench = benchOf();
+    const run = bench.start({ ...chain(1), irVersion: 2 as 1 });
+    await failureOf(bench.world.finish(run));
+    expect(statusOf(run)).toMatchObject({ state: 'failed', failures: [{ path: 'run', class: 'worker_outdated' }] });
+  });
+
+  it('of a loop is that of the loop', async () => {
+    const bench = benchOf();
+    await bench.run(planOf({ rl: countingLoop({ max: 2 }) }));
+    expect(statusOf(bench.world.get('pipe/run/rl'))).toMatchObject({ state: 'done', loop: { clicks: 2 } });
+  });
+});
+
 describe('the run record', () => {
   it('is written at the start and at the end, and fits its schema', async () => {
     const bench = benchOf();

@@ -1,0 +1,118 @@
+// Recorded histories replay: a change of workflows/ that alters the commands of a run under way shows here, and needs an
+// entry in workflows/patches.ts. To record them anew after a change that is meant (every open run is then lost), run
+//   PAWL_RECORD_HISTORIES=1 npx vitest run tests/workflows/replay.test.ts
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { bundleWorkflowCode, Worker } from '@temporalio/worker';
+import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Plan } from '../../schemas/generated/plan.js';
+import { patches } from '../../workflows/patches.js';
+import { quiet, startTemporal } from '../support/temporal-server.js';
+import { failingPlan, fivePlan, loopPlan } from './recorded-plans.js';
+import { emptyStore, failWith, outcomeOf } from './rig.js';
+import { startRun, withWorkers } from './workers.js';
+import type { FakeStep } from './workers.js';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const folder = join(root, 'tests', 'histories');
+const logger = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+interface Recorded {
+  workflowId: string;
+  history: unknown;
+}
+
+/** File -> the plan that is run and the workflow whose first history is kept. */
+const recordings: Record<string, { plan: Plan; workflowId: string }> = {
+  'five-steps': { plan: fivePlan, workflowId: 'five' },
+  'loop-root': { plan: loopPlan, workflowId: 'loop' },
+  'loop-continued': { plan: loopPlan, workflowId: 'loop/rl' },
+  'two-failures': { plan: failingPlan, workflowId: 'failing' },
+};
+
+let bundle: WorkflowBundleWithSourceMap;
+
+beforeAll(async () => {
+  quiet();
+  bundle = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', 'index.ts'), logger });
+  if (process.env['PAWL_RECORD_HISTORIES'] === '1') await record();
+});
+
+describe('recorded histories', () => {
+  it('are those of the recordings, no more and no fewer', () => {
+    expect(readdirSync(folder).sort()).toEqual(
+      Object.keys(recordings)
+        .map((name) => `${name}.json`)
+        .sort(),
+    );
+  });
+
+  it.each(Object.keys(recordings))('%s replays', async (name) => {
+    const { workflowId, history } = readRecorded(name);
+    await Worker.runReplayHistory({ workflowBundle: bundle }, history, workflowId);
+  });
+
+  it('do not replay when a step of the plan is another one', async () => {
+    const { workflowId, history } = readRecorded('five-steps');
+    const other = JSON.parse(JSON.stringify(history).replaceAll('"activityId":"d"', '"activityId":"x"')) as unknown;
+    await expect(Worker.runReplayHistory({ workflowBundle: bundle }, other, workflowId)).rejects.toThrow(
+      /[Nn]ondeterminism|mismatch|does not match/,
+    );
+  });
+
+  it('name nothing of the machine that recorded them', () => {
+    const telling = /"stackTrace": "[^"]|\/home\/|\/tmp\/|\/work\/|"identity": "\d/;
+    const names = Object.keys(recordings).filter((name) =>
+      telling.test(readFileSync(join(folder, `${name}.json`), 'utf8')),
+    );
+    expect(names).toEqual([]);
+  });
+});
+
+describe('patches', () => {
+  it('have ids of their own', () => {
+    expect(new Set(patches.map(({ id }) => id)).size).toBe(patches.length);
+  });
+});
+
+const readRecorded = (name: string): Recorded =>
+  JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Recorded;
+
+const behave: FakeStep = async (call) =>
+  call.path.startsWith('bad') ? failWith('data', `no ${call.path}`) : outcomeOf(call);
+
+async function record(): Promise<void> {
+  const server = await startTemporal({ dynamicConfig: ['limit.historyCount.suggestContinueAsNew=45'] });
+  try {
+    for (const { plan, workflowId } of Object.values(recordings)) {
+      // The workflow of a loop is recorded with its root.
+      if (workflowId.includes('/')) continue;
+      const store = emptyStore();
+      await withWorkers(server, { bundle, store, behave }, async () => {
+        const handle = await startRun(server, store, plan, workflowId);
+        await handle.result().catch(() => undefined);
+      });
+    }
+    for (const [name, { workflowId }] of Object.entries(recordings)) {
+      const history = JSON.parse(historyToJSON(await firstHistory(server.client, workflowId))) as unknown;
+      const recorded = { workflowId, history: withoutStacks(history) };
+      writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(recorded, null, 1)}\n`);
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The history of the first execution of the chain. */
+async function firstHistory({ workflow }: Awaited<ReturnType<typeof startTemporal>>['client'], workflowId: string) {
+  const last = await workflow.getHandle(workflowId).fetchHistory();
+  const first = last.events?.[0]?.workflowExecutionStartedEventAttributes?.firstExecutionRunId ?? undefined;
+  return workflow.getHandle(workflowId, first).fetchHistory();
+}
+
+/** Stack traces name folders of the machine; replay does not read them. */
+const withoutStacks = (history: unknown): unknown =>
+  JSON.parse(JSON.stringify(history, (key, value: unknown) => (key === 'stackTrace' ? '' : value)));
