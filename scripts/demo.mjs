@@ -11,16 +11,27 @@ if (unknown.length > 0) {
   console.error(`npm run demo does not know ${unknown.join(' ')}. It knows --tiny: npm run demo -- --tiny`);
   process.exit(2);
 }
-const pipeline = options.includes('--tiny') ? 'quickstart-tiny' : 'quickstart';
-const file = `pipelines/${pipeline}.yaml`;
+/** The same pipeline on a smaller model, fewer functions and fewer steps; what it reaches is no measure of the method. */
+const tiny = [
+  'preset=test',
+  'functions=1500',
+  'sft_steps=60',
+  'batch=64',
+  'iterations=6',
+  'queries=16',
+  'min_ndcg=0.1',
+].flatMap((setting) => ['--set', setting]);
+const pipeline = 'quickstart';
+const run = [`pipelines/${pipeline}.yaml`, ...(options.includes('--tiny') ? tiny : [])];
+const command = run.join(' ');
 
 await setUpOrExit();
 const startedAt = Date.now();
-console.log(`npx pawl run ${file}\n`);
-const status = await pawl('run', file, '--wait');
+console.log(`npx pawl run ${command}\n`);
+const status = await pawl('run', ...run, '--wait');
 const reader = await loadReader(root);
-const run = await readRun(reader, pipeline);
-if (run !== null) report(run);
+const found = await readRun(reader, pipeline);
+if (found !== null) report(found);
 process.exitCode = status;
 
 function pawl(...args) {
@@ -48,10 +59,14 @@ function report({ record, evaluations, steps }) {
     ...(mlflow === null ? [] : [`MLflow    ${mlflow}`]),
   ]);
   print('Try next', [
-    `npx pawl plan ${file}                          what would run now, and why: all CACHED`,
-    `npx pawl plan ${file} --set iterations=${pipeline === 'quickstart' ? 80 : 8}   the loop goes on where it stopped`,
-    `npx pawl why rl                                            why a step ran or was taken from the store`,
-    `npx pawl down                                              stops the servers, which keep running until then`,
+    `npx pawl plan ${command}`,
+    '    what would run now, and why: all CACHED',
+    `npx pawl run ${command} --set iterations=${options.includes('--tiny') ? 8 : 80}`,
+    '    the loop goes on where it stopped',
+    'npx pawl why sft',
+    '    what the key of a step is made of',
+    'npx pawl down',
+    '    stops the servers, which run until then',
   ]);
   console.log(`\nRun ${record.workflowId}: ${record.state} after ${Math.round((Date.now() - startedAt) / 1000)} s`);
 }

@@ -1,5 +1,5 @@
 // Leg `packages`: node_modules as package-lock.json has it.
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { runLogged } from './command.mjs';
 import { SetupProblem } from './problem.mjs';
@@ -22,7 +22,9 @@ export function planPackages({ root, home, env }) {
   const lock = textOf(join(root, 'package-lock.json'));
   if (lock === '')
     throw new SetupProblem('package-lock.json is missing.', 'Restore it: `git checkout package-lock.json`.');
-  if (installedMatches(JSON.parse(lock), textOf(join(root, 'node_modules', '.package-lock.json')))) return null;
+  if (installedMatches(JSON.parse(lock), textOf(join(root, 'node_modules', '.package-lock.json')))) {
+    return commandIsLinked(root) ? null : { bytes: 0, run: async () => linkCommand(root) };
+  }
   const npm = npmCommand(env);
   return {
     bytes: 1.0e9,
@@ -35,6 +37,7 @@ export function planPackages({ root, home, env }) {
         doing: 'Installing the Node packages',
         mirror: 'npm_config_registry',
       });
+      linkCommand(root);
     },
   };
 }
@@ -50,6 +53,23 @@ export function installedMatches(lock, hiddenLock) {
     if (found === undefined) return wanted.optional === true || wanted.peer === true;
     return found.version === wanted.version && found.integrity === wanted.integrity;
   });
+}
+
+const commandLink = (root) => join(root, 'node_modules', '.bin', 'pawl');
+const commandTarget = join('..', '..', 'bin', 'pawl.mjs');
+
+function commandIsLinked(root) {
+  try {
+    return readlinkSync(commandLink(root)) === commandTarget;
+  } catch {
+    return false;
+  }
+}
+
+/** npm links the commands of dependencies only; with this, `npx pawl` is this clone and never asks a registry. */
+function linkCommand(root) {
+  rmSync(commandLink(root), { force: true });
+  symlinkSync(commandTarget, commandLink(root));
 }
 
 function npmCommand(env) {
