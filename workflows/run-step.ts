@@ -85,8 +85,9 @@ async function attempt(task: Task, resolved: Runnable): Promise<Outcome | 'pause
     if (runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome.hostQueue);
     return finish(task, 'done', resolved, outcome);
   } catch (error) {
-    // Asked to stop, a step may also end as preempted: with a checkpoint, as it should.
-    if (!isCancelled(error) && !(stop.isRequested() && isOfClass(error, ['preempted', 'cancelled']))) throw error;
+    // Asked to stop, a step may also end as preempted, or be lost with its worker: what it kept stays.
+    if (!isCancelled(error) && !(stop.isRequested() && isOfClass(error, ['preempted', 'cancelled', 'worker_lost'])))
+      throw error;
     if (run.stop.isRequested()) return { status: 'cancelled' };
     if (stop.isRequested()) return 'paused';
     throw failure('cancelled', 'the step was cancelled from outside the run');

@@ -1,0 +1,28 @@
+// The bundle: it is made of what the sandbox allows, stays small, and serves every workflow type.
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { describe, expect, it } from 'vitest';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+describe('the workflow bundle', () => {
+  it('is made without any module that the sandbox refuses, and stays below 3 MB with its source map', async () => {
+    const said: string[] = [];
+    const say = (message: string): void => void said.push(message);
+    const logger = {
+      log: (_level: string, message: string) => say(message),
+      trace: say,
+      debug: say,
+      info: say,
+      warn: say,
+      error: say,
+    };
+    const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', 'index.ts'), logger });
+    expect(said.join('\n')).not.toMatch(/disallowed|error/i);
+    expect(code.length).toBeLessThan(3_000_000);
+    // The declarations of step kinds travel in the plan, not in the bundle.
+    expect(code).not.toContain('step-kind.ts');
+    expect(code).not.toContain('generated/kinds');
+  });
+});
