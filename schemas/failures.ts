@@ -3,10 +3,7 @@ import { failureClasses } from './generated/kinds.js';
 import type { FailureClass } from './generated/plan.js';
 
 export type { FailureClass };
-export type FailureClassTable = Record<
-  FailureClass,
-  { retryable: boolean; exitCode: number | null; hint: string }
->;
+export type FailureClassTable = Record<FailureClass, { retryable: boolean; exitCode: number | null; hint: string }>;
 
 /** The hint for the person who reads a failure of this class. Pure. */
 export const hintOf = (failureClass: FailureClass): string => failureClasses[failureClass].hint;
