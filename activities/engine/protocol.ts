@@ -23,10 +23,20 @@ export function decodeEvent(line: string): { event: Event } | { problem: string 
   if (isEvent(value)) return { event: value };
   const spoken = foreignProtocol(value);
   if (spoken !== null) return { problem: `it speaks protocol ${spoken}, and this worker speaks ${protocolVersion}` };
-  const error = validators.event.errors?.find((entry) => entry.keyword !== 'oneOf' && entry.keyword !== 'const');
-  return {
-    problem: `it is no event of schemas/event.schema.json${error ? ` (${error.instancePath || '/'} ${error.message ?? ''})` : ''}`,
-  };
+  return { problem: `it is no event of schemas/event.schema.json${placeOf(value)}` };
+}
+
+/** Where the line goes wrong, if it is an event of a known type at all: the deepest place that the validator names. */
+function placeOf(value: unknown): string {
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
+  const errors = (validators.event.errors ?? []).filter(
+    ({ instancePath }) => instancePath !== '' && instancePath !== '/type',
+  );
+  const [first] = errors;
+  if (typeof type !== 'string') return '';
+  return first === undefined
+    ? ` (type ${JSON.stringify(type)})`
+    : ` (${first.instancePath} ${first.message ?? 'is wrong'})`;
 }
 
 function foreignProtocol(value: unknown): string | null {

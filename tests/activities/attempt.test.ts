@@ -24,7 +24,9 @@ describe('the folder of a worker', () => {
     await workerFolder('worker-same-id-in-another-container', process.pid);
     const own = await openWorkRoot(home, 1);
     const left = await readdir(join(home, 'work'));
-    expect(left.map((name) => join(home, 'work', name)).sort()).toEqual([own, join(home, 'work', 'worker-live')].sort());
+    expect(left.map((name) => join(home, 'work', name)).sort()).toEqual(
+      [own, join(home, 'work', 'worker-live')].sort(),
+    );
   });
 });
 

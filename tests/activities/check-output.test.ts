@@ -23,6 +23,8 @@ describe('an output', () => {
 
   it('whose manifest does not follow the schema is refused, with the place', async () => {
     await writeFile(join(folder, 'pawl.json'), '{"schema":1}');
-    await expect(check('model')).rejects.toThrow(/pawl.json does not follow its schema: \/ must have required property/);
+    await expect(check('model')).rejects.toThrow(
+      /pawl.json does not follow its schema: \/ must have required property/,
+    );
   });
 });

@@ -19,6 +19,8 @@ describe('the environment of a worker', () => {
   });
 
   it('refuses a field that it does not know', async () => {
-    await expect(createEnvironment('python3')(['moon_phase'])).rejects.toMatchObject({ failureClass: 'worker_outdated' });
+    await expect(createEnvironment('python3')(['moon_phase'])).rejects.toMatchObject({
+      failureClass: 'worker_outdated',
+    });
   });
 });

@@ -15,7 +15,9 @@ describe('fail', () => {
 
   it('gives the hint, the place, the attempts and the facts of the failure', () => {
     const failure = fail(new StepFailure('data', 'corpus.jsonl:3: no _id', { line: 3 }), facts);
-    expect(failure.details).toEqual([{ hint: expect.stringContaining('Mend the place') as string, path: 'rl[3].update', attempts: 1, line: 3 }]);
+    expect(failure.details).toEqual([
+      { hint: expect.stringContaining('Mend the place') as string, path: 'rl[3].update', attempts: 1, line: 3 },
+    ]);
   });
 
   it('does not count an attempt that progressed', () => {

@@ -43,14 +43,18 @@ describe('a journal', () => {
     second.add(2, { loss: 0.5 });
     await second.flush();
     const text = await readJournal(bench.store, two);
-    expect(journalPoints(text).map(({ step, values }) => [step, values['loss']])).toEqual([[1, 1], [2, 0.5]]);
+    expect(journalPoints(text).map(({ step, values }) => [step, values['loss']])).toEqual([
+      [1, 1],
+      [2, 0.5],
+    ]);
   });
 
   it('loses no point and repeats none when the store fails for a while', async () => {
     let broken = true;
     const store = Object.create(bench.store, {
       createIfAbsent: {
-        value: (part: string, body: string) => (broken ? Promise.reject(new Error('out of reach')) : bench.store.createIfAbsent(part, body)),
+        value: (part: string, body: string) =>
+          broken ? Promise.reject(new Error('out of reach')) : bench.store.createIfAbsent(part, body),
       },
     }) as typeof bench.store;
     const journal = await openJournal(store, name, null, () => 0);

@@ -18,8 +18,16 @@ describe('attempts without a newer checkpoint', () => {
     ['the first one is the first', { attempt: 1, newest: null, last: null }, 1],
     ['those without a heartbeat count', { attempt: 3, newest: null, last: null }, 3],
     ['one more after each', { attempt: 4, newest: null, last: details({ attempt: 3, attemptsWithoutProgress: 2 }) }, 3],
-    ['also after one that died at once', { attempt: 5, newest: null, last: details({ attempt: 3, attemptsWithoutProgress: 1 }) }, 3],
-    ['a first checkpoint starts afresh', { attempt: 5, newest: 0, last: details({ attempt: 4, attemptsWithoutProgress: 3 }) }, 1],
+    [
+      'also after one that died at once',
+      { attempt: 5, newest: null, last: details({ attempt: 3, attemptsWithoutProgress: 1 }) },
+      3,
+    ],
+    [
+      'a first checkpoint starts afresh',
+      { attempt: 5, newest: 0, last: details({ attempt: 4, attemptsWithoutProgress: 3 }) },
+      1,
+    ],
     ['a newer checkpoint starts afresh', { attempt: 5, newest: 20, last: details({ attempt: 4, startedFrom: 10 }) }, 1],
     ['the same checkpoint does not', { attempt: 5, newest: 10, last: details({ attempt: 4, startedFrom: 10 }) }, 2],
   ])('%s', (_, now, expected) => {
