@@ -13,17 +13,25 @@ export interface FoundRun {
  * `pipeline/name` is that run, `pipeline` its latest, nothing the latest of all; with `running`, only among those that run.
  * Fails with CliError, naming the latest runs.
  */
-export async function findRun(session: Session, text: string | undefined, options: { running: boolean }): Promise<FoundRun> {
+export async function findRun(
+  session: Session,
+  text: string | undefined,
+  options: { running: boolean },
+): Promise<FoundRun> {
   if (text?.includes('/') === true) {
     const found = await describe(session, text);
     if (found === null) throw new CliError(exitCodes.invalid, `There is no run ${text}.${await hintOf(session)}`);
-    if (options.running && !found.isRunning) throw new CliError(exitCodes.invalid, `${text} does not run any more.${await hintOf(session)}`);
+    if (options.running && !found.isRunning)
+      throw new CliError(exitCodes.invalid, `${text} does not run any more.${await hintOf(session)}`);
     return found;
   }
   const latest = await latestRuns(session, text);
   const wanted = options.running ? latest.filter(({ isRunning }) => isRunning) : latest;
   if (options.running && wanted.length > 1) {
-    throw new CliError(exitCodes.invalid, `${wanted.length} runs are under way; say which: ${wanted.map(({ workflowId }) => workflowId).join(', ')}`);
+    throw new CliError(
+      exitCodes.invalid,
+      `${wanted.length} runs are under way; say which: ${wanted.map(({ workflowId }) => workflowId).join(', ')}`,
+    );
   }
   const [first] = wanted;
   if (first !== undefined) return first;
@@ -64,5 +72,7 @@ const isRoot = (info: WorkflowExecutionInfo): boolean => {
 
 async function hintOf(session: Session): Promise<string> {
   const latest = (await latestRuns(session)).slice(0, 5).map(({ workflowId }) => workflowId);
-  return latest.length === 0 ? ' No run was ever started here: `pawl run FILE` starts one.' : ` The latest: ${latest.join(', ')}`;
+  return latest.length === 0
+    ? ' No run was ever started here: `pawl run FILE` starts one.'
+    : ` The latest: ${latest.join(', ')}`;
 }

@@ -72,11 +72,15 @@ async function untilEnd(
     }
     if (Date.now() > deadlineMs) return 'timed-out';
     await sleep(pollMs, undefined, { signal: interrupted }).catch(() => undefined);
-    if (interrupted.aborted) return 'interrupted';
   }
 }
 
-function say(output: Output, width: { path: number }, look: RunLook, lines: ReturnType<ReturnType<typeof createProgress>>): void {
+function say(
+  output: Output,
+  width: { path: number },
+  look: RunLook,
+  lines: ReturnType<ReturnType<typeof createProgress>>,
+): void {
   const startedAt = look.root.status?.startedAt ?? Date.now();
   width.path = Math.max(width.path, ...(look.root.status?.steps ?? []).map(({ path }) => path.length));
   for (const line of lines) {
@@ -89,7 +93,9 @@ function leave(output: Output, workflowId: string, why: 'interrupted' | 'timed-o
   output.record({ type: 'left', why, workflowId });
   output.line('');
   output.line(`${workflowId} goes on${why === 'timed-out' ? '; the time to wait is over' : ''}.`);
-  output.line(`Come back with \`pawl status ${workflowId}\`, or run the same command again to follow it; \`pawl cancel ${workflowId}\` ends it.`);
+  output.line(
+    `Come back with \`pawl status ${workflowId}\`, or run the same command again to follow it; \`pawl cancel ${workflowId}\` ends it.`,
+  );
   return why === 'interrupted' ? exitCodes.detached : exitCodes.waitTimedOut;
 }
 
@@ -103,7 +109,10 @@ async function close(session: Session, store: ObjectStore, output: Output, look:
       output.line(`${workflowId}: ${state === 'TERMINATED' ? 'terminated' : 'cancelled'}`);
       return exitCodes.cancelled;
     }
-    throw new CliError(exitCodes.internal, `${workflowId} ended (${state}) without a record. ${await resultOf(session, look)}`);
+    throw new CliError(
+      exitCodes.internal,
+      `${workflowId} ended (${state}) without a record. ${await resultOf(session, look)}`,
+    );
   }
   const summary = await summaryOf(session.config, store, record);
   const exitCode = exitCodeOf(record);

@@ -41,8 +41,9 @@ export async function lookAt(session: Session, workflowId: string, known?: RunLo
   const waiting = [...(root.status?.loops ?? [])];
   for (let loop = waiting.shift(); loop !== undefined; loop = waiting.shift()) {
     if (loop.state !== 'running' || root.state !== 'RUNNING') continue;
-    const before = known?.loops.find((one) => one.workflowId === loop?.workflowId)?.status ?? null;
-    const look = await lookAtOne(session, loop.workflowId, before).catch(() => null);
+    const id = loop.workflowId;
+    const before = known?.loops.find((one) => one.workflowId === id)?.status ?? null;
+    const look = await lookAtOne(session, id, before).catch(() => null);
     if (look === null) continue;
     loops.push(look);
     waiting.push(...(look.status?.loops ?? []));
@@ -77,7 +78,11 @@ async function lookAtOne(session: Session, workflowId: string, before: StatusVie
     task:
       task == null
         ? null
-        : { attempt: task.attempt ?? 1, isStarted: Number(task.state) === 2, sinceMs: msOf(task.originalScheduledTime ?? task.scheduledTime) },
+        : {
+            attempt: task.attempt ?? 1,
+            isStarted: Number(task.state) === 2,
+            sinceMs: msOf(task.originalScheduledTime ?? task.scheduledTime),
+          },
   };
 }
 
@@ -102,7 +107,8 @@ interface RawFailure {
 
 function failureOf(failure: RawFailure | null | undefined): PendingStep['lastFailure'] {
   if (failure == null) return null;
-  const type = failure.applicationFailureInfo?.type ?? (failure.timeoutFailureInfo == null ? 'internal' : 'worker_lost');
+  const type =
+    failure.applicationFailureInfo?.type ?? (failure.timeoutFailureInfo == null ? 'internal' : 'worker_lost');
   return { type, message: failure.message ?? '' };
 }
 

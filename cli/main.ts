@@ -24,7 +24,8 @@ process.stdout.write('', () => process.exit(exitCode));
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.invalid;
   const { code, message } = facts(error);
-  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ type: 'error', exitCode: code, message })}\n`);
+  if (process.argv.includes('--json'))
+    process.stdout.write(`${JSON.stringify({ type: 'error', exitCode: code, message })}\n`);
   else process.stderr.write(`pawl: ${message}\n`);
   return code;
 }
@@ -38,6 +39,8 @@ function facts(error: unknown): { code: number; message: string } {
 }
 
 function versionOfPackage(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return manifest.version;
 }

@@ -19,7 +19,8 @@ export function seedOf(text: string): number {
 /** Milliseconds of `90s`, `15m`, `2h30m`. */
 export function timeoutOf(text: string): number {
   const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text);
-  if (match === null || text === '') throw new CliError(exitCodes.invalid, `--timeout takes a duration such as 90s, 15m or 2h30m, and got \`${text}\``);
+  if (match === null || text === '')
+    throw new CliError(exitCodes.invalid, `--timeout takes a duration such as 90s, 15m or 2h30m, and got \`${text}\``);
   const [hours, minutes, seconds] = [Number(match[1] ?? 0), Number(match[2] ?? 0), Number(match[3] ?? 0)];
   return ((hours * 60 + minutes) * 60 + seconds) * 1000;
 }

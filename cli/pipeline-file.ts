@@ -49,14 +49,18 @@ export async function planOfFile(path: string, settings: CompileSettings): Promi
   const compiled = await compileFile(path, settings);
   const { plan, diagnostics } = compiled.output;
   if (plan !== null) return { ...compiled, plan };
-  throw new CliError(exitCodes.invalid, `${countOf(diagnostics)} in ${path}\n\n${formatDiagnostics(diagnostics, compiled.text)}`);
+  throw new CliError(
+    exitCodes.invalid,
+    `${countOf(diagnostics)} in ${path}\n\n${formatDiagnostics(diagnostics, compiled.text)}`,
+  );
 }
 
 /** `2 errors`, `1 error, 1 warning`. Pure. */
 export function countOf(diagnostics: readonly Diagnostic[]): string {
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   const warnings = diagnostics.length - errors;
-  const some = (count: number, what: string): string[] => (count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`]);
+  const some = (count: number, what: string): string[] =>
+    count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`];
   return [...some(errors, 'error'), ...some(warnings, 'warning')].join(', ');
 }
 
@@ -65,7 +69,12 @@ function readText(path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const fact = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : `it cannot be read (${code ?? 'unknown'})`;
+    const fact =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EISDIR'
+          ? 'it is a folder'
+          : `it cannot be read (${code ?? 'unknown'})`;
     throw new CliError(exitCodes.invalid, `${path}: ${fact}. Name a pipeline file, such as pipelines/quickstart.yaml.`);
   }
 }

@@ -1,6 +1,8 @@
 // The commands and their options: a frozen list (tests/cli/program.test.ts). What a command does is in commands/, loaded
 // when it is called, so that `pawl validate` never loads Temporal.
 import { Command } from 'commander';
+import type { PlanOptions } from './commands/plan.js';
+import type { RunOptions } from './commands/run.js';
 import { collectSet, runNameOf, seedOf, timeoutOf } from './options.js';
 
 /** The command line. Parsing runs the command, which resolves with its exit status in `finish`. */
@@ -17,6 +19,8 @@ export function buildProgram(version: string, finish: (exitCode: number) => void
 }
 
 type Finish = (exitCode: number) => void;
+type Json = { json?: true };
+type Run = string | undefined;
 
 function authoring(program: Command, finish: Finish): void {
   program
@@ -25,7 +29,9 @@ function authoring(program: Command, finish: Finish): void {
     .argument('<files...>', 'pipeline files')
     .option('--strict', 'fail on warnings, too')
     .option('--json', 'write JSON lines')
-    .action(async (files: string[], options) => finish(await (await import('./commands/validate.js')).validate(files, options)));
+    .action(async (files: string[], options: Json & { strict?: true }) =>
+      finish(await (await import('./commands/validate.js')).validate(files, options)),
+    );
   program
     .command('plan')
     .description('show what would run, what is cached or goes on from a checkpoint, and why')
@@ -33,7 +39,9 @@ function authoring(program: Command, finish: Finish): void {
     .option('--set <name=value>', 'value of a param; may be given several times', collectSet, {})
     .option('--seed <number>', 'seed of the run', seedOf)
     .option('--format <format>', 'text or json', 'text')
-    .action(async (file: string, options) => finish(await (await import('./commands/plan.js')).plan(file, options)));
+    .action(async (file: string, options: PlanOptions) =>
+      finish(await (await import('./commands/plan.js')).plan(file, options)),
+    );
   program
     .command('run')
     .description('run a pipeline; running it again attaches to it, or goes on from what is kept')
@@ -46,7 +54,9 @@ function authoring(program: Command, finish: Finish): void {
     .option('--detach', 'return as soon as the run is submitted')
     .option('--timeout <duration>', 'stop following after 90s, 15m, 2h, …; the run goes on', timeoutOf)
     .option('--json', 'write JSON lines')
-    .action(async (file: string, options) => finish(await (await import('./commands/run.js')).run(file, options)));
+    .action(async (file: string, options: RunOptions) =>
+      finish(await (await import('./commands/run.js')).run(file, options)),
+    );
 }
 
 function runs(program: Command, finish: Finish): void {
@@ -56,35 +66,47 @@ function runs(program: Command, finish: Finish): void {
     .description('show a run: its steps, metrics and links')
     .argument(...runArgument)
     .option('--json', 'write JSON')
-    .action(async (run, options) => finish(await (await import('./commands/status.js')).status(run, options)));
+    .action(async (run: Run, options: Json) =>
+      finish(await (await import('./commands/status.js')).status(run, options)),
+    );
   program
     .command('cancel')
     .description('cancel a run; what runs keeps its last checkpoint')
     .argument(...runArgument)
     .option('--json', 'write JSON')
-    .action(async (run, options) => finish(await (await import('./commands/cancel.js')).cancel(run, options)));
+    .action(async (run: Run, options: Json) =>
+      finish(await (await import('./commands/cancel.js')).cancel(run, options)),
+    );
   program
     .command('pause')
     .description('start no new step of a run')
     .argument(...runArgument)
     .option('--now', 'also checkpoint what runs, and free its slot')
     .option('--json', 'write JSON')
-    .action(async (run, options) => finish(await (await import('./commands/pause.js')).pause(run, options)));
+    .action(async (run: Run, options: Json & { now?: true }) =>
+      finish(await (await import('./commands/pause.js')).pause(run, options)),
+    );
   program
     .command('unpause')
     .description('let a paused run go on')
     .argument(...runArgument)
     .option('--json', 'write JSON')
-    .action(async (run, options) => finish(await (await import('./commands/unpause.js')).unpause(run, options)));
+    .action(async (run: Run, options: Json) =>
+      finish(await (await import('./commands/unpause.js')).unpause(run, options)),
+    );
   for (const verb of ['approve', 'reject'] as const) {
     program
       .command(verb)
-      .description(verb === 'approve' ? 'let a gate that waits for approval pass' : 'fail a gate that waits for approval')
+      .description(
+        verb === 'approve' ? 'let a gate that waits for approval pass' : 'fail a gate that waits for approval',
+      )
       .argument(...runArgument)
       .option('--gate <path>', 'the gate, when several wait')
       .option('--note <text>', 'why; recorded with the decision', '')
       .option('--json', 'write JSON')
-      .action(async (run, options) => finish(await (await import('./commands/decide.js')).decide(verb, run, options)));
+      .action(async (run: Run, options: Json & { gate?: string; note: string }) =>
+        finish(await (await import('./commands/decide.js')).decide(verb, run, options)),
+      );
   }
   program
     .command('why')
@@ -92,7 +114,9 @@ function runs(program: Command, finish: Finish): void {
     .argument('<run-or-path>', 'the run, when a path follows; else the path in the latest run')
     .argument('[path]', 'path of a step, such as sft or rl[12].update')
     .option('--json', 'write JSON')
-    .action(async (first, second, options) => finish(await (await import('./commands/why.js')).why(first, second, options)));
+    .action(async (first: string, second: string | undefined, options: Json) =>
+      finish(await (await import('./commands/why.js')).why(first, second, options)),
+    );
 }
 
 function servers(program: Command, finish: Finish): void {
@@ -100,15 +124,15 @@ function servers(program: Command, finish: Finish): void {
     .command('up')
     .description('start Temporal, MLflow and the worker in the background; what is configured elsewhere is not started')
     .option('--json', 'write JSON lines')
-    .action(async (options) => finish(await (await import('./commands/up.js')).up(options)));
+    .action(async (options: Json) => finish(await (await import('./commands/up.js')).up(options)));
   program
     .command('down')
     .description('stop what `up` has started')
     .option('--json', 'write JSON')
-    .action(async (options) => finish(await (await import('./commands/down.js')).down(options)));
+    .action(async (options: Json) => finish(await (await import('./commands/down.js')).down(options)));
   program
     .command('ps')
     .description('show what of it runs')
     .option('--json', 'write JSON')
-    .action(async (options) => finish(await (await import('./commands/ps.js')).ps(options)));
+    .action(async (options: Json) => finish(await (await import('./commands/ps.js')).ps(options)));
 }

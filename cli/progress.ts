@@ -1,7 +1,8 @@
 // From one look at a run to the next: the lines that a person should read. Pure but for what it remembers.
 import type { StepView } from '../workflows/status.js';
 import type { PendingStep, RunLook } from './look.js';
-import { duration, mainMetrics, shortNumber } from './numbers.js';
+import { duration, mainMetrics } from './numbers.js';
+import { pulseText } from './pulse-text.js';
 
 export interface ProgressLine {
   path: string;
@@ -24,7 +25,14 @@ interface Memory {
 
 /** A function that is given each look in turn and returns what is new in it. */
 export function createProgress(): (look: RunLook, nowMs: number) => ProgressLine[] {
-  const memory: Memory = { states: new Map(), checkpoints: new Map(), attempts: new Map(), said: new Map(), isPaused: false, approvals: new Set() };
+  const memory: Memory = {
+    states: new Map(),
+    checkpoints: new Map(),
+    attempts: new Map(),
+    said: new Map(),
+    isPaused: false,
+    approvals: new Set(),
+  };
   return (look, nowMs) => [
     ...look.loops.flatMap((loop) => loop.pending.flatMap((step) => pendingLines(memory, step, nowMs))),
     ...look.root.pending.flatMap((step) => pendingLines(memory, step, nowMs)),
@@ -52,9 +60,21 @@ function stepLines(memory: Memory, step: StepView): ProgressLine[] {
     case 'waiting':
       return [{ path, event: 'progress', text: `waiting${reason}` }];
     case 'running':
-      return [{ path, event: 'started', text: `${step.kind} started${step.resumedFrom === null ? '' : ` from the checkpoint at ${step.resumedFrom}`}` }];
+      return [
+        {
+          path,
+          event: 'started',
+          text: `${step.kind} started${step.resumedFrom === null ? '' : ` from the checkpoint at ${step.resumedFrom}`}`,
+        },
+      ];
     case 'done':
-      return [{ path, event: 'ended', text: `done in ${duration(step.seconds)}${before === undefined ? '' : attemptsOf(step)}${tail}` }];
+      return [
+        {
+          path,
+          event: 'ended',
+          text: `done in ${duration(step.seconds)}${before === undefined ? '' : attemptsOf(step)}${tail}`,
+        },
+      ];
     case 'cached':
       return [{ path, event: 'ended', text: `cached${tail}` }];
     case 'skipped':
@@ -63,49 +83,63 @@ function stepLines(memory: Memory, step: StepView): ProgressLine[] {
       return [{ path, event: 'ended', text: 'cancelled' }];
     case 'failed': {
       const { failure } = step;
-      return [{ path, event: 'ended', text: failure === null ? `failed${reason}` : `failed [${failure.class}]: ${failure.message}` }];
+      return [
+        {
+          path,
+          event: 'ended',
+          text: failure === null ? `failed${reason}` : `failed [${failure.class}]: ${failure.message}`,
+        },
+      ];
     }
   }
 }
 
 const attemptsOf = (step: StepView): string => (step.attempts > 1 ? ` at attempt ${step.attempts}` : '');
 
-function pendingLines(memory: Memory, step: PendingStep, nowMs: number): ProgressLine[] {
-  const { path, pulse } = step;
-  const lines: ProgressLine[] = [];
-  if (step.attempt > (memory.attempts.get(path) ?? 1)) {
-    memory.attempts.set(path, step.attempt);
-    const cause = step.lastFailure === null ? '' : `: ${step.lastFailure.message} [${step.lastFailure.type}]`;
-    lines.push({ path, event: 'retry', text: `attempt ${step.attempt}${cause}` });
-  }
-  if (pulse === null) return lines;
+const pendingLines = (memory: Memory, step: PendingStep, nowMs: number): ProgressLine[] => [
+  ...retryLines(memory, step),
+  ...pulseLines(memory, step, nowMs),
+];
+
+function retryLines(memory: Memory, { path, attempt, lastFailure }: PendingStep): ProgressLine[] {
+  if (attempt <= (memory.attempts.get(path) ?? 1)) return [];
+  memory.attempts.set(path, attempt);
+  const cause = lastFailure === null ? '' : `: ${lastFailure.message} [${lastFailure.type}]`;
+  return [{ path, event: 'retry', text: `attempt ${attempt}${cause}` }];
+}
+
+function pulseLines(memory: Memory, { path, pulse }: PendingStep, nowMs: number): ProgressLine[] {
+  if (pulse === null) return [];
   const before = memory.said.get(path);
+  if (before !== undefined && nowMs - before.at < throttleMs) return [];
   const position = pulse.step ?? 0;
   const isNewCheckpoint = pulse.checkpointStep !== null && pulse.checkpointStep > (memory.checkpoints.get(path) ?? -1);
-  const isDue = before === undefined || nowMs - before.at >= throttleMs;
-  if (!isDue || (!isNewCheckpoint && before?.position === position)) return lines;
+  if (!isNewCheckpoint && before?.position === position) return [];
   if (pulse.checkpointStep !== null) memory.checkpoints.set(path, pulse.checkpointStep);
   memory.said.set(path, { at: nowMs, position });
-  const where = pulse.step === null ? pulse.text : `${pulse.step}${pulse.total === null ? '' : ` of ${pulse.total}`}`;
-  const metrics = Object.entries(pulse.metrics)
-    .slice(0, 3)
-    .map(([name, value]) => `${name} ${shortNumber(value)}`)
-    .join(', ');
-  const parts = [where, metrics, isNewCheckpoint ? `checkpoint at ${pulse.checkpointStep}` : ''].filter((part) => part !== '');
-  if (parts.length > 0) lines.push({ path, event: isNewCheckpoint ? 'checkpoint' : 'progress', text: parts.join('  ') });
-  return lines;
+  const text = pulseText(pulse, { withCheckpoint: isNewCheckpoint });
+  return text === '' ? [] : [{ path, event: isNewCheckpoint ? 'checkpoint' : 'progress', text }];
 }
 
 function loopLines(memory: Memory, loop: RunLook['loops'][number], nowMs: number): ProgressLine[] {
   const position = loop.status?.loop;
   if (position == null) return [];
-  const failed = (loop.status?.steps ?? []).filter(({ state }) => state === 'failed').flatMap((step) => stepLines(memory, step));
+  const failed = (loop.status?.steps ?? [])
+    .filter(({ state }) => state === 'failed')
+    .flatMap((step) => stepLines(memory, step));
   const before = memory.said.get(position.path);
   const isDue = before === undefined || nowMs - before.at >= throttleMs || position.clicks === position.max;
   if (!isDue || position.clicks === 0 || before?.position === position.clicks) return failed;
   memory.said.set(position.path, { at: nowMs, position: position.clicks });
   const metrics = mainMetrics(position.metrics);
-  return [...failed, { path: position.path, event: 'iteration', text: `${position.clicks} of ${position.max} iterations kept${metrics === '' ? '' : `  ${metrics}`}` }];
+  return [
+    ...failed,
+    {
+      path: position.path,
+      event: 'iteration',
+      text: `${position.clicks} of ${position.max} iterations kept${metrics === '' ? '' : `  ${metrics}`}`,
+    },
+  ];
 }
 
 function controlLines(memory: Memory, { root, loops }: RunLook): ProgressLine[] {
@@ -115,13 +149,23 @@ function controlLines(memory: Memory, { root, loops }: RunLook): ProgressLine[] 
   const isPaused = status.paused !== null;
   if (isPaused !== memory.isPaused) {
     const by = status.paused?.by == null ? '' : ` by ${status.paused.by}`;
-    lines.push(isPaused ? { path: '', event: 'paused', text: `paused${by}; \`pawl unpause\` lets it go on` } : { path: '', event: 'unpaused', text: 'goes on' });
+    lines.push(
+      isPaused
+        ? { path: '', event: 'paused', text: `paused${by}; \`pawl unpause\` lets it go on` }
+        : { path: '', event: 'unpaused', text: 'goes on' },
+    );
     memory.isPaused = isPaused;
   }
-  for (const { path, timeoutAt } of [status, ...loops.flatMap((loop) => loop.status ?? [])].flatMap(({ approvals }) => approvals)) {
+  for (const { path, timeoutAt } of [status, ...loops.flatMap((loop) => loop.status ?? [])].flatMap(
+    ({ approvals }) => approvals,
+  )) {
     if (memory.approvals.has(path)) continue;
     memory.approvals.add(path);
-    lines.push({ path, event: 'approval', text: `waits for approval until ${new Date(timeoutAt).toISOString()}: \`pawl approve\` or \`pawl reject\`` });
+    lines.push({
+      path,
+      event: 'approval',
+      text: `waits for approval until ${new Date(timeoutAt).toISOString()}: \`pawl approve\` or \`pawl reject\``,
+    });
   }
   return lines;
 }

@@ -13,7 +13,14 @@ export function runSummary({ plan, file }: { plan: Plan; file: string }): string
 }
 
 /** The params, what made the run, how to come back to it, and its file. */
-export function runDetails(run: { plan: Plan; file: string; text: string; workflowId: string; planHash: string; gitCommit: string | null }): string {
+export function runDetails(run: {
+  plan: Plan;
+  file: string;
+  text: string;
+  workflowId: string;
+  planHash: string;
+  gitCommit: string | null;
+}): string {
   const params = Object.entries(run.plan.params).map(([name, value]) => `| ${name} | \`${JSON.stringify(value)}\` |`);
   const head = [
     `Pipeline **${run.plan.name}**, seed ${run.plan.seed}, plan \`${run.planHash.slice(0, 23)}\`${run.gitCommit === null ? '' : `, commit \`${run.gitCommit.slice(0, 12)}\``}`,
@@ -27,5 +34,8 @@ export function runDetails(run: { plan: Plan; file: string; text: string; workfl
 /** At most so many bytes of UTF-8, whole characters. */
 function cut(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text;
-  return `${Buffer.from(text).subarray(0, bytes - 3).toString('utf8').replace(/�+$/, '')}…`;
+  return `${Buffer.from(text)
+    .subarray(0, bytes - 3)
+    .toString('utf8')
+    .replace(/�+$/, '')}…`;
 }

@@ -25,7 +25,11 @@ export async function summaryOf(config: TemporalConfig, store: ObjectStore, reco
 }
 
 /** Page of the run in MLflow; that of the server while the run has none; null when tracking is off. */
-export async function mlflowPageOf(config: TemporalConfig, store: ObjectStore, run: Pick<RunRecord, 'workflowId' | 'runId'>): Promise<string | null> {
+export async function mlflowPageOf(
+  config: TemporalConfig,
+  store: ObjectStore,
+  run: Pick<RunRecord, 'workflowId' | 'runId'>,
+): Promise<string | null> {
   const url = mlflowUrl(config);
   if (url === null) return null;
   const cursor = await readCursor(store, run);

@@ -1,5 +1,6 @@
 // Submits a plan: what it needs goes into the store, then its workflow is started, or joined when it runs already.
 import { execFile } from 'node:child_process';
+import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
@@ -38,7 +39,10 @@ export interface Submitted {
 const largestByValue = 128 * 1024;
 
 /** Puts the plan and its local files into the store. Safe to run again. */
-export async function storePlan(store: ObjectStore, { plan, files }: Pick<Submission, 'plan' | 'files'>): Promise<void> {
+export async function storePlan(
+  store: ObjectStore,
+  { plan, files }: Pick<Submission, 'plan' | 'files'>,
+): Promise<void> {
   for (const path of files.values()) await putInput(store, path);
   await putPlan(store, plan);
 }
@@ -100,13 +104,16 @@ async function start(session: Session, workflowId: string, submission: Submissio
   }
 }
 
-const pair = (name: string, value: string): SearchAttributePair => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value });
+const pair = (name: string, value: string): SearchAttributePair => ({
+  key: defineSearchAttributeKey(name, 'KEYWORD'),
+  value,
+});
 
 /** Hash of the plan that runs under an id; null when none runs. */
 async function runningPlan(session: Session, workflowId: string): Promise<string | null> {
   try {
-    const { status, memo } = await session.client.workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING' ? String(memo?.planHash ?? '') : null;
+    const { status, memo = {} } = await session.client.workflow.getHandle(workflowId).describe();
+    return status.name === 'RUNNING' ? (typeof memo.planHash === 'string' ? memo.planHash : '') : null;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;
@@ -128,8 +135,12 @@ async function unusedId(session: Session, base: string): Promise<string> {
 /** Null when every search attribute is registered, else why the run goes without. */
 async function searchAttributesOf(session: Session): Promise<string | null> {
   try {
-    const missing = await session.within(5_000, () => missingSearchAttributes(session.connection, session.config.temporal.namespace));
-    return missing.length === 0 ? null : `the namespace has no search attributes ${missing.join(', ')}: the run goes without`;
+    const missing = await session.within(5_000, () =>
+      missingSearchAttributes(session.connection, session.config.temporal.namespace),
+    );
+    return missing.length === 0
+      ? null
+      : `the namespace has no search attributes ${missing.join(', ')}: the run goes without`;
   } catch (error) {
     return `the server does not tell its search attributes (${error instanceof Error ? error.message : String(error)}): the run goes without`;
   }
@@ -140,8 +151,10 @@ const hasLoop = (nodes: Plan['steps']): boolean => Object.values(nodes).some(({ 
 /** The commit of the folder that the file is in; null outside a repository. */
 async function gitCommitOf(file: string): Promise<string | null> {
   try {
-    const { dirname, resolve } = await import('node:path');
-    const { stdout } = await promisify(execFile)('git', ['rev-parse', 'HEAD'], { cwd: dirname(resolve(file)), timeout: 5_000 });
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', 'HEAD'], {
+      cwd: dirname(resolve(file)),
+      timeout: 5_000,
+    });
     return stdout.trim();
   } catch {
     return null;

@@ -14,7 +14,8 @@ export interface SummaryParts {
 
 /** Lines for people. */
 export function summaryLines({ record, temporalPage, mlflowPage, outputs }: SummaryParts): string[] {
-  const section = (title: string, lines: string[]): string[] => (lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)]);
+  const section = (title: string, lines: string[]): string[] =>
+    lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
   const metrics = Object.entries(record.metrics).map(([name, value]) => `${name}  ${shortNumber(value)}`);
   const links = [
     ...(temporalPage === null ? [] : [`Temporal  ${temporalPage}`]),
@@ -24,7 +25,10 @@ export function summaryLines({ record, temporalPage, mlflowPage, outputs }: Summ
     '',
     ...stepTable(record.steps),
     ...section('Metrics', metrics),
-    ...section('Outputs', Object.entries(outputs).map(([name, path]) => `${name}  ${path}`)),
+    ...section(
+      'Outputs',
+      Object.entries(outputs).map(([name, path]) => `${name}  ${path}`),
+    ),
     ...section('Failures', failureLines(record)),
     ...section('Look at it', links),
     '',
@@ -36,7 +40,13 @@ export function summaryLines({ record, temporalPage, mlflowPage, outputs }: Summ
 export function headline(record: RunRecord): string {
   const endedMs = record.endedAt === null ? null : Date.parse(record.endedAt);
   const took = endedMs === null ? '' : ` in ${duration((endedMs - Date.parse(record.startedAt)) / 1000)}`;
-  const words = { running: 'under way', done: `done${took}`, failed: `failed${took}`, gate_failed: `ended at a gate${took}`, cancelled: `cancelled${took}` };
+  const words = {
+    running: 'under way',
+    done: `done${took}`,
+    failed: `failed${took}`,
+    gate_failed: `ended at a gate${took}`,
+    cancelled: `cancelled${took}`,
+  };
   return `${record.workflowId}: ${words[record.state]}`;
 }
 
@@ -65,7 +75,11 @@ export function stepTable(steps: readonly StepRecord[]): string[] {
     step.state,
     step.state === 'cached' || step.endedAt === null ? '' : duration(step.seconds),
     step.attempts > 1 ? String(step.attempts) : '',
-    [step.clicks === null ? '' : `${step.clicks} iterations`, mainMetrics(step.metrics), step.state === 'done' || step.state === 'cached' ? '' : (step.reason ?? '')]
+    [
+      step.clicks === null ? '' : `${step.clicks} iterations`,
+      mainMetrics(step.metrics),
+      step.state === 'done' || step.state === 'cached' ? '' : (step.reason ?? ''),
+    ]
       .filter((part) => part !== '')
       .join('  '),
   ]);
@@ -73,6 +87,11 @@ export function stepTable(steps: readonly StepRecord[]): string[] {
 }
 
 function failureLines(record: RunRecord): string[] {
-  const gates = record.steps.filter((step) => step.kind === 'gate' && step.state === 'failed').map((step) => `${step.path}: ${step.reason ?? 'does not hold'}`);
-  return [...record.failures.flatMap((one) => [`${one.path} [${one.class}]: ${one.message}`, `  ${one.hint}`]), ...gates];
+  const gates = record.steps
+    .filter((step) => step.kind === 'gate' && step.state === 'failed')
+    .map((step) => `${step.path}: ${step.reason ?? 'does not hold'}`);
+  return [
+    ...record.failures.flatMap((one) => [`${one.path} [${one.class}]: ${one.message}`, `  ${one.hint}`]),
+    ...gates,
+  ];
 }

@@ -31,7 +31,9 @@ interface Trouble {
 async function idleQueues(session: Session, look: RunLook, nowMs: number): Promise<Trouble[]> {
   const all = [look.root, ...look.loops];
   const isTaskWaiting = all.some(({ task }) => task !== null && !task.isStarted && nowMs - task.sinceMs > patienceMs);
-  const isStepWaiting = all.some(({ pending }) => pending.some((step) => !step.isStarted && nowMs - step.scheduledMs > patienceMs));
+  const isStepWaiting = all.some(({ pending }) =>
+    pending.some((step) => !step.isStarted && nowMs - step.scheduledMs > patienceMs),
+  );
   if (!isTaskWaiting && !isStepWaiting) return [];
   const { config } = session;
   const queues = [
@@ -41,9 +43,16 @@ async function idleQueues(session: Session, look: RunLook, nowMs: number): Promi
   ].filter(({ concerns }) => concerns);
   const troubles = await Promise.all(
     queues.map(async ({ queue, kind }): Promise<Trouble[]> => {
-      const pollers = await session.within(5_000, () => pollersOf(session.connection, config.temporal.namespace, queue, kind));
+      const pollers = await session.within(5_000, () =>
+        pollersOf(session.connection, config.temporal.namespace, queue, kind),
+      );
       if (pollers.some(({ lastSeenMs }) => nowMs - lastSeenMs < goneAfterMs)) return [];
-      return [{ id: `queue ${queue}`, text: `no worker polls the queue \`${queue}\`: the run waits. \`pawl up\` starts a worker here, \`pawl ps\` shows its log.` }];
+      return [
+        {
+          id: `queue ${queue}`,
+          text: `no worker polls the queue \`${queue}\`: the run waits. \`pawl up\` starts a worker here, \`pawl ps\` shows its log.`,
+        },
+      ];
     }),
   );
   return [...new Map(troubles.flat().map((trouble) => [trouble.id, trouble])).values()];

@@ -57,5 +57,7 @@ function socketReason(error: NodeJS.ErrnoException): string {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return /deadline|connect/i.test(error.message) ? `something listens there, but not a Temporal server (${error.message})` : error.message;
+  return /deadline|connect/i.test(error.message)
+    ? `something listens there, but not a Temporal server (${error.message})`
+    : error.message;
 }

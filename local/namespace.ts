@@ -12,7 +12,7 @@ const alreadyExists = 6;
 /** Which search attributes of Pawl the namespace lacks. Throws where the server does not let one ask. */
 export async function missingSearchAttributes(connection: Connection, namespace: string): Promise<string[]> {
   const listed = await connection.operatorService.listSearchAttributes({ namespace });
-  return Object.keys(searchAttributes).filter((name) => listed.customAttributes?.[name] === undefined);
+  return Object.keys(searchAttributes).filter((name) => !Object.hasOwn(listed.customAttributes, name));
 }
 
 /** Registers what is missing. Safe to run twice and by two at once. */

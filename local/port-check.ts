@@ -33,7 +33,11 @@ export function holderOf(port: number): string | null {
     ['lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fcp'], /p(\d+)\nc(.+)/],
   ] as const) {
     try {
-      const out = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 3_000 });
+      const out = execFileSync(command, args, {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+        timeout: 3_000,
+      });
       const match = pattern.exec(out);
       if (match?.[1] === undefined || match[2] === undefined) continue;
       return command === 'ss' ? `${match[1]} (pid ${match[2]})` : `${match[2]} (pid ${match[1]})`;

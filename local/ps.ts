@@ -37,21 +37,23 @@ export function supervised(config: TemporalConfig): ServicesFile | null {
 function viewOf(config: TemporalConfig, name: ServiceName): ServiceView {
   const layout = layoutOf(config.home);
   const state = readJsonFile<ServiceState>(layout.state(name));
-  const lives = state?.process != null && isAlive(state.process);
+  const pid = livePid(state);
   const wanted = supervised(config)?.services.some((service) => service.name === name) === true;
-  const view: ServiceView = {
+  return {
     name,
-    state: lives ? 'running' : wanted ? 'restarting' : elsewhere(config, name),
-    pid: lives && state?.process != null ? state.process.pid : null,
-    startedAt: lives ? (state?.startedAt ?? null) : null,
+    state: pid !== null ? 'running' : wanted ? 'restarting' : elsewhere(config, name),
+    pid,
+    startedAt: pid === null || state === null ? null : state.startedAt,
     restarts: state?.restarts ?? 0,
     lastEnd: state?.lastEnd ?? null,
-    memoryMiB: null,
+    memoryMiB: pid === null ? null : residentMiB(pid),
     address: addressOf(config, name),
-    log: lives || wanted ? layout.log(name) : null,
+    log: wanted ? layout.log(name) : null,
   };
-  return { ...view, memoryMiB: view.pid === null ? null : residentMiB(view.pid) };
 }
+
+const livePid = (state: ServiceState | null): number | null =>
+  state?.process != null && isAlive(state.process) ? state.process.pid : null;
 
 function elsewhere(config: TemporalConfig, name: ServiceName): 'stopped' | 'external' | 'off' {
   if (name === 'temporal' && config.temporal.address !== null) return 'external';

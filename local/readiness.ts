@@ -56,7 +56,12 @@ export async function mlflowAnswers(config: TemporalConfig): Promise<boolean> {
 export async function workerPolls(connection: Connection, config: TemporalConfig, sinceMs: number): Promise<boolean> {
   const queues = [config.workflowQueue, ...config.trainers.map(({ queue }) => queue)];
   for (const [index, queue] of queues.entries()) {
-    const pollers = await pollersOf(connection, config.temporal.namespace, queue, index === 0 ? 'workflow' : 'activity');
+    const pollers = await pollersOf(
+      connection,
+      config.temporal.namespace,
+      queue,
+      index === 0 ? 'workflow' : 'activity',
+    );
     if (!pollers.some(({ lastSeenMs }) => lastSeenMs >= sinceMs)) return false;
   }
   return true;
@@ -67,6 +72,11 @@ function notReady(wait: Wait, fact: string): LocalError {
   const tail = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-15) : [];
   return new LocalError(
     'not_ready',
-    [`${fact}.`, `The end of ${log}:`, ...tail.map((line) => `  | ${line}`), 'Mend what it says and run `pawl up` again; `pawl down` stops the rest.'].join('\n'),
+    [
+      `${fact}.`,
+      `The end of ${log}:`,
+      ...tail.map((line) => `  | ${line}`),
+      'Mend what it says and run `pawl up` again; `pawl down` stops the rest.',
+    ].join('\n'),
   );
 }

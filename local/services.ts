@@ -47,7 +47,9 @@ export function differenceOf(before: ServicesFile, after: ServicesFile): Differe
   if (variables.length > 0) return { reason: `${variables.sort().join(', ')} changed`, isNewBuild: false };
   const stampless = (file: ServicesFile) => JSON.stringify(file.services.map((spec) => ({ ...spec, stamp: '' })));
   if (stampless(before) !== stampless(after)) return { reason: 'other services are wanted', isNewBuild: false };
-  const stamps = after.services.filter((spec, index) => spec.stamp !== before.services[index]?.stamp).map(({ name }) => name);
+  const stamps = after.services
+    .filter((spec, index) => spec.stamp !== before.services[index]?.stamp)
+    .map(({ name }) => name);
   if (stamps.length === 0) return null;
   const isNewBuild = stamps.every((name) => name === 'worker');
   return { reason: isNewBuild ? 'there is a new build' : `${stamps.join(', ')} changed`, isNewBuild };

@@ -47,16 +47,22 @@ export function supervise(layout: Layout, services: readonly ServiceSpec[], log:
   };
 }
 
-async function keepAlive(service: Kept, layout: Layout, log: (line: string) => void, stopping: AbortSignal): Promise<void> {
+async function keepAlive(
+  service: Kept,
+  layout: Layout,
+  log: (line: string) => void,
+  stopping: AbortSignal,
+): Promise<void> {
   const { spec } = service;
   let backoffMs = firstBackoffMs;
   const state: ServiceState = { name: spec.name, process: null, startedAt: '', restarts: 0, lastEnd: null };
-  while (!stopping.aborted) {
+  const isStopping = (): boolean => stopping.aborted;
+  while (!isStopping()) {
     await untilPortAccepts(spec.afterPort, stopping);
-    if (stopping.aborted) break;
+    if (isStopping()) break;
     const startedMs = Date.now();
     const how = await runOnce(service, layout, state);
-    if (stopping.aborted) break;
+    if (isStopping()) break;
     if (Date.now() - startedMs > healthyAfterMs) backoffMs = firstBackoffMs;
     log(`${spec.name} ended (${how}); starting it again in ${backoffMs} ms`);
     Object.assign(state, { process: null, lastEnd: how, restarts: state.restarts + 1 });
@@ -99,7 +105,10 @@ async function end(service: Kept, log: (line: string) => void): Promise<void> {
   const child = service.child;
   if (child?.pid === undefined) return;
   child.kill('SIGTERM');
-  const inTime = await Promise.race([service.ended.then(() => true), sleep(service.spec.graceMs, false, { ref: false })]);
+  const inTime = await Promise.race([
+    service.ended.then(() => true),
+    sleep(service.spec.graceMs, false, { ref: false }),
+  ]);
   if (inTime) return;
   log(`${service.spec.name} did not end within ${service.spec.graceMs} ms: killed`);
   killGroupOfChild(child.pid);

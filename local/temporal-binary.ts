@@ -51,7 +51,11 @@ export function findTemporal(packageRoot: string, env: NodeJS.ProcessEnv = proce
 /** The version that a CLI prints; null when it prints none. Runs it. */
 export function versionOf(path: string): string | null {
   try {
-    const out = execFileSync(path, ['--version'], { encoding: 'utf8', timeout: 20_000, stdio: ['ignore', 'pipe', 'pipe'] });
+    const out = execFileSync(path, ['--version'], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return /version v?(\d+\.\d+\.\d+)/.exec(out)?.[1] ?? null;
   } catch {
     return null;

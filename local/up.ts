@@ -115,7 +115,12 @@ async function checkPorts(config: TemporalConfig, wanted: ServicesFile): Promise
   }
 }
 
-async function waitUntilReady(config: TemporalConfig, layout: Layout, wanted: ServicesFile, options: UpOptions): Promise<void> {
+async function waitUntilReady(
+  config: TemporalConfig,
+  layout: Layout,
+  wanted: ServicesFile,
+  options: UpOptions,
+): Promise<void> {
   const names = new Set(wanted.services.map(({ name }) => name));
   const { say } = options;
   if (names.has('temporal')) {
@@ -150,7 +155,8 @@ async function untilItWorks(work: () => Promise<void>): Promise<void> {
   const deadline = Date.now() + 15_000;
   for (;;) {
     try {
-      return await work();
+      await work();
+      return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
       await sleep(200);

@@ -49,7 +49,13 @@ export async function publishRecord(publisher: Publisher, record: RunRecord): Pr
     if (step.kind === 'loop') continue;
     const result = await readResult(publisher.store, step.key);
     const at = Date.parse(result?.endedAt ?? step.endedAt ?? record.startedAt);
-    await publishCommitted(publisher, record, { path: step.path, key: step.key, metrics: step.metrics, attempt: result?.journal ?? null, at });
+    await publishCommitted(publisher, record, {
+      path: step.path,
+      key: step.key,
+      metrics: step.metrics,
+      attempt: result?.journal ?? null,
+      at,
+    });
   }
   for (const step of record.steps) if (step.kind === 'loop') await publishLoop(publisher, record, step);
   if (record.state === 'running') return;
@@ -67,7 +73,9 @@ async function publishLoop(publisher: Publisher, record: RunRecord, step: StepRe
   const units: Unit[] = (await listClicks(publisher.store, step.key))
     .filter(({ index }) => index < done)
     .flatMap((click) =>
-      Object.entries(click.metrics).map(([inner, metrics]) => iterationUnit(`${name}.${inner}`, click.index, metrics, at)),
+      Object.entries(click.metrics).map(([inner, metrics]) =>
+        iterationUnit(`${name}.${inner}`, click.index, metrics, at),
+      ),
     );
   await publish(publisher, record, units);
 }

@@ -3,7 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isMlflowError, isPassing, MlflowError } from './mlflow-error.js';
 
 /** MLflow refuses a log-batch beyond these. */
-export const batchLimits = { metrics: 1000, params: 100, tags: 100, keyLength: 250, paramLength: 6000, tagLength: 5000 } as const;
+export const batchLimits = {
+  metrics: 1000,
+  params: 100,
+  tags: 100,
+  keyLength: 250,
+  paramLength: 6000,
+  tagLength: 5000,
+} as const;
 
 export interface Point {
   key: string;
@@ -78,8 +85,10 @@ export function createMlflowClient(options: ClientOptions): MlflowClient {
     },
     deleteRun: async (runId) => void (await call('POST', 'runs/delete', { run_id: runId })),
     logPoints: async (runId, metrics) => void (await send('POST', 'runs/log-batch', { run_id: runId, metrics })),
-    logParams: (runId, params) => inBatches(params, batchLimits.params, (part) => call('POST', 'runs/log-batch', { run_id: runId, params: part })),
-    setTags: (runId, tags) => inBatches(tags, batchLimits.tags, (part) => call('POST', 'runs/log-batch', { run_id: runId, tags: part })),
+    logParams: (runId, params) =>
+      inBatches(params, batchLimits.params, (part) => call('POST', 'runs/log-batch', { run_id: runId, params: part })),
+    setTags: (runId, tags) =>
+      inBatches(tags, batchLimits.tags, (part) => call('POST', 'runs/log-batch', { run_id: runId, tags: part })),
     history: (runId, key) => historyOf(call, runId, key),
   };
 }
@@ -89,9 +98,17 @@ type Call = <T>(method: 'GET' | 'POST', path: string, body: Record<string, unkno
 async function experimentOf(call: Call, name: string): Promise<string> {
   for (;;) {
     try {
-      const found = await call<{ experiment: { experiment_id: string; lifecycle_stage?: string } }>('GET', 'experiments/get-by-name', { experiment_name: name });
+      const found = await call<{ experiment: { experiment_id: string; lifecycle_stage?: string } }>(
+        'GET',
+        'experiments/get-by-name',
+        { experiment_name: name },
+      );
       if (found.experiment.lifecycle_stage === 'deleted') {
-        throw new MlflowError('INVALID_STATE', null, `the experiment \`${name}\` is in MLflow's bin: restore it there, or name another in temporal.config.ts`);
+        throw new MlflowError(
+          'INVALID_STATE',
+          null,
+          `the experiment \`${name}\` is in MLflow's bin: restore it there, or name another in temporal.config.ts`,
+        );
       }
       return found.experiment.experiment_id;
     } catch (error) {
@@ -106,12 +123,24 @@ async function experimentOf(call: Call, name: string): Promise<string> {
   }
 }
 
-async function historyOf(call: Call, runId: string, key: string): Promise<{ step: number; value: number; timestamp: number }[]> {
+async function historyOf(
+  call: Call,
+  runId: string,
+  key: string,
+): Promise<{ step: number; value: number; timestamp: number }[]> {
   const points: { step: number; value: number; timestamp: number }[] = [];
   let page: string | undefined;
   do {
-    const query = { run_id: runId, metric_key: key, max_results: 5000, ...(page === undefined ? {} : { page_token: page }) };
-    const answer = await call<{ metrics?: { step?: number | string; value: number; timestamp: number | string }[]; next_page_token?: string }>('GET', 'metrics/get-history', query);
+    const query = {
+      run_id: runId,
+      metric_key: key,
+      max_results: 5000,
+      ...(page === undefined ? {} : { page_token: page }),
+    };
+    const answer = await call<{
+      metrics?: { step?: number | string; value: number; timestamp: number | string }[];
+      next_page_token?: string;
+    }>('GET', 'metrics/get-history', query);
     for (const { step, value, timestamp } of answer.metrics ?? []) {
       points.push({ step: Number(step ?? 0), value, timestamp: Number(timestamp) });
     }
@@ -127,7 +156,8 @@ async function inBatches<T>(items: T[], size: number, work: (part: T[]) => Promi
 function sender(url: string, timeoutMs: number): Call {
   return async <T>(method: 'GET' | 'POST', path: string, body: Record<string, unknown>): Promise<T> => {
     const target = new URL(`${url}/api/2.0/mlflow/${path}`);
-    if (method === 'GET') for (const [name, value] of Object.entries(body)) target.searchParams.set(name, String(value));
+    if (method === 'GET')
+      for (const [name, value] of Object.entries(body)) target.searchParams.set(name, String(value));
     let status: number;
     let text: string;
     try {
@@ -175,5 +205,7 @@ function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return `nothing within ${timeoutMs / 1000} s`;
   const cause = error.cause;
-  return cause instanceof Error ? cause.message || ((cause as NodeJS.ErrnoException).code ?? error.message) : error.message;
+  return cause instanceof Error
+    ? cause.message || ((cause as NodeJS.ErrnoException).code ?? error.message)
+    : error.message;
 }

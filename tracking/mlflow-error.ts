@@ -17,7 +17,8 @@ export class MlflowError extends Error {
 }
 
 /** Whether an error is MLflow's of this code. Pure. */
-export const isMlflowError = (error: unknown, code: string): boolean => error instanceof MlflowError && error.code === code;
+export const isMlflowError = (error: unknown, code: string): boolean =>
+  error instanceof MlflowError && error.code === code;
 
 /** Whether asking again may help. Pure. */
 export const isPassing = (error: MlflowError): boolean =>

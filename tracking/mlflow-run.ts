@@ -52,7 +52,8 @@ async function exists(client: MlflowClient, mlflowRunId: string): Promise<boolea
     await client.setTags(mlflowRunId, [{ key: 'pawl.tracked', value: 'true' }]);
     return true;
   } catch (error) {
-    if (isMlflowError(error, 'RESOURCE_DOES_NOT_EXIST') || isMlflowError(error, 'INVALID_PARAMETER_VALUE')) return false;
+    if (isMlflowError(error, 'RESOURCE_DOES_NOT_EXIST') || isMlflowError(error, 'INVALID_PARAMETER_VALUE'))
+      return false;
     throw error;
   }
 }

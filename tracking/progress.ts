@@ -37,7 +37,10 @@ export function advance(progress: Progress, unit: Unit): Progress {
   if ('final' in completes) return { ...progress, finals: [...progress.finals, completes.final] };
   if ('iteration' in completes) {
     const { step, index } = completes.iteration;
-    return { ...progress, iterations: { ...progress.iterations, [step]: include(progress.iterations[step] ?? [], index) } };
+    return {
+      ...progress,
+      iterations: { ...progress.iterations, [step]: include(progress.iterations[step] ?? [], index) },
+    };
   }
   const last = { ...progress.last };
   for (const { key, step } of unit.points) last[key] = Math.max(step, last[key] ?? -Infinity);
@@ -48,7 +51,11 @@ export function advance(progress: Progress, unit: Unit): Progress {
  * The next points to send, at most `limit`, and the progress after them; null when all is published. Pure.
  * Units are never divided: each has fewer points than the limit.
  */
-export function nextBatch(units: readonly Unit[], progress: Progress, limit: number): { points: Point[]; then: Progress } | null {
+export function nextBatch(
+  units: readonly Unit[],
+  progress: Progress,
+  limit: number,
+): { points: Point[]; then: Progress } | null {
   let then = progress;
   const points: Point[] = [];
   for (const unit of units) {

@@ -46,7 +46,8 @@ export async function publish(publisher: Publisher, run: RunName, units: readonl
 /** Completes what an earlier call, or another worker, has left behind. */
 async function finish(publisher: Publisher, { cursor, etag }: VersionedCursor, found: Intent): Promise<void> {
   const own = found.holder === publisher.holder;
-  if (!own && publisher.clock() - found.at < staleAfterMs) throw new Busy(`${found.holder} is sending points of this run`);
+  if (!own && publisher.clock() - found.at < staleAfterMs)
+    throw new Busy(`${found.holder} is sending points of this run`);
   const intent: Intent = { ...found, holder: publisher.holder, at: publisher.clock() };
   if (!(await swapCursor(publisher.store, etag, { ...cursor, intent }))) return;
   const missing = await missingOf(publisher.client, cursor.mlflowRunId, intent.points);

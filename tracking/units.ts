@@ -39,7 +39,10 @@ export const iterationUnit = (name: string, index: number, metrics: Metrics, tim
  */
 export function finalUnit(name: string, metrics: Metrics, timestamp: number, progress: Progress): Unit {
   const renamed = Object.fromEntries(
-    Object.entries(metrics).map(([metric, value]) => [`${name}.${metric}` in progress.last ? `final.${metric}` : metric, value]),
+    Object.entries(metrics).map(([metric, value]) => [
+      `${name}.${metric}` in progress.last ? `final.${metric}` : metric,
+      value,
+    ]),
   );
   return { points: pointsOf(name, renamed, 0, timestamp), completes: { final: name } };
 }

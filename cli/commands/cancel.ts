@@ -8,7 +8,9 @@ export async function cancel(run: string | undefined, options: { json?: true }):
   return withRunning(run, async (session, workflowId) => {
     await session.client.workflow.getHandle(workflowId).cancel();
     output.record({ type: 'cancelling', workflowId });
-    output.line(`${workflowId} is being cancelled: what runs keeps its last checkpoint first. \`pawl status ${workflowId}\` shows when it has ended.`);
+    output.line(
+      `${workflowId} is being cancelled: what runs keeps its last checkpoint first. \`pawl status ${workflowId}\` shows when it has ended.`,
+    );
     return exitCodes.ok;
   });
 }

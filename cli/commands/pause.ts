@@ -10,7 +10,9 @@ export async function pause(run: string | undefined, options: { now?: true; json
     const request: PauseRequest = { now: options.now === true, by: await nameOfUser() };
     await update(session, workflowId, updates.pause, request);
     output.record({ type: 'paused', workflowId, now: request.now });
-    output.line(`${workflowId} is paused: ${request.now ? 'what runs checkpoints and stops' : 'what runs goes on to its end, nothing new starts'}. \`pawl unpause ${workflowId}\` lets it go on.`);
+    output.line(
+      `${workflowId} is paused: ${request.now ? 'what runs checkpoints and stops' : 'what runs goes on to its end, nothing new starts'}. \`pawl unpause ${workflowId}\` lets it go on.`,
+    );
     return exitCodes.ok;
   });
 }

@@ -7,21 +7,26 @@ import { loadConfig } from '../load-config.js';
 import { planOfFile } from '../pipeline-file.js';
 import { table } from '../table.js';
 
-export async function plan(file: string, options: { set: Record<string, string>; seed?: number; format: string }): Promise<number> {
+export interface PlanOptions {
+  set: Record<string, string>;
+  seed?: number;
+  format: string;
+}
+
+export async function plan(file: string, options: PlanOptions): Promise<number> {
   if (options.format !== 'text' && options.format !== 'json') {
     throw new CliError(exitCodes.invalid, `--format is text or json, and got \`${options.format}\``);
   }
   const { plan: compiled } = await planOfFile(file, { set: options.set, seed: options.seed });
   const config = await loadConfig();
-  const [{ openStore }, { planRun }, { createEnvironment }] = await Promise.all([
+  const [{ openStore }, { planRun }, { environmentOf }] = await Promise.all([
     import('../../store/open.js'),
     import('../../planning/plan-run.js'),
-    import('../../activities/environment.js'),
+    import('../environment-of.js'),
   ]);
   const store = await openStore(config.store);
   const workflowId = `${compiled.name}/${defaultRunName(compiled)}`;
-  const fields = [...new Set(Object.values(compiled.kinds).flatMap((kind) => kind.environment))];
-  const environment = await createEnvironment(config.trainer.python)(fields);
+  const environment = await environmentOf(compiled, config.trainer.python);
   const steps = await planRun({ plan: compiled, store, environment, workflowId });
   if (options.format === 'json') {
     process.stdout.write(`${JSON.stringify({ workflowId, planHash: planHash(compiled), plan: compiled, steps })}\n`);

@@ -21,6 +21,10 @@ export async function ps(options: { json?: true }): Promise<number> {
     service.address ?? '',
     service.log ?? '',
   ]);
-  for (const line of table([['service', 'state', 'pid', 'up', 'restarts', 'memory', 'address', 'log'], ...rows], [2, 3, 5])) output.line(line);
+  for (const line of table(
+    [['service', 'state', 'pid', 'up', 'restarts', 'memory', 'address', 'log'], ...rows],
+    [2, 3, 5],
+  ))
+    output.line(line);
   return exitCodes.ok;
 }

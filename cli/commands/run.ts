@@ -39,7 +39,9 @@ export async function run(file: string, options: RunOptions): Promise<number> {
     if (warning !== null) output.warn(warning);
     const page = workflowPage(config, workflowId);
     output.record({ type: 'submitted', workflowId, attached: isAttached, temporal: page });
-    output.line(`${workflowId} ${isAttached ? 'is under way already: following it' : 'submitted'}${page === null ? '' : `  ${page}`}`);
+    output.line(
+      `${workflowId} ${isAttached ? 'is under way already: following it' : 'submitted'}${page === null ? '' : `  ${page}`}`,
+    );
     if (options.detach === true) {
       output.line(`\`pawl status ${workflowId}\` shows how it goes.`);
       return exitCodes.ok;

@@ -1,4 +1,5 @@
 // pawl status: one look at a run; from the store alone when no server is there.
+import type { PulseDetails } from '../../activities/pulse.js';
 import { LocalError } from '../../local/local-error.js';
 import type { TemporalConfig } from '../../schemas/config.js';
 import type { RunRecord } from '../../schemas/generated/records.js';
@@ -9,6 +10,7 @@ import { exitCodes } from '../exit-codes.js';
 import type { RunLook } from '../look.js';
 import { loadConfig } from '../load-config.js';
 import { duration, mainMetrics } from '../numbers.js';
+import { pulseText } from '../pulse-text.js';
 import { processOutput, type Output } from '../output.js';
 import { summaryLines } from '../summary.js';
 import { table } from '../table.js';
@@ -22,7 +24,10 @@ export async function status(run: string | undefined, options: { json?: true }):
   if (live !== null && live.root.state === 'RUNNING') {
     const { mlflowPageOf } = await import('../run-end.js');
     const { workflowPage } = await import('../../local/addresses.js');
-    const links = { temporal: workflowPage(config, live.root.workflowId), mlflow: await mlflowPageOf(config, store, { workflowId: live.root.workflowId, runId: live.root.firstRunId }) };
+    const links = {
+      temporal: workflowPage(config, live.root.workflowId),
+      mlflow: await mlflowPageOf(config, store, { workflowId: live.root.workflowId, runId: live.root.firstRunId }),
+    };
     output.record({ type: 'run', ...links, root: live.root, loops: live.loops });
     for (const line of liveLines(live, links)) output.line(line);
     return exitCodes.ok;
@@ -61,10 +66,15 @@ async function lookLive(config: TemporalConfig, run: string | undefined): Promis
 
 async function recordOf(store: ObjectStore, run: string | undefined): Promise<RunRecord> {
   const { listRuns } = await import('../../store/runs.js');
-  const records = (await listRuns(store)).filter((record) => run === undefined || record.workflowId === run || record.name === run);
+  const records = (await listRuns(store)).filter(
+    (record) => run === undefined || record.workflowId === run || record.name === run,
+  );
   const [latest] = records;
   if (latest === undefined) {
-    throw new CliError(exitCodes.invalid, `There is no ${run === undefined ? 'run' : `run ${run}`} in the store. \`pawl run FILE\` starts one; \`pawl up\` starts the servers that know what is under way.`);
+    throw new CliError(
+      exitCodes.invalid,
+      `There is no ${run === undefined ? 'run' : `run ${run}`} in the store. \`pawl run FILE\` starts one; \`pawl up\` starts the servers that know what is under way.`,
+    );
   }
   return latest;
 }
@@ -72,15 +82,27 @@ async function recordOf(store: ObjectStore, run: string | undefined): Promise<Ru
 /** A run that is under way, for people. Pure. */
 export function liveLines(look: RunLook, links: { temporal: string | null; mlflow: string | null }): string[] {
   const { status: view } = look.root;
-  if (view === null) return [`${look.root.workflowId}: under way, but no worker answers. \`pawl ps\` shows whether one runs.`];
-  const loops = new Map(look.loops.flatMap(({ status }) => (status?.loop == null ? [] : [[status.loop.path, status] as const])));
-  const rows = view.steps.map((step) => liveRow(step, loops.get(step.path) ?? null));
+  if (view === null)
+    return [`${look.root.workflowId}: under way, but no worker answers. \`pawl ps\` shows whether one runs.`];
+  const loops = new Map(
+    look.loops.flatMap(({ status }) => (status?.loop == null ? [] : [[status.loop.path, status] as const])),
+  );
+  const pulses = new Map(
+    look.root.pending.flatMap(({ path, pulse }) => (pulse === null ? [] : [[path, pulse] as const])),
+  );
+  const rows = view.steps.map((step) => liveRow(step, loops.get(step.path) ?? null, pulses.get(step.path) ?? null));
   return [
     '',
     ...table([['step', 'state', 'time', ''], ...rows], [2]),
     '',
-    ...(view.paused === null ? [] : [`paused since ${new Date(view.paused.since).toISOString()}${view.paused.by === null ? '' : ` by ${view.paused.by}`}; \`pawl unpause\` lets it go on`]),
-    ...view.approvals.map(({ path, timeoutAt }) => `${path} waits for approval until ${new Date(timeoutAt).toISOString()}`),
+    ...(view.paused === null
+      ? []
+      : [
+          `paused since ${new Date(view.paused.since).toISOString()}${view.paused.by === null ? '' : ` by ${view.paused.by}`}; \`pawl unpause\` lets it go on`,
+        ]),
+    ...view.approvals.map(
+      ({ path, timeoutAt }) => `${path} waits for approval until ${new Date(timeoutAt).toISOString()}`,
+    ),
     ...view.failures.map((one) => `${one.path} [${one.class}]: ${one.message}\n  ${one.hint}`),
     `${view.workflowId}: ${view.paused === null ? 'under way' : 'paused'} for ${duration((Date.now() - view.startedAt) / 1000)}`,
     ...(links.temporal === null ? [] : [`Temporal  ${links.temporal}`]),
@@ -88,9 +110,21 @@ export function liveLines(look: RunLook, links: { temporal: string | null; mlflo
   ];
 }
 
-function liveRow(step: StepView, loop: StatusView | null): string[] {
+function liveRow(step: StepView, loop: StatusView | null, pulse: PulseDetails | null): string[] {
+  const seconds = liveSeconds(step);
+  const time = seconds === null ? '' : duration(seconds);
+  if (pulse !== null && step.state === 'running')
+    return [step.path, step.state, time, pulseText(pulse, { withCheckpoint: true })];
   const position = loop?.loop;
-  const seconds = step.endedAt === null ? (step.startedAt === null ? null : (Date.now() - step.startedAt) / 1000) : step.seconds;
-  const text = position == null ? mainMetrics(step.metrics) : `${position.clicks} of ${position.max} iterations kept  ${mainMetrics(position.metrics)}`;
-  return [step.path, step.state, seconds === null ? '' : duration(seconds), [text, step.reason ?? ''].filter((part) => part !== '').join('  ')];
+  const text =
+    position == null
+      ? mainMetrics(step.metrics)
+      : `${position.clicks} of ${position.max} iterations kept  ${mainMetrics(position.metrics)}`;
+  return [step.path, step.state, time, [text, step.reason ?? ''].filter((part) => part !== '').join('  ')];
+}
+
+/** So far, while it runs; null before. */
+function liveSeconds(step: StepView): number | null {
+  if (step.endedAt !== null) return step.seconds;
+  return step.startedAt === null ? null : (Date.now() - step.startedAt) / 1000;
 }

@@ -13,7 +13,8 @@ export async function validate(paths: string[], options: { strict?: true; json?:
     const { plan, diagnostics } = compiled;
     // A param without default is given when the pipeline is run.
     const shown = diagnostics.filter(({ code }) => code !== 'missing-param');
-    const isBad = plan === null ? shown.some(({ severity }) => severity === 'error') : options.strict === true && shown.length > 0;
+    const isBad =
+      plan === null ? shown.some(({ severity }) => severity === 'error') : options.strict === true && shown.length > 0;
     failed ||= isBad;
     output.record({ type: 'file', file: path, ok: !isBad, diagnostics: shown });
     if (shown.length > 0) output.line(`${formatDiagnostics(shown, text)}\n`);

@@ -1,9 +1,12 @@
 // pawl why: what the key of a step is made of, and what differs from the result before. Reads the store only.
+import { environmentOf } from '../environment-of.js';
 import { changesBetween } from '../../planning/key-diff.js';
+import { planRun } from '../../planning/plan-run.js';
 import type { Derivation, RunRecord } from '../../schemas/generated/records.js';
-import { formatPath, parsePath } from '../../schemas/ids.js';
+import { parsePath } from '../../schemas/ids.js';
 import { readClick } from '../../store/clicks.js';
 import { openStore } from '../../store/open.js';
+import { readPlan } from '../../store/plans.js';
 import { readResult } from '../../store/results.js';
 import { listRuns } from '../../store/runs.js';
 import type { ObjectStore } from '../../store/store.js';
@@ -18,16 +21,30 @@ export async function why(first: string, second: string | undefined, options: { 
   const store = await openStore((await loadConfig()).store);
   const records = await listRuns(store);
   const record = records.find((one) => run === undefined || one.workflowId === run || one.name === run);
-  if (record === undefined) throw new CliError(exitCodes.invalid, `The store has no record of ${run === undefined ? 'any run' : `a run ${run}`}. \`pawl run FILE\` makes one.`);
+  if (record === undefined)
+    throw new CliError(
+      exitCodes.invalid,
+      `The store has no record of ${run === undefined ? 'any run' : `a run ${run}`}. \`pawl run FILE\` makes one.`,
+    );
   const found = await keyOf(store, record, path);
   const earlier = records.slice(records.indexOf(record) + 1).filter(({ name }) => name === record.name);
   const previous = found.derivation === null ? null : await previousOf(store, earlier, path, found.key);
-  const producers = new Map(record.steps.flatMap((step) => (step.key === null ? [] : [[step.key, step.path] as const])));
-  const changes = found.derivation === null || previous === null ? null : changesBetween(previous.derivation, found.derivation, producers);
+  const producers = new Map(
+    record.steps.flatMap((step) => (step.key === null ? [] : [[step.key, step.path] as const])),
+  );
+  const changes =
+    found.derivation === null || previous === null
+      ? null
+      : changesBetween(previous.derivation, found.derivation, producers);
   output.record({ type: 'why', workflowId: record.workflowId, path, ...found, previous, changes });
   output.line(`${path} of ${record.workflowId}: ${found.state}${found.reason === null ? '' : `, ${found.reason}`}`);
   output.line(`key ${found.key}`);
-  if (found.derivation === null) output.line(found.isLoop ? `A loop is keyed by its body, the inits of its carries and the values it reads from around; its iterations: \`pawl why ${path}[0].STEP\`` : 'Its result is not in the store yet.');
+  if (found.derivation === null)
+    output.line(
+      found.isLoop
+        ? `A loop is keyed by its body, the inits of its carries and the values it reads from around; its iterations: \`pawl why ${path}[0].STEP\``
+        : 'Its result is not in the store yet.',
+    );
   else for (const line of derivationLines(found.derivation, producers)) output.line(line);
   if (changes !== null && previous !== null) {
     output.line('');
@@ -48,7 +65,10 @@ interface FoundKey {
 async function keyOf(store: ObjectStore, record: RunRecord, path: string): Promise<FoundKey> {
   const key = await keyAt(store, record, path);
   if (key === null) {
-    throw new CliError(exitCodes.invalid, `${record.workflowId} has no step ${path}, or it has not started. Its steps: ${record.steps.map((step) => step.path).join(', ')}`);
+    throw new CliError(
+      exitCodes.invalid,
+      `${record.workflowId} has no step ${path}, or it has not started. Its steps: ${record.steps.map((step) => step.path).join(', ')}`,
+    );
   }
   const step = record.steps.find((one) => one.path === path);
   const result = await readResult(store, key);
@@ -64,29 +84,45 @@ async function keyOf(store: ObjectStore, record: RunRecord, path: string): Promi
 /** The key of a step, also in an iteration of a loop, whose clicks keep the keys of its steps. */
 async function keyAt(store: ObjectStore, record: RunRecord, path: string): Promise<string | null> {
   const segments = parsePath(path);
-  if (segments === null) throw new CliError(exitCodes.invalid, `\`${path}\` is no path of a step. Write it like sft or rl[12].update`);
-  const [head, ...rest] = segments;
-  const top = record.steps.find((step) => step.path === head?.name);
-  let key = top?.key ?? null;
-  let index = head?.index ?? null;
-  for (let depth = 0; depth < rest.length && key !== null; ) {
-    if (index === null) return null;
-    const click = await readClick(store, key, index);
-    // Keys are by the path inside the iteration; an inner loop's steps are in its own clicks.
-    const inner = rest[depth];
-    if (inner === undefined) return null;
-    key = click?.keys[inner.name] ?? click?.keys[formatPath(rest.slice(depth))] ?? null;
-    index = inner.index;
-    depth += 1;
+  const [head, ...rest] = segments ?? [];
+  if (head === undefined) {
+    throw new CliError(exitCodes.invalid, `\`${path}\` is no path of a step. Write it like sft or rl[12].update`);
+  }
+  const top = record.steps.find((step) => step.path === head.name);
+  let key = top?.kind === 'loop' ? (top.key ?? (await keyOfLoop(store, record, top.path))) : (top?.key ?? null);
+  let { index } = head;
+  for (const segment of rest) {
+    if (key === null || index === null) return null;
+    key = (await readClick(store, key, index))?.keys[segment.name] ?? null;
+    index = segment.index;
   }
   return key;
 }
 
-async function previousOf(store: ObjectStore, earlier: readonly RunRecord[], path: string, key: string): Promise<{ workflowId: string; startedAt: string; derivation: Derivation } | null> {
+/** The record does not hold the keys of loops: they follow from the plan and what the store has of the steps before. */
+async function keyOfLoop(store: ObjectStore, record: RunRecord, path: string): Promise<string | null> {
+  const plan = await readPlan(store, record.planHash);
+  const { python } = (await loadConfig()).trainer;
+  const planned = await planRun({
+    plan,
+    store,
+    environment: await environmentOf(plan, python),
+    workflowId: record.workflowId,
+  });
+  return planned.find((step) => step.path === path)?.key ?? null;
+}
+
+async function previousOf(
+  store: ObjectStore,
+  earlier: readonly RunRecord[],
+  path: string,
+  key: string,
+): Promise<{ workflowId: string; startedAt: string; derivation: Derivation } | null> {
   for (const record of earlier) {
     const other = await keyAt(store, record, path);
     const result = other === null || other === key ? null : await readResult(store, other);
-    if (result !== null) return { workflowId: record.workflowId, startedAt: record.startedAt, derivation: result.derivation };
+    if (result !== null)
+      return { workflowId: record.workflowId, startedAt: record.startedAt, derivation: result.derivation };
   }
   return null;
 }

@@ -5,7 +5,18 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const repository = resolve(import.meta.dirname, '..', '..');
-const sources = ['schemas', 'local', 'cli', 'tracking', 'compiler', 'planning', 'store', 'workflows', 'activities', 'worker'];
+const sources = [
+  'schemas',
+  'local',
+  'cli',
+  'tracking',
+  'compiler',
+  'planning',
+  'store',
+  'workflows',
+  'activities',
+  'worker',
+];
 
 /** Builds into dist/ when a source is newer than it. */
 export async function ensureBuilt(): Promise<void> {

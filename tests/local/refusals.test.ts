@@ -23,7 +23,9 @@ const errorOf = async (work: () => unknown): Promise<LocalError> => {
 };
 const listen = (port: number): Promise<Server> =>
   new Promise((resolve) => {
-    const server = createServer((socket) => void socket.on('error', () => undefined)).listen(port, '127.0.0.1', () => resolve(server));
+    const server = createServer((socket) => void socket.on('error', () => undefined)).listen(port, '127.0.0.1', () =>
+      resolve(server),
+    );
   });
 
 describe('`up` refuses, and starts nothing,', () => {
@@ -56,15 +58,22 @@ describe('`up` refuses, and starts nothing,', () => {
     const error = await errorOf(startUp);
     expect(error.code).toBe('database_version');
     expect(error.message.split('\n')).toEqual([
-      expect.stringMatching(/temporal\.db was made by temporal CLI 1\.5\.1, and .*temporal is 1\.8\.2; the server cannot convert it\.$/),
+      expect.stringMatching(
+        /temporal\.db was made by temporal CLI 1\.5\.1, and .*temporal is 1\.8\.2; the server cannot convert it\.$/,
+      ),
       'Use the CLI that made it: set PAWL_TEMPORAL_BIN to a temporal 1.5.1.',
-      expect.stringMatching(/^Or start a new history: move .*temporal away\. Only the pages in the Temporal UI are lost; results/),
+      expect.stringMatching(
+        /^Or start a new history: move .*temporal away\. Only the pages in the Temporal UI are lost; results/,
+      ),
     ]);
     expect(ps(rig.config).every(({ pid }) => pid === null)).toBe(true);
   });
 
   it('when a service cannot start, showing the end of its log', async () => {
-    writeFileSync(join(rig.config.packageRoot, 'dist', 'worker', 'main.js'), "console.error('no such queue'); process.exit(3);\n");
+    writeFileSync(
+      join(rig.config.packageRoot, 'dist', 'worker', 'main.js'),
+      "console.error('no such queue'); process.exit(3);\n",
+    );
     const error = await errorOf(startUp);
     expect(error.code).toBe('not_ready');
     expect(error.message).toMatch(/^worker ended 4 times within \d+ s \(exit 3\)\./);
@@ -89,7 +98,9 @@ describe('the temporal CLI', () => {
   it('is the one that PAWL_TEMPORAL_BIN names, before that of the set-up, before PATH', () => {
     const [named, onPath] = [program('named', '1.7.0'), program('path', '1.6.0')];
     const { packageRoot } = rig.config;
-    expect(findTemporal(packageRoot, { PAWL_TEMPORAL_BIN: join(named, 'temporal'), PATH: onPath }).version).toBe('1.7.0');
+    expect(findTemporal(packageRoot, { PAWL_TEMPORAL_BIN: join(named, 'temporal'), PATH: onPath }).version).toBe(
+      '1.7.0',
+    );
     expect(findTemporal(packageRoot, { PATH: onPath }).version).toBe('1.8.2');
     expect(findTemporal(join(packageRoot, 'elsewhere'), { PATH: onPath }).version).toBe('1.6.0');
   });
@@ -98,7 +109,9 @@ describe('the temporal CLI', () => {
     const [old, good] = [program('old', '1.1.0'), program('good', '1.9.0')];
     const root = join(rig.config.packageRoot, 'elsewhere');
     expect(findTemporal(root, { PATH: `${old}:${good}` }).version).toBe('1.9.0');
-    expect((await errorOf(() => findTemporal(root, { PATH: old }))).message).toContain('is version 1.1.0; Pawl needs 1.5.0 or newer');
+    expect((await errorOf(() => findTemporal(root, { PATH: old }))).message).toContain(
+      'is version 1.1.0; Pawl needs 1.5.0 or newer',
+    );
   });
 
   it('is missed with the three ways out', async () => {

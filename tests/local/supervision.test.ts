@@ -51,14 +51,18 @@ describe('the embedded servers under their supervisor', () => {
     expect(Date.now() - startedMs).toBeLessThan(5_000);
   });
 
-  it.each(['temporal', 'worker'])('are started again after kill -9 of the %s', async (name) => {
-    const before = view(name);
-    process.kill(before.pid ?? 0, 'SIGKILL');
-    for (let i = 0; i < 100 && (view(name).pid === null || view(name).pid === before.pid); i++) await sleep(100);
-    expect(view(name).pid).not.toBe(before.pid);
-    expect(view(name)).toMatchObject({ state: 'running', lastEnd: 'SIGKILL' });
-    await up(rig.config, { say, waitForMlflow: false, env: rig.env });
-  }, 60_000);
+  it.each(['temporal', 'worker'])(
+    'are started again after kill -9 of the %s',
+    async (name) => {
+      const before = view(name);
+      process.kill(before.pid ?? 0, 'SIGKILL');
+      for (let i = 0; i < 100 && (view(name).pid === null || view(name).pid === before.pid); i++) await sleep(100);
+      expect(view(name).pid).not.toBe(before.pid);
+      expect(view(name)).toMatchObject({ state: 'running', lastEnd: 'SIGKILL' });
+      await up(rig.config, { say, waitForMlflow: false, env: rig.env });
+    },
+    60_000,
+  );
 
   it('are replaced when a setting changes, and the setting is named', async () => {
     const before = view('worker').pid;

@@ -25,14 +25,39 @@ export async function startMlflow(): Promise<TestMlflow> {
   const program = join(repository, '.pawl', 'python', 'bin', 'mlflow');
   const child = spawn(
     program,
-    ['server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1', '--backend-store-uri', `sqlite:///${folder}/mlflow.db`, '--artifacts-destination', join(folder, 'artifacts')],
-    { cwd: folder, stdio: 'ignore', detached: true, env: { ...process.env, MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false', MLFLOW_DISABLE_TELEMETRY: 'true', OMP_NUM_THREADS: '1' } },
+    [
+      'server',
+      '--host',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--workers',
+      '1',
+      '--backend-store-uri',
+      `sqlite:///${folder}/mlflow.db`,
+      '--artifacts-destination',
+      join(folder, 'artifacts'),
+    ],
+    {
+      cwd: folder,
+      stdio: 'ignore',
+      detached: true,
+      env: {
+        ...process.env,
+        MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
+        MLFLOW_DISABLE_TELEMETRY: 'true',
+        OMP_NUM_THREADS: '1',
+      },
+    },
   );
   const exited = new Promise<void>((done) => child.once('exit', () => done()));
   const url = `http://127.0.0.1:${port}`;
   const deadline = Date.now() + 100_000;
   for (;;) {
-    const answers = await fetch(`${url}/health`).then((answer) => answer.ok, () => false);
+    const answers = await fetch(`${url}/health`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
     if (answers) break;
     if (Date.now() > deadline || child.exitCode !== null) throw new Error('the MLflow server did not start');
     await sleep(200);

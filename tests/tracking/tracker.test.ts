@@ -39,9 +39,21 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const runName = () => ({ workflowId: `demo/run-${number}`, runId: `0000-${number}` });
 const facts = () =>
-  Promise.resolve({ pipeline: 'demo', planHash: 'sha256:1', startMs: 1_000, gitCommit: 'abc', temporalPage: 'http://ui/run', params: { lr: 0.1 }, seed: 7 });
+  Promise.resolve({
+    pipeline: 'demo',
+    planHash: 'sha256:1',
+    startMs: 1_000,
+    gitCommit: 'abc',
+    temporalPage: 'http://ui/run',
+    params: { lr: 0.1 },
+    seed: 7,
+  });
 const points = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, i) => ({ step: from + i, at: 1_000 + from + i, values: { loss: 1 / (from + i), norm: 2 } }));
+  Array.from({ length: to - from + 1 }, (_, i) => ({
+    step: from + i,
+    at: 1_000 + from + i,
+    values: { loss: 1 / (from + i), norm: 2 },
+  }));
 
 describe('the client', () => {
   it('makes an experiment once, also when two ask at the same time', async () => {
@@ -51,17 +63,24 @@ describe('the client', () => {
   });
 
   it('tells errors of MLflow apart by their code', async () => {
-    await expect(client.setTags('nonesuch', [{ key: 'a', value: 'b' }])).rejects.toMatchObject({ code: 'RESOURCE_DOES_NOT_EXIST', status: 404 });
+    await expect(client.setTags('nonesuch', [{ key: 'a', value: 'b' }])).rejects.toMatchObject({
+      code: 'RESOURCE_DOES_NOT_EXIST',
+      status: 404,
+    });
     const experimentId = await client.experiment('pawl');
     const runId = await client.createRun({ experimentId, name: 'x', startMs: 1, tags: [] });
     await client.logParams(runId, [{ key: 'lr', value: '1' }]);
     await client.logParams(runId, [{ key: 'lr', value: '1' }]);
-    await expect(client.logParams(runId, [{ key: 'lr', value: '2' }])).rejects.toMatchObject({ code: 'INVALID_PARAMETER_VALUE' });
+    await expect(client.logParams(runId, [{ key: 'lr', value: '2' }])).rejects.toMatchObject({
+      code: 'INVALID_PARAMETER_VALUE',
+    });
   });
 
   it('says within its time-out that nobody answers, or that it is not MLflow', async () => {
     const nobody = createMlflowClient({ url: 'http://127.0.0.1:9', retries: 0 });
-    await expect(nobody.experiment('x')).rejects.toSatisfy((error: MlflowError) => error.code === 'unreachable' && error.message.includes('127.0.0.1:9'));
+    await expect(nobody.experiment('x')).rejects.toSatisfy(
+      (error: MlflowError) => error.code === 'unreachable' && error.message.includes('127.0.0.1:9'),
+    );
     const other = createMlflowClient({ url: `${mlflow.url}/elsewhere`, retries: 0 });
     await expect(other.experiment('x')).rejects.toBeInstanceOf(MlflowError);
   });
@@ -70,7 +89,10 @@ describe('the client', () => {
     const experimentId = await client.experiment('pawl');
     const runId = await client.createRun({ experimentId, name: 'long', startMs: 1, tags: [] });
     for (let from = 0; from < 6; from++) {
-      await client.logPoints(runId, Array.from({ length: 1000 }, (_, i) => ({ key: 'loss', value: i, step: from * 1000 + i, timestamp: 1 })));
+      await client.logPoints(
+        runId,
+        Array.from({ length: 1000 }, (_, i) => ({ key: 'loss', value: i, step: from * 1000 + i, timestamp: 1 })),
+      );
     }
     const steps = (await client.history(runId, 'loss')).map(({ step }) => step);
     expect(new Set(steps).size).toBe(6000);
@@ -108,7 +130,10 @@ describe('publishing', () => {
     const crashing: MlflowClient = {
       ...client,
       async logPoints(runId, sent) {
-        await client.logPoints(runId, sent.filter(({ step }) => step <= arrived));
+        await client.logPoints(
+          runId,
+          sent.filter(({ step }) => step <= arrived),
+        );
         throw new Error('killed');
       },
     };
@@ -130,7 +155,8 @@ describe('publishing', () => {
     const insist = async (holder: string): Promise<void> => {
       for (;;) {
         try {
-          return await publish({ ...publisher, holder }, runName(), units());
+          await publish({ ...publisher, holder }, runName(), units());
+          return;
         } catch (error) {
           if (!(error instanceof Busy)) throw error;
         }
@@ -161,7 +187,17 @@ describe('the tracker', () => {
     door = await doorTo(mlflow.port);
     trackers = [];
     warnings = [];
-    const plan: Plan = { irVersion: 1, expressions: 'cel', name: 'demo', seed: 7, params: { lr: 0.1 }, kinds: {}, steps: {}, outputs: {}, metrics: {} };
+    const plan: Plan = {
+      irVersion: 1,
+      expressions: 'cel',
+      name: 'demo',
+      seed: 7,
+      params: { lr: 0.1 },
+      kinds: {},
+      steps: {},
+      outputs: {},
+      metrics: {},
+    };
     planHash = await putPlan(store, plan);
     await writeRun(store, record('running'));
   });
@@ -175,14 +211,40 @@ describe('the tracker', () => {
     ...{ endedAt: state === 'running' ? null : '2026-01-01T01:00:00.000Z', gitCommit: 'abc', steps: [], outputs: {} },
     ...{ metrics: {}, failures: [], lost: {}, mlflow: null, ...more },
   });
-  const step = (path: string, kind: string, key: string, metrics: Record<string, number>, clicks: number | null = null): RunRecord['steps'][number] => ({
-    ...{ path, kind, key, state: 'done', reason: null, startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:30:00.000Z' },
+  const step = (
+    path: string,
+    kind: string,
+    key: string,
+    metrics: Record<string, number>,
+    clicks: number | null = null,
+  ): RunRecord['steps'][number] => ({
+    ...{
+      path,
+      kind,
+      key,
+      state: 'done',
+      reason: null,
+      startedAt: '2026-01-01T00:00:00.000Z',
+      endedAt: '2026-01-01T00:30:00.000Z',
+    },
     ...{ seconds: 1, attempts: 1, resumedFrom: null, metrics, failure: null, clicks },
   });
-  const mark = (path: string, key: string) => ({ run: { ...runName(), planHash, storeId: store.id, pipeline: 'demo' }, path, key, attempt: 'a1' });
+  const mark = (path: string, key: string) => ({
+    run: { ...runName(), planHash, storeId: store.id, pipeline: 'demo' },
+    path,
+    key,
+    attempt: 'a1',
+  });
   const tracker = (): MlflowTracker => {
     const made = createMlflowTracker({
-      ...{ store, url: door.url, experiment: 'pawl', temporalPage: (id: string) => `http://ui/${id}`, retryMs: 200, timeoutMs: 5_000 },
+      ...{
+        store,
+        url: door.url,
+        experiment: 'pawl',
+        temporalPage: (id: string) => `http://ui/${id}`,
+        retryMs: 200,
+        timeoutMs: 5_000,
+      },
       warn: (message) => warnings.push(message),
     });
     trackers.push(made);
@@ -196,7 +258,16 @@ describe('the tracker', () => {
   const journal = (part: number, from: number, to: number) =>
     appendJournalPart(store, { key: 'k1', attempt: 'a1', part, text: points(from, to).map(journalLine).join('') });
   const click = (index: number) =>
-    commitClick(store, { schema: 1, loopKey: 'l1', index, carry: {}, metrics: { update: { kl: index / 10 } }, keys: {}, createdAt: '2026-01-01T00:10:00.000Z', seconds: 1 });
+    commitClick(store, {
+      schema: 1,
+      loopKey: 'l1',
+      index,
+      carry: {},
+      metrics: { update: { kl: index / 10 } },
+      keys: {},
+      createdAt: '2026-01-01T00:10:00.000Z',
+      seconds: 1,
+    });
 
   it('shows journals, iterations, committed metrics and those of the run, and ends the MLflow run', async () => {
     const told = tracker();
@@ -204,7 +275,12 @@ describe('the tracker', () => {
     told.checkpointed(mark('sft', 'k1'));
     await journal(1, 4, 5);
     told.stepCommitted({ ...mark('sft', 'k1'), kind: 'train.sft', metrics: { loss: 0.2, queries: 9 } });
-    for (const index of [0, 1, 2]) told.stepCommitted({ ...mark(`rl[${index}].update`, `u${index}`), kind: 'rl.update', metrics: { kl: index / 10 } });
+    for (const index of [0, 1, 2])
+      told.stepCommitted({
+        ...mark(`rl[${index}].update`, `u${index}`),
+        kind: 'rl.update',
+        metrics: { kl: index / 10 },
+      });
     await told.flush();
     told.runRecorded({ record: record('done', { metrics: { ndcg: 0.4 } }), final: true });
     await told.flush();
@@ -228,7 +304,9 @@ describe('the tracker', () => {
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('metrics are kept in the store and sent when it answers');
     await door.open();
-    await expect.poll(async () => (await readCursor(store, runName()))?.progress.iterations).toEqual({ 'rl.update': [[0, 0]] });
+    await expect
+      .poll(async () => (await readCursor(store, runName()))?.progress.iterations)
+      .toEqual({ 'rl.update': [[0, 0]] });
     expect(await series('sft.loss')).toHaveLength(5);
     expect(warnings).toHaveLength(2);
   });

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { buildProgram } from '../../cli/program.js';
+
+/** `command <argument> --flag`, everything that a script may rely on. */
+function surfaceOf(command: Command): string[] {
+  return command.commands.map((one) => {
+    const positional = one.registeredArguments.map((item) => {
+      const name = item.variadic ? `${item.name()}...` : item.name();
+      return item.required ? `<${name}>` : `[${name}]`;
+    });
+    return [one.name(), ...positional, ...one.options.map(({ flags }) => flags)].join(' ');
+  });
+}
+
+describe('the command line', () => {
+  it('has these commands and options, which scripts rely on', () => {
+    expect(surfaceOf(buildProgram('0', () => undefined))).toEqual([
+      'validate <files...> --strict --json',
+      'plan <file> --set <name=value> --seed <number> --format <format>',
+      'run <file> --set <name=value> --seed <number> --name <name> --new --wait --detach --timeout <duration> --json',
+      'status [run] --json',
+      'cancel [run] --json',
+      'pause [run] --now --json',
+      'unpause [run] --json',
+      'approve [run] --gate <path> --note <text> --json',
+      'reject [run] --gate <path> --note <text> --json',
+      'why <run-or-path> [path] --json',
+      'up --json',
+      'down --json',
+      'ps --json',
+    ]);
+  });
+});

@@ -1,0 +1,145 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureBuilt } from '../local/built.js';
+import { pawlRig, type PawlRig } from './pawl-rig.js';
+
+const pipeline = (name: string, steps: string): string => `pawl: 1
+name: ${name}
+params:
+  steps: { type: integer, default: 2 }
+  turns: { type: integer, default: 2 }
+steps:
+${steps}`;
+const nap =
+  '  nap: { uses: test.sleep, with: { steps: "${{ params.steps }}", step_ms: 100 }, checkpoint: { every: 2 steps } }\n';
+const loop = `  turn:
+    loop:
+      max: "\${{ params.turns }}"
+      carry: { last: { type: folder, init: "\${{ steps.nap.outputs.folder }}", next: "\${{ steps.work.outputs.folder }}" } }
+      steps:
+        work: { uses: test.sleep, with: { steps: 1, step_ms: 10, value: "\${{ iter.index }}", previous: "\${{ carry.last }}" } }
+outputs: { folder: "\${{ steps.turn.outputs.last }}" }
+metrics: { value: "\${{ steps.turn.metrics.work.value }}" }
+`;
+
+describe('pawl run, with its servers', () => {
+  let rig: PawlRig;
+  beforeAll(async () => {
+    await ensureBuilt();
+    rig = await pawlRig();
+    const write = (name: string, steps: string): void =>
+      writeFileSync(join(rig.folder, `${name}.yaml`), pipeline(name, steps));
+    write('good', nap + loop);
+    write('long', nap);
+    write('gated', `${nap}  gate: { gate: { assert: [ "\${{ steps.nap.metrics.steps > 100 }}" ] } }\n`);
+    write('failing', '  bad: { uses: test.fail, with: { class: config, message: no such column } }\n');
+    await rig.pawl(['up']);
+  }, 120_000);
+  afterAll(async () => rig.dispose(), 60_000);
+
+  it('follows a run to its end: steps, metrics, outputs, link, status 0', async () => {
+    const { code, stdout, stderr } = await rig.pawl(['run', 'good.yaml', '--name', 'first']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/0:00 {2}nap {3}test\.sleep started/);
+    expect(stdout).toMatch(/nap +done +[\d.]+ s +steps 2/);
+    expect(stdout).toMatch(/turn +done +[\d.]+ s +2 iterations {2}work\.steps 1, work\.value 1/);
+    expect(stdout).toMatch(/Outputs\n {2}folder {2}\/.+/);
+    expect(stdout).toContain(
+      `http://127.0.0.1:${rig.env.PAWL_TEMPORAL_UI_PORT}/namespaces/default/workflows/good%2Ffirst`,
+    );
+    expect(stdout).toMatch(/good\/first: done in [\d.]+ s\n$/);
+  });
+
+  it('takes from the store what is committed, and plan says so before', async () => {
+    const planned = await rig.pawl(['plan', 'good.yaml', '--set', 'turns=3']);
+    expect(planned.stdout).toMatch(/CACHED +nap .*committed by good\/first/);
+    expect(planned.stdout).toMatch(/RESUME +turn .*iteration 2 of 3/);
+    const { code, stdout } = await rig.pawl(['run', 'good.yaml', '--set', 'turns=3', '--json']);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map(
+        (line) =>
+          JSON.parse(line) as {
+            type: string;
+            exitCode?: number;
+            record?: { steps: { path: string; state: string }[] };
+          },
+      );
+    const end = lines.at(-1);
+    expect([code, end?.type, end?.exitCode]).toEqual([0, 'end', 0]);
+    expect(end?.record?.steps.find(({ path }) => path === 'nap')?.state).toBe('cached');
+  });
+
+  it('why shows what a key is made of, also in a loop, and what changed', async () => {
+    const { code, stdout } = await rig.pawl(['why', 'good', 'turn[1].work']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^turn\[1\]\.work of good\/\w+: done\nkey [0-9a-f]{64}\n {2}kind test\.sleep version 1\n/);
+    expect(stdout).toContain('  value: 1\n');
+    const unknown = await rig.pawl(['why', 'good', 'napp']);
+    expect([unknown.code, unknown.stderr]).toEqual([
+      2,
+      expect.stringMatching(/has no step napp, or it has not started\. Its steps: nap, turn\n$/),
+    ]);
+  });
+
+  it('ends with the status of a gate, of a failed step, of a wait that is over', async () => {
+    expect((await rig.pawl(['run', 'gated.yaml'])).code).toBe(3);
+    const failed = await rig.pawl(['run', 'failing.yaml']);
+    expect(failed.code).toBe(4);
+    expect(failed.stdout).toContain('bad  failed [config]: no such column');
+    const left = await rig.pawl(['run', 'long.yaml', '--set', 'steps=100', '--name', 'left', '--timeout', '1s']);
+    expect(left.code).toBe(124);
+    expect(left.stdout).toContain('Come back with `pawl status long/left`');
+    expect((await rig.pawl(['cancel', 'long/left'])).code).toBe(0);
+  }, 90_000);
+
+  it('ctrl-C detaches; the run can be looked at, paused, joined and cancelled, and goes on at its checkpoint', async () => {
+    const args = ['run', 'long.yaml', '--set', 'steps=160', '--name', 'kept'];
+    const first = rig.begin(args);
+    for (let i = 0; i < 100 && !first.stdout().includes('checkpoint at'); i++) await sleep(100);
+    first.child.kill('SIGINT');
+    const left = await first.outcome;
+    expect(left.code).toBe(130);
+    expect(left.stdout).toContain('long/kept goes on.\nCome back with `pawl status long/kept`');
+    expect((await rig.pawl(['status', 'long/kept'])).stdout).toMatch(/nap +running +[\d.]+ s +\d+ of 160/);
+    expect((await rig.pawl(['pause', 'long/kept'])).code).toBe(0);
+    expect((await rig.pawl(['pause', 'long/kept'])).stderr).toBe(
+      'pawl: long/kept refuses: the run is paused already\n',
+    );
+    expect((await rig.pawl(['unpause', 'long/kept'])).code).toBe(0);
+    expect((await rig.pawl(['approve', 'long/kept'])).stderr).toBe(
+      'pawl: long/kept has no gate that waits for approval. No gate waits now.\n',
+    );
+    const joined = rig.begin(args);
+    for (let i = 0; i < 100 && !joined.stdout().includes('under way already'); i++) await sleep(100);
+    expect((await rig.pawl(['cancel', 'long/kept'])).code).toBe(0);
+    expect((await joined.outcome).code).toBe(6);
+    const again = await rig.pawl(args);
+    expect(again.code).toBe(0);
+    expect((await rig.pawl(['status', 'long/kept', '--json'])).stdout).toMatch(/"resumedFrom":\d/);
+  }, 90_000);
+
+  it('refuses to join a run of another plan, and --new makes another run', async () => {
+    await rig.pawl(['run', 'long.yaml', '--set', 'steps=90', '--name', 'busy', '--detach']);
+    const other = await rig.pawl(['run', 'long.yaml', '--set', 'steps=91', '--name', 'busy']);
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^pawl: long\/busy is under way with another plan/),
+    ]);
+    const made = await rig.pawl(['run', 'long.yaml', '--set', 'steps=1', '--name', 'busy', '--new']);
+    expect([made.code, made.stdout]).toEqual([0, expect.stringContaining('long/busy-2: done')]);
+    await rig.pawl(['cancel', 'long/busy']);
+  }, 60_000);
+
+  it('a run that has ended is shown from the store when the servers are down', async () => {
+    expect((await rig.pawl(['down'])).stdout).toBe('stopped temporal, worker\n');
+    const { code, stdout } = await rig.pawl(['status', 'good/first']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/good\/first: done in [\d.]+ s\n$/)]);
+    expect((await rig.pawl(['status', 'nonesuch/x'])).stderr).toMatch(
+      /^pawl: There is no run nonesuch\/x in the store\./,
+    );
+  }, 60_000);
+});
