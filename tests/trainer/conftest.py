@@ -16,7 +16,6 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "trainer"))
 
 import pytest
-
 from pawl_trainer import declaration, operations, seeds
 from pawl_trainer.cache import Cache
 from pawl_trainer.job import Job, StopRequest

@@ -8,8 +8,8 @@ import pytest
 import torch
 from conftest import Bench
 from pawl_trainer.batching import buckets, hidden_at, pad
-from pawl_trainer.language_model import LanguageModel, load
 from pawl_trainer.job import Artifact
+from pawl_trainer.language_model import LanguageModel, load
 
 SEQUENCES = [[5, 6, 7], [9, 8, 7, 6, 5, 4, 10, 11, 12, 13], [20], [31, 32, 33, 34, 35]]
 

@@ -14,7 +14,16 @@ from pawl_trainer.cache import Cache
 from pawl_trainer.rollout import part_of_epoch
 from safetensors.torch import load_file
 
-SETTINGS = {"split": "rl", "queries": 3, "group": 4, "min_new": 2, "temperature": 1.0, "replay": 5, "chunk": 6, "micro_batch": 8}
+SETTINGS = {
+    "split": "rl",
+    "queries": 3,
+    "group": 4,
+    "min_new": 2,
+    "temperature": 1.0,
+    "replay": 5,
+    "chunk": 5,
+    "micro_batch": 8,
+}
 
 
 def inputs(bench: Bench, **change: Any) -> dict[str, Any]:
@@ -52,9 +61,10 @@ def test_the_artifact_holds_together(bench: Bench) -> None:
 def test_only_completions_of_valid_rewarded_samples_are_trained(bench: Bench) -> None:
     bench.run("rollout", "r", inputs(bench))
     tensors = read(bench.folder / "r")
+    samples = len(read_jsonl(bench.folder / "r" / "outputs" / "rollouts" / "samples.jsonl"))
     lengths = (tensors["completion_offsets"][1:] - tensors["completion_offsets"][:-1]).tolist()
     for row, part in enumerate(tensors["loss_mask"].split(lengths)):
-        trained = bool(tensors["valid"][row]) and row < len(lengths) - 5
+        trained = bool(tensors["valid"][row]) and row < samples
         assert part.tolist() == [int(trained)] * len(part)
 
 

@@ -69,7 +69,7 @@ def run(job: Job) -> dict[str, float]:
     split_of = {number: packages[functions[clusters.find(number)].package] for number in range(len(functions))}
     reasoning = reasoning_targets(functions, queries, settings)
     job.progress(3, 4, "splits made")
-    pairs = pseudo_pairs(functions, split_of, settings.text) if settings.pairs else []
+    pairs = pseudo_pairs(functions, queries, clusters, settings.text) if settings.pairs else []
     counts = Counter(query.split for query in queries)
     notes = {
         "python": platform.python_version(),
@@ -182,12 +182,17 @@ def reasoning_targets(functions: list[Function], queries: list[Query], settings:
     return targets
 
 
-def pseudo_pairs(functions: list[Function], split_of: dict[int, str], form: str) -> list[dict[str, str]]:
-    """Name -> body of the functions of the sft side, each text once."""
+def pseudo_pairs(functions: list[Function], queries: list[Query], clusters: Clusters, form: str) -> list[dict[str, str]]:
+    """
+    Name -> body of every function, documented or not, each text once; not of a document that a query of rl, dev or test is
+    judged by, nor of a near-duplicate of one. Functions without docstring of the packages of those splits are in it: a
+    library to be searched is there to be read, its judgements are not.
+    """
+    judged = {clusters.find(query.positives[0]) for query in queries if query.split != "sft"}
     pairs: dict[tuple[str, str], None] = {}
     for number, function in enumerate(functions):
         name = words_of(function.name.rsplit(".", 1)[-1].split("#")[0])
-        if split_of[number] == "sft" and len(name) >= 2 and len(words_of(function.body)) >= 4:
+        if clusters.find(number) not in judged and len(name) >= 2 and len(words_of(function.body)) >= 4:
             pairs[" ".join(name), in_form(function.body, form)] = None
     return [{"query": name, "document": body} for name, body in pairs]
 

@@ -67,15 +67,11 @@ def run(job: Job) -> dict[str, float]:
 def require_model_folder(folder: Path) -> None:
     """Raises unless the folder holds what a model is made of and nothing that could run code."""
     if not folder.is_dir():
-        raise Failure(
-            "data", f"{folder.name} is no folder: give one with config.json and model.safetensors."
-        )
+        raise Failure("data", f"{folder.name} is no folder: give one with config.json and model.safetensors.")
     files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     for file in files:
         if file.suffix in PICKLES:
-            message = (
-                f"{file} is a pickle, which can run code when it is opened. Convert it to safetensors and remove it."
-            )
+            message = f"{file} is a pickle, which can run code when it is opened. Convert it to safetensors and remove it."
             raise Failure("data", message, file=str(file))
         if file.suffix == ".py":
             message = f"{file} is code that comes with the model; Pawl runs none. Use an architecture that transformers has."

@@ -16,7 +16,7 @@ from pawl_trainer.failures import Failure
 SPAN = (4, 12)  # tokens of a span that stands in for a query
 SPAN_SHARE = 0.5  # of pseudo pairs: span -> rest; the others: name -> body
 SPAN_KEPT = 0.8  # tokens of a span that stay
-SPAN_LEFT_IN = 0.3  # spans that also stay in the document
+SPAN_LEFT_IN = 0.5  # spans that also stay in the document
 
 
 @dataclass(frozen=True)

@@ -138,23 +138,22 @@ def micro_batch(
     prompts = [rollouts.prompts[row] for row in rows]
     completions = [rollouts.completions[row] for row in rows]
     device = model.network.device
+    # Only trained tokens go on from here, so nothing that another token has, not even a NaN, can reach a gradient.
+    trained = torch.cat([rollouts.masks[row] for row in rows]).to(device) > 0
     lengths = torch.tensor([len(completion) for completion in completions])
-    advantage = advantages[rows].repeat_interleave(lengths).to(device)
-    weight = torch.cat([weights[row] for row in rows]).to(device)
-    mask = torch.cat([rollouts.masks[row] for row in rows]).to(device) > 0
-    old = torch.cat([rollouts.old_logprobs[row] for row in rows]).to(device)
+    advantage = advantages[rows].repeat_interleave(lengths).to(device)[trained]
+    weight = torch.cat([weights[row] for row in rows]).to(device)[trained]
+    old = torch.cat([rollouts.old_logprobs[row] for row in rows]).to(device)[trained]
     with devices.arithmetic(settings.dtype):
-        logprobs = score(model, prompts, completions, rollouts.sampling, settings.micro_batch).logprobs
+        logprobs = score(model, prompts, completions, rollouts.sampling, settings.micro_batch).logprobs[trained]
     ratio = (logprobs - old).exp()
-    losses = clipped_surrogate(ratio, advantage, settings.clip_low, settings.clip_high)
-    # A token that is not trained is taken out before the multiplication: 0 * inf is not a number.
-    surrogate = torch.where(mask, losses, 0.0) @ weight
+    surrogate = clipped_surrogate(ratio, advantage, settings.clip_low, settings.clip_high) @ weight
     total = settings.policy_weight * surrogate
     divergence = torch.zeros_like(logprobs)
     if reference is not None:
         with torch.no_grad(), devices.arithmetic(settings.dtype):
-            frozen = score(reference, prompts, completions, rollouts.sampling, settings.micro_batch).logprobs
-        divergence = torch.where(mask, k3(frozen, logprobs), 0.0)
+            frozen = score(reference, prompts, completions, rollouts.sampling, settings.micro_batch).logprobs[trained]
+        divergence = k3(frozen, logprobs)
         total = total + settings.beta * (divergence @ weight)
     total.backward()
     low, high = 1 - settings.clip_low, 1 + settings.clip_high
@@ -162,7 +161,7 @@ def micro_batch(
     return {
         "policy_loss": float(surrogate.detach()),
         "kl": float(divergence.detach().sum()),
-        "clip_fraction": float((clipped & mask).sum()),
+        "clip_fraction": float(clipped.sum()),
     }
 
 
