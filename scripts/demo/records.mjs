@@ -21,8 +21,8 @@ export async function loadReader(root) {
 }
 
 /**
- * The newest run of a pipeline, its evaluations in the order of the file, and seconds by step as they were when the step
- * really ran (a cached step took them in an earlier run); null when there is none.
+ * The newest run of a pipeline, its evaluations and its seconds by step, in the order in which they started; null when
+ * there is none. Seconds are those of when the step really ran: a cached step took them in an earlier run.
  */
 export async function readRun(reader, pipeline) {
   const store = await reader.openStore(reader.config.store);
@@ -30,7 +30,11 @@ export async function readRun(reader, pipeline) {
   if (record === undefined) return null;
   const evaluations = [];
   const steps = [];
-  for (const step of record.steps.filter(({ path }) => !path.includes('['))) {
+  const startOf = ({ startedAt }) => startedAt ?? '';
+  const inOrder = record.steps
+    .filter(({ path }) => !path.includes('['))
+    .sort((a, b) => (startOf(a) < startOf(b) ? -1 : 1));
+  for (const step of inOrder) {
     const result = step.key === null ? null : await reader.readResult(store, step.key);
     steps.push({ path: step.path, state: step.state, seconds: result?.seconds ?? step.seconds });
     if (result !== null && step.kind === 'eval.retrieval')

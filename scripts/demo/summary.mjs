@@ -9,20 +9,24 @@ const modeNames = { plain: 'no reasoning', greedy: 'greedy reasoning', sampled: 
  */
 
 /**
- * Lines of the table of quality: one row a stage and mode.
- * @param {Evaluation[]} evaluations in the order of the stages @returns {string[]}
+ * Lines of the table of quality: one row a stage and mode, in the order of the stages.
+ * @param {Evaluation[]} evaluations in any order @returns {string[]}
  */
 export function qualityTable(evaluations) {
-  const rows = evaluations.flatMap(({ step, modes }) =>
-    Object.keys(modeNames)
-      .filter((mode) => modes[mode] !== undefined)
-      .map((mode) => [
-        mode === 'bm25' ? 'no model' : stageOf(step),
-        modeNames[mode],
-        withInterval(modes[mode], 'ndcg_at_10'),
-        withInterval(modes[mode], 'recall_at_100'),
-      ]),
-  );
+  const order = Object.keys(stages);
+  const place = ({ step }) => order.indexOf(step.replace(/^eval_/, ''));
+  const rows = [...evaluations]
+    .sort((a, b) => place(a) - place(b))
+    .flatMap(({ step, modes }) =>
+      Object.keys(modeNames)
+        .filter((mode) => modes[mode] !== undefined)
+        .map((mode) => [
+          mode === 'bm25' ? 'no model' : stageOf(step),
+          modeNames[mode],
+          withInterval(modes[mode], 'ndcg_at_10'),
+          withInterval(modes[mode], 'recall_at_100'),
+        ]),
+    );
   return table([['stage', 'mode', 'nDCG@10 [95 %]', 'Recall@100 [95 %]'], ...rows]);
 }
 
