@@ -22,7 +22,7 @@ import { withUpLock } from './up-lock.js';
 const temporalTimeoutMs = 30_000;
 const workerTimeoutMs = 60_000;
 const workerGraceMs = 20_000;
-const mlflowTimeoutMs = 90_000;
+const mlflowTimeoutMs = 150_000;
 
 export interface UpOptions {
   /** Gets one line for each thing that happens. */

@@ -33,6 +33,7 @@ describe('pawl run, with its servers', () => {
       writeFileSync(join(rig.folder, `${name}.yaml`), pipeline(name, steps));
     write('good', nap + loop);
     write('long', nap);
+    write('busy', nap.replace('step_ms: 100', 'step_ms: 100, value: 5'));
     write('gated', `${nap}  gate: { gate: { assert: [ "\${{ steps.nap.metrics.steps > 100 }}" ] } }\n`);
     write('failing', '  bad: { uses: test.fail, with: { class: config, message: no such column } }\n');
     await rig.pawl(['up']);
@@ -97,14 +98,14 @@ describe('pawl run, with its servers', () => {
   }, 90_000);
 
   it('ctrl-C detaches; the run can be looked at, paused, joined and cancelled, and goes on at its checkpoint', async () => {
-    const args = ['run', 'long.yaml', '--set', 'steps=160', '--name', 'kept'];
+    const args = ['run', 'long.yaml', '--set', 'steps=110', '--name', 'kept'];
     const first = rig.begin(args);
     for (let i = 0; i < 100 && !first.stdout().includes('checkpoint at'); i++) await sleep(100);
     first.child.kill('SIGINT');
     const left = await first.outcome;
     expect(left.code).toBe(130);
     expect(left.stdout).toContain('long/kept goes on.\nCome back with `pawl status long/kept`');
-    expect((await rig.pawl(['status', 'long/kept'])).stdout).toMatch(/nap +running +[\d.]+ s +\d+ of 160/);
+    expect((await rig.pawl(['status', 'long/kept'])).stdout).toMatch(/nap +running +[\d.]+ s +\d+ of 110/);
     expect((await rig.pawl(['pause', 'long/kept'])).code).toBe(0);
     expect((await rig.pawl(['pause', 'long/kept'])).stderr).toBe(
       'pawl: long/kept refuses: the run is paused already\n',
@@ -123,15 +124,15 @@ describe('pawl run, with its servers', () => {
   }, 90_000);
 
   it('refuses to join a run of another plan, and --new makes another run', async () => {
-    await rig.pawl(['run', 'long.yaml', '--set', 'steps=90', '--name', 'busy', '--detach']);
-    const other = await rig.pawl(['run', 'long.yaml', '--set', 'steps=91', '--name', 'busy']);
+    await rig.pawl(['run', 'busy.yaml', '--set', 'steps=90', '--name', 'busy', '--detach']);
+    const other = await rig.pawl(['run', 'busy.yaml', '--set', 'steps=91', '--name', 'busy']);
     expect([other.code, other.stderr]).toEqual([
       2,
-      expect.stringMatching(/^pawl: long\/busy is under way with another plan/),
+      expect.stringMatching(/^pawl: busy\/busy is under way with another plan/),
     ]);
-    const made = await rig.pawl(['run', 'long.yaml', '--set', 'steps=1', '--name', 'busy', '--new']);
-    expect([made.code, made.stdout]).toEqual([0, expect.stringContaining('long/busy-2: done')]);
-    await rig.pawl(['cancel', 'long/busy']);
+    const made = await rig.pawl(['run', 'busy.yaml', '--set', 'steps=1', '--name', 'busy', '--new']);
+    expect([made.code, made.stdout]).toEqual([0, expect.stringContaining('busy/busy-2: done')]);
+    await rig.pawl(['cancel', 'busy/busy']);
   }, 60_000);
 
   it('a run that has ended is shown from the store when the servers are down', async () => {
