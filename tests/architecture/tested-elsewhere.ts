@@ -17,7 +17,8 @@ export const testedElsewhere: Record<string, string> = {
   'workflows/run-gate.ts': 'tests/workflows/control.test.ts',
   'workflows/run-loop.ts': 'tests/workflows/loop.test.ts',
   'workflows/run-step.ts': 'tests/workflows/dag.test.ts and control.test.ts',
-  'activities/checkpoint-keeper.ts': 'tests/activities/run-step.test.ts and kind-context.test.ts: it works with the attempt around it',
+  'activities/checkpoint-keeper.ts':
+    'tests/activities/run-step.test.ts and kind-context.test.ts: it works with the attempt around it',
   'activities/claim.ts': 'tests/activities/run-step.test.ts: waiting for, losing and freeing a claim',
   'activities/commit-click.ts': 'tests/activities/local-activities.test.ts',
   'activities/commit-step.ts': 'tests/activities/run-step.test.ts',
