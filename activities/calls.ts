@@ -1,14 +1,6 @@
 // The calls from the interpreter to the activities: types only, so that workflows/ may import them.
 // JSON all the way; references to artifacts, never their bytes.
-import type {
-  ArtifactType,
-  Checkpoint,
-  FailureClass,
-  Plan,
-  PlanKind,
-  Resources,
-  Retry,
-} from '../schemas/generated/plan.js';
+import type { ArtifactType, Checkpoint, Plan, PlanKind, Retry } from '../schemas/generated/plan.js';
 import type { ArtifactRef, RunRecord } from '../schemas/generated/records.js';
 
 /** Which run a call belongs to; constant over continue-as-new of the root. */
@@ -137,4 +129,4 @@ export interface RunInput {
   mlflow: string | null;
 }
 
-export type { ArtifactRef, Checkpoint, FailureClass, Resources, Retry };
+export type { ArtifactRef, Checkpoint, Retry };

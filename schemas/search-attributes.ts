@@ -9,4 +9,4 @@ export const searchAttributes = {
   PawlGitSha: 'KEYWORD',
 } as const;
 
-export type SearchAttributeName = keyof typeof searchAttributes;
+type SearchAttributeName = keyof typeof searchAttributes;
