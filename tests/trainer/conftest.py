@@ -63,7 +63,7 @@ class Bench:
         return {"path": str(self.folder / work / "outputs" / name), "identity": f"{work}/{name}", "type": kind}
 
 
-TOPICS = "apple river stone cloud music garden letter window".split()
+TOPICS = ["apple", "river", "stone", "cloud", "music", "garden", "letter", "window"]
 
 
 def write_dataset(folder: Path, queries: int = 24) -> None:

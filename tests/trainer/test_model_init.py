@@ -35,11 +35,9 @@ def test_the_seed_decides_the_weights(bench: Bench) -> None:
 
 def test_the_tokenizer_sees_the_sft_split_only(bench: Bench) -> None:
     """`item17` and what follows is in no query of the sft split, so no token was learnt from it."""
-    vocabulary = json.loads((Path(bench.model["path"]) / "tokenizer.json").read_text())["model"]["vocab"]
     bench.run("model_init", "large", {"data": bench.dataset, "preset": "test", "vocab": 2000})
     folder = bench.folder / "large" / "outputs" / "model"
     learnt = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
-    assert len(vocabulary) == 320
     assert "Ġitem15" in learnt or "item15" in learnt or "15" in learnt
     assert not any("17" in token or "19" in token or "23" in token for token in learnt)
 

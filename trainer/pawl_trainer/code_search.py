@@ -185,14 +185,19 @@ def reasoning_targets(functions: list[Function], queries: list[Query], settings:
 def pseudo_pairs(functions: list[Function], queries: list[Query], clusters: Clusters, form: str) -> list[dict[str, str]]:
     """
     Name -> body of every function, documented or not, each text once; not of a document that a query of rl, dev or test is
-    judged by, nor of a near-duplicate of one. Functions without docstring of the packages of those splits are in it: a
+    judged by, nor of a near-duplicate of one, or of one that differs in its name only. Functions without docstring of the packages of those splits are in it: a
     library to be searched is there to be read, its judgements are not.
     """
-    judged = {clusters.find(query.positives[0]) for query in queries if query.split != "sft"}
+    positives = [positive for query in queries if query.split != "sft" for positive in query.positives]
+    judged = {clusters.find(positive) for positive in positives}
+    judged_bodies = {" ".join(words_of(functions[positive].body)) for positive in positives}
     pairs: dict[tuple[str, str], None] = {}
     for number, function in enumerate(functions):
         name = words_of(function.name.rsplit(".", 1)[-1].split("#")[0])
-        if clusters.find(number) not in judged and len(name) >= 2 and len(words_of(function.body)) >= 4:
+        body = words_of(function.body)
+        if clusters.find(number) in judged or " ".join(body) in judged_bodies:
+            continue
+        if len(name) >= 2 and len(body) >= 4:
             pairs[" ".join(name), in_form(function.body, form)] = None
     return [{"query": name, "document": body} for name, body in pairs]
 

@@ -1,0 +1,52 @@
+"""Inputs against the declarations of the step kinds."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any
+
+import pytest
+from pawl_trainer import operations, schemas
+from pawl_trainer.declaration import checked
+from pawl_trainer.failures import Failure
+
+SFT = schemas.load("steps/train.sft.json")["inputs"]
+ARTIFACTS = {
+    "model": {"path": "/m", "identity": "m", "type": "model"},
+    "data": {"path": "/d", "identity": "d", "type": "dataset"},
+}
+
+
+def test_defaults_are_those_of_the_declaration() -> None:
+    given = checked("sft", SFT, ARTIFACTS)
+    assert given["steps"] == SFT["steps"]["default"]
+    assert given.keys() == SFT.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"stepz": 3}, "`sft` has no input `stepz`. Did you mean `steps`?"),
+        ({"steps": "3"}, "`sft`: `steps` must be of type integer, but is '3'."),
+        ({"steps": True}, "`sft`: `steps` must be of type integer, but is True."),
+        ({"steps": 0}, "`sft`: `steps` must be at least 1, but is 0."),
+        ({"lr": 0}, "`sft`: `lr` must be above 0, but is 0."),
+        ({"split": "train"}, "`sft`: `split` must be one of sft, rl, dev, test, but is 'train'."),
+        ({"model": None}, "`sft` needs the input `model`: Where it starts."),
+        ({"model": {**ARTIFACTS["model"], "type": "index"}}, "`sft`: `model` must be a model, but is a index."),
+        ({"model": "/m"}, "`sft`: `model` must be an artifact {path, identity, type}."),
+    ],
+)
+def test_what_does_not_fit_is_a_failure_of_class_config(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(Failure) as failed:
+        checked("sft", SFT, {**ARTIFACTS, **change})
+    assert (failed.value.failure_class, failed.value.message) == ("config", said)
+
+
+@pytest.mark.parametrize("op", operations.OPERATIONS)
+def test_an_operation_reads_all_scalars_of_its_declaration_and_no_other(op: str) -> None:
+    _, declared = operations.find(op)
+    module = importlib.import_module(f"pawl_trainer.{operations.OPERATIONS[op][0]}")
+    scalars = {name for name, rule in declared.items() if "artifact" not in rule}
+    assert {item.name for item in dataclasses.fields(module.Settings)} == scalars
