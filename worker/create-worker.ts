@@ -79,12 +79,23 @@ async function openHost(config: TemporalConfig, makeTracker: (host: Pick<Host, '
   };
 }
 
-const connect = (config: TemporalConfig): Promise<NativeConnection> =>
-  NativeConnection.connect({
-    address: temporalAddress(config),
-    ...(config.temporal.tls ? { tls: true } : {}),
-    ...(config.temporal.apiKey === null ? {} : { apiKey: config.temporal.apiKey }),
-  });
+async function connect(config: TemporalConfig): Promise<NativeConnection> {
+  const address = temporalAddress(config);
+  try {
+    return await NativeConnection.connect({
+      address,
+      ...(config.temporal.tls ? { tls: true } : {}),
+      ...(config.temporal.apiKey === null ? {} : { apiKey: config.temporal.apiKey }),
+    });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const reason = /message: "([^"]+)"/.exec(text)?.[1] ?? text;
+    throw new Error(
+      `No Temporal server answers at ${address}: ${reason}. Start it with \`pawl up\`, or correct TEMPORAL_ADDRESS (host:port).`,
+      { cause: error },
+    );
+  }
+}
 
 function createSlot(config: TemporalConfig, { queue }: TrainerQueue): Slot {
   const engine = createEngine({
