@@ -8,5 +8,3 @@ export const searchAttributes = {
   PawlTrial: 'INT',
   PawlGitSha: 'KEYWORD',
 } as const;
-
-type SearchAttributeName = keyof typeof searchAttributes;

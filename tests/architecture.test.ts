@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { bundleWorkflowCode } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
 import { testedElsewhere } from './architecture/tested-elsewhere.js';
 
@@ -14,6 +14,7 @@ const parts = [
   'tracking', 'worker', 'workflows', 'temporal.config.ts',
 ]; // prettier-ignore
 const run = promisify(execFile);
+const quiet = new DefaultLogger('ERROR');
 
 interface Violation {
   rule: { name: string };
@@ -62,13 +63,14 @@ describe('the directions between the parts', () => {
 
 describe('the workflows', () => {
   it('bundle for the sandbox, without any Node module', async () => {
-    const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', 'index.ts') });
+    const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', 'index.ts'), logger: quiet });
     expect(code.length).toBeGreaterThan(100_000);
   });
 });
 
 describe('the tests', () => {
   it('cover every source file: by a test of its own, from a test beside it, or where a reason says', async () => {
+    const excused = Object.keys(testedElsewhere);
     const tests = await filesIn('tests');
     const imported = new Set(tests.flatMap((test) => importsOf(test)));
     const sources = (await filesIn(...parts)).filter(
@@ -78,7 +80,7 @@ describe('the tests', () => {
       (path) =>
         !tests.includes(`tests/${path.replace(/\.ts$/, '.test.ts')}`) &&
         !imported.has(path) &&
-        testedElsewhere[path] === undefined,
+        !excused.some((place) => path === place || (place.endsWith('/') && path.startsWith(place))),
     );
     expect(untested).toEqual([]);
   });
