@@ -27,6 +27,7 @@ export function clockTime(ms: number): string {
 /** The first metrics of a step, `kl 0.01, reward 0.3`; those of a loop as `update.kl 0.01`. Pure. */
 export function mainMetrics(metrics: MetricTree, limit = 4): string {
   return flat(metrics, '')
+    .filter(([, value]) => value !== null)
     .slice(0, limit)
     .map(([name, value]) => `${name} ${shortNumber(value)}`)
     .join(', ');

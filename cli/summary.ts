@@ -1,4 +1,5 @@
 // The end of a run: a table of its steps, its failures, outputs and links. Pure.
+import { stepKinds } from '../schemas/generated/kinds.js';
 import { exitCodes } from './exit-codes.js';
 import { duration, mainMetrics, shortNumber } from './numbers.js';
 import { table } from './table.js';
@@ -77,13 +78,20 @@ export function stepTable(steps: readonly StepRecord[]): string[] {
     step.attempts > 1 ? String(step.attempts) : '',
     [
       step.clicks === null ? '' : `${step.clicks} iterations`,
-      mainMetrics(step.metrics),
+      mainMetrics(asDeclared(step.kind, step.metrics)),
       step.state === 'done' || step.state === 'cached' ? '' : (step.reason ?? ''),
     ]
       .filter((part) => part !== '')
       .join('  '),
   ]);
   return table([['step', 'state', 'time', 'tries', ''], ...rows], [2, 3]);
+}
+
+/** The metrics of a step in the order in which its kind declares them: the main ones first. */
+function asDeclared(kind: string, metrics: StepRecord['metrics']): StepRecord['metrics'] {
+  const order = Object.keys(stepKinds[kind]?.metrics ?? {});
+  const place = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  return Object.fromEntries(Object.entries(metrics).sort(([a], [b]) => place(a) - place(b)));
 }
 
 function failureLines(record: RunRecord): string[] {
