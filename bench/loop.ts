@@ -130,7 +130,7 @@ function pipelineText(): string {
     'steps:',
     step('corpus', 'data.code-search', 'source: python-stdlib'),
     step('base', 'model.init', `data: ${data}, preset: tiny`),
-    step('sft', 'train.sft', `model: "\${{ steps.base.outputs.model }}", data: ${data}, steps: 40`),
+    step('sft', 'train.sft', `model: "\${{ steps.base.outputs.model }}", data: ${data}, steps: 24`),
     step('index', 'index.build', `model: ${sft}, data: ${data}`),
     '  rl:',
     '    loop:',

@@ -9,7 +9,7 @@ export const testedElsewhere: Record<string, string> = {
   'local/supervisor-main.ts': 'tests/local runs it as a process',
   'local/supervisor.ts': 'tests/local/supervision.test.ts runs it as a process',
   'retrieval/beir.ts': 'tests/activities/kinds: the reader of data.jsonl',
-  'retrieval/compare-reports.ts': 'tests/scripts: what the demo says of two reports',
+  'retrieval/compare-reports.ts': 'tests/activities/kinds/eval-retrieval.test.ts',
   'retrieval/freshness.ts': 'tests/activities/kinds: index.refresh',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',
   'retrieval/worker-thread.ts': 'runs in a thread, through tests/retrieval of the pool',
