@@ -12,18 +12,6 @@ import { StepFailure } from './kind.js';
 /** The field that keeps a step with `cache: false` apart from every other run's. */
 const runField = 'run';
 
-/** What a kind without a shared cache is keyed by beside its own: the run. Pure. */
-export function keyedByRun(
-  kind: PlanKind,
-  environment: Record<string, string>,
-  run: Pick<RunInfo, 'workflowId'>,
-): { kind: PlanKind; environment: Record<string, string> } {
-  return {
-    kind: { ...kind, environment: [...kind.environment, runField] },
-    environment: { ...environment, [runField]: run.workflowId },
-  };
-}
-
 /**
  * The derivation whose digest is the call's key. Fails with worker_outdated when this worker would compute something else
  * than the key says: another version of the kind, another Python.

@@ -1,5 +1,5 @@
 // Local activity: what is to do for a step whose inputs are known. Reads records, never artifacts.
-import { deriveStep } from '../schemas/derivation.js';
+import { checkpointLimit, deriveStep, keyedByRun } from '../schemas/derivation.js';
 import type { Result } from '../schemas/generated/records.js';
 import { newestCheckpoint } from '../store/checkpoints.js';
 import { readClaim } from '../store/claims.js';
@@ -7,7 +7,6 @@ import { checkResult, readResult } from '../store/results.js';
 import type { LocalActivities, ResolveInput, ResolveOutput } from './calls.js';
 import { claimRun } from './claim.js';
 import { outcomeOf } from './commit-step.js';
-import { keyedByRun } from './derivation.js';
 import { refuseForeignStore, type Host } from './host.js';
 
 const missedRenewals = 3;
@@ -31,7 +30,9 @@ export const resolve =
     }
     const held = await heldBy(host, input, key);
     if (held !== null) return held;
-    const checkpoint = kind.checkpoints ? await newestCheckpoint(host.store, derived.checkpointKey) : null;
+    const checkpoint = kind.checkpoints
+      ? await newestCheckpoint(host.store, derived.checkpointKey, checkpointLimit(kind.inputs, inputs))
+      : null;
     const state = checkpoint !== null ? 'resumable' : found !== null ? 'pruned' : 'run';
     return {
       state,
@@ -45,7 +46,7 @@ export const resolve =
 
 async function keyed(host: Host, input: ResolveInput): ReturnType<typeof withEnvironment> {
   const own = await withEnvironment(host, input);
-  return input.cache ? own : keyedByRun(own.kind, own.environment, input.run);
+  return input.cache ? own : keyedByRun(own.kind, own.environment, input.run.workflowId);
 }
 
 async function withEnvironment(

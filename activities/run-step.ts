@@ -4,6 +4,7 @@
 // Heartbeat: PulseDetails every pulseEveryMs. Resumes from the newest valid checkpoint of any attempt.
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { checkpointLimit } from '../schemas/derivation.js';
 import { stepKinds } from '../schemas/generated/kinds.js';
 import type { Checkpoint, Derivation, Result } from '../schemas/generated/records.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
@@ -225,10 +226,11 @@ const journalStart = ({ key, attempt, provenance, journalOffset }: Checkpoint): 
 });
 
 /** Kinds that declare no checkpoints have none to look for. */
-const newestRecord = (host: Host, call: StepCall): Promise<Checkpoint | null> =>
-  stepKinds[call.uses]?.checkpoints === false
-    ? Promise.resolve(null)
-    : newestCheckpoint(host.store, call.checkpointKey);
+function newestRecord(host: Host, call: StepCall): Promise<Checkpoint | null> {
+  const kind = stepKinds[call.uses];
+  if (kind?.checkpoints === false) return Promise.resolve(null);
+  return newestCheckpoint(host.store, call.checkpointKey, checkpointLimit(kind?.inputs ?? {}, call.inputs));
+}
 
 /** A store out of reach must not keep the attempt from saying so by its usual way. */
 const newestStep = (host: Host, call: StepCall): Promise<number | null> =>

@@ -1,5 +1,5 @@
 // What a run of a plan would do, step by step, and why: before anything runs, from the store alone.
-import { deriveStep, keyedByRun } from '../schemas/derivation.js';
+import { checkpointLimit, deriveStep, keyedByRun } from '../schemas/derivation.js';
 import type { GateNode, Node, Plan, StepNode } from '../schemas/generated/plan.js';
 import type { Result, RunRecord } from '../schemas/generated/records.js';
 import { newestCheckpoint } from '../store/checkpoints.js';
@@ -145,7 +145,13 @@ async function decideStep(planning: Planning, path: string, node: StepNode): Pro
   const isStored = result !== null && (await checkResult(store, result)) === 'ok';
   learn(planning, path, node, key, isStored ? result : null);
   if (isStored) return { state: 'CACHED', key, reason: `committed by ${result.run} at ${result.endedAt}` };
-  const checkpoint = derivesCheckpoints(planning, node) ? await newestCheckpoint(store, checkpointKey) : null;
+  const checkpoint = derivesCheckpoints(planning, node)
+    ? await newestCheckpoint(
+        store,
+        checkpointKey,
+        checkpointLimit(kindOf(plan, node).inputs, inputs.value as Record<string, unknown>),
+      )
+    : null;
   if (checkpoint !== null) {
     return { state: 'RESUME', key, checkpointStep: checkpoint.step, reason: `checkpoint of step ${checkpoint.step}` };
   }

@@ -2,7 +2,7 @@
 // planning, so that a plan predicts exactly the keys that a run will use.
 import type { PlanKind } from './generated/plan.js';
 import type { Derivation } from './generated/records.js';
-import { digestOf, canonicalJson, loopKey, stepKey, stepSeed } from './identity.js';
+import { loopKey, stepKey, stepSeed } from './identity.js';
 import { loopIdentity } from './loop-identity.js';
 import type { LoopIdentity } from './loop-identity.js';
 
@@ -57,6 +57,20 @@ export const keyedByRun = (
   environment: { ...environment, run: workflowId },
 });
 
+/**
+ * The newest checkpoint that may be resumed: one beyond `steps` belongs to a longer run, where the kind leaves `steps` out of
+ * the checkpoint key. Infinity for other kinds. Pure.
+ */
+export function checkpointLimit(
+  declared: Readonly<Record<string, object>>,
+  inputs: Readonly<Record<string, unknown>>,
+): number {
+  const { steps } = inputs;
+  const declaration = declared['steps'] ?? {};
+  const isLeftOut = 'checkpointKey' in declaration && declaration.checkpointKey === false;
+  return isLeftOut && typeof steps === 'number' ? steps : Number.POSITIVE_INFINITY;
+}
+
 /** Identity and key of a loop; see loopIdentity for its argument. Pure. */
 export function deriveLoop(loop: Parameters<typeof loopIdentity>[0]): { identity: LoopIdentity; key: string } {
   const identity = loopIdentity(loop);
@@ -89,9 +103,3 @@ function pickEnvironment(
   });
   return Object.fromEntries(picked);
 }
-
-/** Digest of a local folder given as input: of the sorted list of its files' paths and digests. Pure. */
-export const folderDigest = (files: readonly { path: string; digest: string }[]): string =>
-  digestOf(
-    canonicalJson([...files].sort((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, digest }) => ({ path, digest }))),
-  );

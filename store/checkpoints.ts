@@ -32,11 +32,15 @@ export async function saveCheckpoint(store: ObjectStore, checkpoint: CheckpointT
 }
 
 /** The record of the newest checkpoint of any attempt that is whole (all files there, with their sizes); null when there is none. */
-export async function newestCheckpoint(store: ObjectStore, checkpointKey: string): Promise<Checkpoint | null> {
+export async function newestCheckpoint(
+  store: ObjectStore,
+  checkpointKey: string,
+  atMost = Number.POSITIVE_INFINITY,
+): Promise<Checkpoint | null> {
   const objects = await listAll(store, names.checkpoints(checkpointKey));
   for (const { name } of objects.reverse()) {
     const record = await readCheckpoint(store, name);
-    if (record !== null && (await hasArtifact(store, record))) return record;
+    if (record !== null && record.step <= atMost && (await hasArtifact(store, record))) return record;
   }
   return null;
 }
@@ -55,7 +59,7 @@ export async function loadCheckpoint(
       return { path: await materialise(store, cacheDir, candidate.tree), record: candidate };
     } catch (error) {
       if (!(error instanceof StoreError) || error.failureClass !== 'artifact_damaged') throw error;
-      const next: Checkpoint | null = await newestCheckpoint(store, record.key);
+      const next: Checkpoint | null = await newestCheckpoint(store, record.key, record.step);
       if (next !== null && next.tree === candidate.tree) throw error; // whole by its sizes and yet unreadable: not ours to loop over
       candidate = next;
     }

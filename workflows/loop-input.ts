@@ -47,6 +47,8 @@ export interface LoopPositionState {
 
 /** What the loop's workflow returns. */
 export interface LoopOutput extends StepValue {
+  /** Names the loop's clicks in the store. */
+  loopKey: string;
   /** Iterations that stand. */
   iterations: number;
   /** Index of the iteration whose carries are the outputs. */

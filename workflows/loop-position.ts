@@ -66,7 +66,7 @@ export async function rewind(loop: LoopRun, position: LoopPositionState): Promis
 export async function outputOf(loop: LoopRun, position: LoopPositionState): Promise<LoopOutput> {
   const { run, node } = loop;
   const seconds = (run.port.now() - position.startedAt) / 1000;
-  const ending = { metrics: position.metrics, iterations: position.next, seconds };
+  const ending = { loopKey: position.loopKey, metrics: position.metrics, iterations: position.next, seconds };
   const best = node.keep.best === null || position.click < 0 ? null : await bestClick(loop, position, node.keep.best);
   const chosen = best ?? { index: position.click, carry: position.carry };
   return { outputs: present(chosen.carry), chosen: chosen.index, ...ending };

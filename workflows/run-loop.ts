@@ -35,10 +35,11 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
       stop: run.stop,
     });
     const result = await follow(level, path, child);
-    const { outputs, metrics, iterations } = result;
+    const { loopKey: key, outputs, metrics, iterations } = result;
     const seconds = run.carried.done[path]?.seconds ?? result.seconds;
     update(state, path, {
       state: 'done',
+      key,
       reason: endReason(result, max),
       metrics,
       seconds,

@@ -52,6 +52,14 @@ describe('clicks', () => {
     expect((await open(1)).newest).toBe(null);
   });
 
+  it('are opened with only those metrics that the loop reads, where it says which', async () => {
+    await activities.commitClick(click(0, 0.5));
+    const opened = async (metrics: string[]) =>
+      (await activities.openLoop({ run: bench.run, path: 'rl', identity, max: 9, metrics })).history[0]?.metrics;
+    expect(await opened(['update.loss', 'other.loss'])).toEqual({ update: { loss: 0.5 } });
+    expect(await opened(['update.kl'])).toEqual({});
+  });
+
   it('can be loaded one by one', async () => {
     await activities.commitClick(click(4, 0.1));
     expect(await activities.loadClick({ loopKey: loopKey(identity), index: 4 })).toMatchObject({

@@ -139,6 +139,13 @@ describe('a step', () => {
     });
   });
 
+  it('does not resume beyond its own end from what a longer run left', async () => {
+    await attempt(bench, sleepCall({ steps: 9 })).outcome;
+    const shorter = sleepCall({ steps: 5 });
+    expect(await attempt(bench, shorter).outcome).toMatchObject({ resumedFrom: null, metrics: { steps: 5 } });
+    expect(await counter(shorter.key)).toEqual({ steps: 5, value: 7 });
+  });
+
   it('discards what a late attempt made: the first commit stands', async () => {
     const call = sleepCall();
     const late = attempt(bench, call, { kind: kindThat(async () => void (await winner())) });

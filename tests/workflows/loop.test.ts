@@ -121,7 +121,8 @@ describe('clicks', () => {
     const result = await later.world.finish(run);
     expect(later.paths()).toEqual([]);
     expect(result).toMatchObject({ outputs: { last: { $artifact: { key: bench.calls[1]?.call.key } } } });
-    expect(statusOf(run).steps[0]).toMatchObject({ clicks: 2, reason: '2 iterations' });
+    const key = [...bench.store.clicks.keys()][0];
+    expect(statusOf(run).steps[0]).toMatchObject({ clicks: 2, key, reason: '2 iterations' });
   });
 
   it('resume after an iteration failed', async () => {
