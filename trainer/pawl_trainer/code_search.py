@@ -184,16 +184,17 @@ def reasoning_targets(functions: list[Function], queries: list[Query], settings:
 
 def pseudo_pairs(functions: list[Function], queries: list[Query], clusters: Clusters, form: str) -> list[dict[str, str]]:
     """
-    Name -> body of every function, documented or not, each text once; not of a document that a query of rl, dev or test is
-    judged by, nor of a near-duplicate of one, or of one that differs in its name only. Functions without docstring of the packages of those splits are in it: a
-    library to be searched is there to be read, its judgements are not.
+    Name -> body of every function, documented or not, each text once; the name with that of the class or module around it.
+    Left out are the documents by which a query of rl, dev or test is judged, their near-duplicates, and what differs from
+    one in its name only. Other functions of the packages of those splits are in: a library to be searched is there to be
+    read, its judgements are not.
     """
     positives = [positive for query in queries if query.split != "sft" for positive in query.positives]
     judged = {clusters.find(positive) for positive in positives}
     judged_bodies = {" ".join(words_of(functions[positive].body)) for positive in positives}
     pairs: dict[tuple[str, str], None] = {}
     for number, function in enumerate(functions):
-        name = words_of(function.name.rsplit(".", 1)[-1].split("#")[0])
+        name = words_of(" ".join(function.name.split("#")[0].split(".")[-2:]))
         body = words_of(function.body)
         if clusters.find(number) in judged or " ".join(body) in judged_bodies:
             continue
