@@ -24,6 +24,7 @@ from pawl_trainer.words import words_of
 SPLITS = ("sft", "rl", "dev", "test")
 NEAR_DOCUMENT = 0.7
 NEAR_QUERY = 0.8
+LARGEST_PART = 4  # no package makes up more than a quarter of the smallest split
 STOP_WORDS = frozenset(
     "def self cls none return if elif else for in not is and or the a an of to true false import from as with try except"
     " raise pass".split()
@@ -128,13 +129,13 @@ def split(
 ) -> tuple[dict[str, str], int]:
     """
     Gives every package a split and every query that of its cluster's first function; returns the packages and the
-    number of queries that a cluster took to another package's split. Large packages train; the others go, by the order of
-    their hash, where most is missing.
+    number of queries that a cluster took to another package's split. Packages too large to be a sample train; the
+    others go, by the order of their hash, where most is missing.
     """
     home = [functions[clusters.find(query.positives[0])].package for query in queries]
     sizes = Counter(home)
     wanted = {name: share * len(queries) for name, share in shares.items() if share > 0}
-    large = min(wanted.values(), default=0) / 2
+    large = min(wanted.values(), default=0) / LARGEST_PART
     packages = {function.package: "sft" for function in functions}
     filled = dict.fromkeys(wanted, 0)
     for package in sorted(sizes, key=digest):
