@@ -21,8 +21,10 @@ export interface WorkflowLook {
   runId: string;
   /** RUNNING, COMPLETED, FAILED, CANCELLED, TERMINATED, … */
   state: string;
-  /** Null while no worker answers. */
+  /** The last answer; null while no worker has ever answered. */
   status: StatusView | null;
+  /** Whether a worker has answered this time. */
+  answers: boolean;
   pending: PendingStep[];
   /** A workflow task that waits or is tried again; null when there is none. */
   task: { attempt: number; isStarted: boolean; sinceMs: number } | null;
@@ -66,6 +68,7 @@ async function lookAtOne(session: Session, workflowId: string, before: StatusVie
     firstRunId: raw.workflowExecutionInfo?.firstRunId ?? description.runId,
     state: description.status.name,
     status: status ?? before,
+    answers: status !== null,
     pending: (raw.pendingActivities ?? []).map((activity) => ({
       path: activity.activityId ?? '',
       kind: activity.activityType?.name ?? '',

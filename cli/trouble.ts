@@ -28,35 +28,53 @@ interface Trouble {
   text: string;
 }
 
+/** A queue on which this run waits, and since when. */
+interface Wait {
+  queue: string;
+  kind: 'workflow' | 'activity';
+  sinceMs: number;
+}
+
 async function idleQueues(session: Session, look: RunLook, nowMs: number): Promise<Trouble[]> {
-  const all = [look.root, ...look.loops];
-  const isTaskWaiting = all.some(({ task }) => task !== null && !task.isStarted && nowMs - task.sinceMs > patienceMs);
-  const isStepWaiting = all.some(({ pending }) =>
-    pending.some((step) => !step.isStarted && nowMs - step.scheduledMs > patienceMs),
-  );
-  if (!isTaskWaiting && !isStepWaiting) return [];
   const { config } = session;
-  const queues = [
-    { queue: config.workflowQueue, kind: 'workflow' as const, concerns: isTaskWaiting },
-    { queue: config.workflowQueue, kind: 'activity' as const, concerns: isStepWaiting },
-    ...config.trainers.map(({ queue }) => ({ queue, kind: 'activity' as const, concerns: isStepWaiting })),
-  ].filter(({ concerns }) => concerns);
+  const waits = waitsOf(session, look).filter(({ sinceMs }) => nowMs - sinceMs > patienceMs);
   const troubles = await Promise.all(
-    queues.map(async ({ queue, kind }): Promise<Trouble[]> => {
+    waits.map(async ({ queue, kind, sinceMs }): Promise<Trouble[]> => {
       const pollers = await session.within(5_000, () =>
         pollersOf(session.connection, config.temporal.namespace, queue, kind),
       );
-      if (pollers.some(({ lastSeenMs }) => nowMs - lastSeenMs < goneAfterMs)) return [];
-      return [
-        {
-          id: `queue ${queue}`,
-          text: `no worker polls the queue \`${queue}\`: the run waits. \`pawl up\` starts a worker here, \`pawl ps\` shows its log.`,
-        },
-      ];
+      // An open poll gets a waiting workflow task at once, and then its worker asks again: who has not is gone.
+      const recent = pollers.filter(({ lastSeenMs }) => nowMs - lastSeenMs < goneAfterMs);
+      if (recent.some(({ lastSeenMs }) => kind === 'activity' || lastSeenMs > sinceMs)) return [];
+      const isBusy = kind === 'activity' && look.root.answers;
+      return [{ id: `queue ${queue}`, text: isBusy ? busyText(queue) : idleText(queue) }];
     }),
   );
   return [...new Map(troubles.flat().map((trouble) => [trouble.id, trouble])).values()];
 }
+
+function waitsOf({ config }: Session, look: RunLook): Wait[] {
+  const all = [look.root, ...look.loops];
+  const tasks = all.flatMap(({ task }) => (task === null || task.isStarted ? [] : [task.sinceMs]));
+  const steps = all.flatMap(({ pending }) =>
+    pending.filter(({ isStarted }) => !isStarted).map(({ scheduledMs }) => scheduledMs),
+  );
+  const on = (queue: string, kind: Wait['kind'], since: number[]): Wait[] =>
+    since.length === 0 ? [] : [{ queue, kind, sinceMs: Math.min(...since) }];
+  return [
+    ...on(config.workflowQueue, 'workflow', tasks),
+    ...[config.workflowQueue, ...config.trainers.map(({ queue }) => queue)].flatMap((queue) =>
+      on(queue, 'activity', steps),
+    ),
+  ];
+}
+
+const idleText = (queue: string): string =>
+  `no worker polls the queue \`${queue}\`: the run waits. \`pawl up\` starts a worker here, \`pawl ps\` shows its log.`;
+
+/** A worker without a free slot does not poll: a silent queue does not tell whether it is served. */
+const busyText = (queue: string): string =>
+  `no worker asks the queue \`${queue}\` for work: none serves it, or other runs keep each busy. The run waits; \`pawl ps\` shows the workers here.`;
 
 async function failingTask(session: Session, look: WorkflowLook): Promise<Trouble[]> {
   if (look.task === null || look.task.attempt < 2 || look.state !== 'RUNNING') return [];

@@ -78,8 +78,8 @@ async function attempt(task: Task, resolved: Runnable): Promise<Outcome | 'pause
   run.state.running.set(path, stop);
   // A pause with `now` may have come while `resolve` ran.
   if (run.state.paused?.now === true) stop.request('paused');
-  const { reason, key } = resolved;
-  update(run.state, path, { state: 'running', reason, key, startedAt: run.port.now() });
+  const { reason, key, checkpointStep: resumedFrom } = resolved;
+  update(run.state, path, { state: 'running', reason, key, resumedFrom, startedAt: run.port.now() });
   try {
     const outcome = await run.port.runStep(callOf(task, resolved), schedule, stop);
     if (runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome.hostQueue);

@@ -44,7 +44,7 @@ describe('pawl run, with its servers', () => {
     const { code, stdout, stderr } = await rig.pawl(['run', 'good.yaml', '--name', 'first']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/0:00 {2}nap {3}test\.sleep started/);
-    expect(stdout).toMatch(/nap +done +[\d.]+ s +steps 2/);
+    expect(stdout).toMatch(/nap +done +[\d.]+ s +value 0, steps 2/);
     expect(stdout).toMatch(/turn +done +[\d.]+ s +2 iterations {2}work\.steps 1, work\.value 1/);
     expect(stdout).toMatch(/Outputs\n {2}folder {2}\/.+/);
     expect(stdout).toContain(

@@ -136,6 +136,7 @@ describe('progress', () => {
         status,
         pending: pendingSteps,
         task: null,
+        answers: true,
       },
       loops: [],
     };

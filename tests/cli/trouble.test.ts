@@ -47,6 +47,31 @@ describe('what keeps a run from going on is said within ten seconds', () => {
     expect(seconds).toBeLessThan(10);
   });
 
+  it('when a step waits on a queue that has been silent, whether a worker is there or not', async () => {
+    const pending = [
+      {
+        path: 'sft',
+        kind: 'train.sft',
+        attempt: 1,
+        isStarted: false,
+        scheduledMs: Date.now(),
+        pulse: null,
+        lastFailure: null,
+      },
+    ];
+    const ids = { workflowId: 'demo/1', runId: '1', firstRunId: '1' };
+    const said = (answers: boolean): Promise<string[]> => {
+      const root = { ...ids, state: 'RUNNING', status: null, answers, pending, task: null };
+      return createTroubleWatch(session)({ root, loops: [] }, Date.now() + 80_000);
+    };
+    expect(await said(false)).toContainEqual(
+      expect.stringContaining('no worker polls the queue `pawl-trainer`: the run waits.'),
+    );
+    expect(await said(true)).toContainEqual(
+      expect.stringContaining('`pawl-trainer` for work: none serves it, or other runs keep each busy.'),
+    );
+  });
+
   it('when its workflow task fails, with what the worker said', async () => {
     const { text, seconds } = await firstTrouble(session, 'pawl');
     expect(text).toMatch(/^the workflow demo\/pawl cannot go on: its task fails \(attempt \d+\): .*demo/);
