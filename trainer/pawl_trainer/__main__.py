@@ -7,6 +7,6 @@ import sys
 # one (docs/decisions.md); it is read when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from pawl_trainer.serve import main  # noqa: E402  (after the variable that its libraries read)
+from pawl_trainer.serve import main
 
 sys.exit(main())
