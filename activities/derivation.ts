@@ -2,10 +2,9 @@
 // the one that the key speaks of.
 import { inputIdentity } from '../schemas/derivation.js';
 import { stepKinds } from '../schemas/generated/kinds.js';
-import type { PlanKind } from '../schemas/generated/plan.js';
 import type { Derivation } from '../schemas/generated/records.js';
 import { stepKey } from '../schemas/identity.js';
-import type { RunInfo, StepCall } from './calls.js';
+import type { StepCall } from './calls.js';
 import type { Environment } from './environment.js';
 import { StepFailure } from './kind.js';
 
