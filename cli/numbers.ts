@@ -1,4 +1,5 @@
 // Numbers as people read them.
+import { stepKinds } from '../schemas/generated/kinds.js';
 import type { MetricTree } from '../workflows/status.js';
 
 /** Four significant digits, without trailing zeros; `-` for what is not finite. Pure. */
@@ -24,13 +25,21 @@ export function clockTime(ms: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** The first metrics of a step, `kl 0.01, reward 0.3`; those of a loop as `update.kl 0.01`. Pure. */
+/** The metrics of a step that matter most, `kl 0.01, reward 0.3`: with a goal before without. Those of a loop as `update.kl 0.01`. Pure. */
 export function mainMetrics(metrics: MetricTree, limit = 4): string {
   return flat(metrics, '')
     .filter(([, value]) => value !== null)
+    .sort(([a], [b]) => weightOf(b) - weightOf(a))
     .slice(0, limit)
     .map(([name, value]) => `${name} ${shortNumber(value)}`)
     .join(', ');
+}
+
+/** 2 for what a step kind wants large, 1 for what it wants small, 0 for anything else. */
+function weightOf(name: string): number {
+  const metric = name.slice(name.lastIndexOf('.') + 1);
+  const goals = Object.values(stepKinds).map((kind) => kind.metrics[metric]?.goal);
+  return goals.includes('maximize') ? 2 : goals.includes('minimize') ? 1 : 0;
 }
 
 function flat(metrics: MetricTree, prefix: string): [string, number | null][] {

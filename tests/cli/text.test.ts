@@ -24,8 +24,9 @@ describe('numbers', () => {
     expect([clockTime(5_000), clockTime(3_723_000)]).toEqual(['0:05', '1:02:03']);
   });
 
-  it('of a loop are named by their step', () => {
-    expect(mainMetrics({ update: { kl: 0.1, loss: 2 }, dev: { ndcg: 0.25 } }, 2)).toBe('update.kl 0.1, update.loss 2');
+  it('of a loop are named by their step, those with a goal first', () => {
+    const metrics = { refresh: { drift: 0.1, encoded: 250 }, reward: { reward_std: 1, reward_mean: 0.3 } };
+    expect(mainMetrics(metrics, 2)).toBe('reward.reward_mean 0.3, refresh.encoded 250');
   });
 });
 
