@@ -33,7 +33,7 @@ export default {
   trainer: {
     python: env.PAWL_PYTHON ?? join(packageRoot, '.pawl', 'python', 'bin', 'python'),
     threads: Number(env.PAWL_THREADS ?? Math.min(availableParallelism(), 8)),
-    cacheBytes: 2 ** 30,
+    cacheBytes: 2 ** 28,
     device: 'auto',
   },
   hostCacheBytes: 20 * 2 ** 30,

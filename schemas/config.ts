@@ -29,7 +29,13 @@ export interface TemporalConfig {
   mlflow: { url: string | null; experiment: string };
   workflowQueue: string;
   trainers: TrainerQueue[];
-  trainer: { python: string; threads: number; cacheBytes: number; device: 'auto' | 'cpu' };
+  trainer: {
+    python: string;
+    threads: number;
+    /** Bytes of loaded artifacts that a trainer keeps in memory; more than one model of yours, or each job loads it anew. */
+    cacheBytes: number;
+    device: 'auto' | 'cpu';
+  };
   /** Bytes of materialised artifacts that a host keeps. */
   hostCacheBytes: number;
 }
