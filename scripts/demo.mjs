@@ -15,10 +15,11 @@ if (unknown.length > 0) {
 const tiny = [
   'preset=test',
   'functions=1500',
-  'sft_steps=80',
+  'terms=5',
+  'sft_steps=150',
   'batch=48',
   'pairs=128',
-  'iterations=5',
+  'iterations=10',
   'queries=16',
   'group=4',
   'replay=16',
