@@ -12,6 +12,8 @@ export interface HeldClaim {
   lost: AbortSignal;
   /** Stops renewing and frees the claim; a store out of reach frees it by time. */
   release(): Promise<void>;
+  /** Stops renewing and leaves the claim as it is: enough once a result stands, which everybody looks at first. */
+  leave(): void;
 }
 
 /**
@@ -45,6 +47,7 @@ function keepClaim(host: Host, owner: ClaimOwner): HeldClaim {
   const timer = setInterval(() => void renew(), host.claimEveryMs);
   return {
     lost: lost.signal,
+    leave: () => clearInterval(timer),
     async release() {
       clearInterval(timer);
       await releaseClaim(host.store, owner).catch(() => undefined);

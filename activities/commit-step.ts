@@ -1,7 +1,7 @@
 // The end of a step: outputs into the store, then the result, once. The first commit wins.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Derivation, Result } from '../schemas/generated/records.js';
+import type { Derivation, Result, StoredArtifact } from '../schemas/generated/records.js';
 import { ingestFolder } from '../store/artifacts.js';
 import { checkResult, commitResult, readResult } from '../store/results.js';
 import type { ObjectStore } from '../store/store.js';
@@ -21,7 +21,7 @@ export async function standingResult(store: ObjectStore, key: string): Promise<R
 export interface FinishedAttempt {
   call: StepCall;
   derivation: Derivation;
-  folder: string;
+  outputs: Result['outputs'];
   attempt: string;
   metrics: Record<string, number | null>;
   startedAt: number;
@@ -32,21 +32,25 @@ export interface FinishedAttempt {
   journal: string | null;
 }
 
-/** Stores the outputs and commits. Returns the result that stands and whether it is this one. Safe to run again. */
+/** Stores what an attempt left in its output folders. Safe to run again. */
+export async function storeOutputs(store: ObjectStore, call: StepCall, folder: string): Promise<Result['outputs']> {
+  const outputs = Object.entries(call.outputs).map(async ([name, type]): Promise<[string, StoredArtifact]> => {
+    const path = outputFolder(folder, name);
+    if (!(await isFolder(path))) {
+      throw new StepFailure('internal', `Internal error: ${call.uses} ended without its output \`${name}\`.`);
+    }
+    await checkOutput(path, { kind: call.uses, name, type });
+    return [name, await ingestFolder(store, path, type)];
+  });
+  return Object.fromEntries(await Promise.all(outputs));
+}
+
+/** Commits. Returns the result that stands and whether it is this one. Safe to run again. */
 export async function commitStep(
   store: ObjectStore,
   done: FinishedAttempt,
 ): Promise<{ committed: boolean; result: Result }> {
-  const { call } = done;
-  const outputs: Result['outputs'] = {};
-  for (const [name, type] of Object.entries(call.outputs)) {
-    const folder = outputFolder(done.folder, name);
-    if (!(await isFolder(folder))) {
-      throw new StepFailure('internal', `Internal error: ${call.uses} ended without its output \`${name}\`.`);
-    }
-    await checkOutput(folder, { kind: call.uses, name, type });
-    outputs[name] = await ingestFolder(store, folder, type);
-  }
+  const { call, outputs } = done;
   const { attempt, resumedFrom, provenance, journal, derivation } = done;
   return commitResult(store, {
     schema: 1,

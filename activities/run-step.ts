@@ -1,6 +1,6 @@
 // The one wrapper around every step kind: claim, folder, inputs, newest checkpoint, the kind, outputs, commit, outcome.
 // I1: nothing is visible in the store under the key before the commit. I2: the first commit wins, a late one is discarded.
-// I3: whatever ends an attempt, its claim is freed, its heartbeat stops and its folder is removed.
+// I3: whatever ends an attempt, its heartbeat stops and its folder is removed; its claim is freed, unless a result stands.
 // Heartbeat: PulseDetails every pulseEveryMs. Resumes from the newest valid checkpoint of any attempt.
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
@@ -13,7 +13,7 @@ import type { CacheLease } from './artifact-cache.js';
 import type { StepCall, StepOutcome } from './calls.js';
 import { createCheckpointKeeper } from './checkpoint-keeper.js';
 import { claimOrWait, claimRun } from './claim.js';
-import { commitStep, outcomeOf, standingResult } from './commit-step.js';
+import { commitStep, outcomeOf, standingResult, storeOutputs } from './commit-step.js';
 import { derivationOf, refuseNewerKind } from './derivation.js';
 import { fail } from './failure.js';
 import { refuseForeignStore, type Host, type Slot } from './host.js';
@@ -119,7 +119,7 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
       signal: run.signal,
     },
   );
-  if (claim === null) return claimed(run, implementation);
+  if (claim === null) return (await standingResult(host.store, call.key)) ?? claimed(run, implementation);
   const taken = (): void =>
     run.stopWith(
       new StepFailure(
@@ -128,17 +128,21 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
       ),
     );
   claim.lost.addEventListener('abort', taken, { once: true });
-  const folder = await openAttemptFolder(host.workRoot, attempt);
   const lease = host.cache.lease();
+  const opening = openAttemptFolder(host.workRoot, attempt);
   try {
-    // Looked for under the claim: an earlier attempt, or another run, may have committed just before freeing it.
-    const standing = await standingResult(host.store, call.key);
-    if (standing !== null) return standing;
-    return await worked(run, { attempt, folder, lease, derivation }, await implementation());
+    // Looked for under the claim: an earlier attempt, or another run, may have committed just before leaving it.
+    const [folder, standing] = await Promise.all([opening, standingResult(host.store, call.key)]);
+    const result = standing ?? (await worked(run, { attempt, folder, lease, derivation }, await implementation()));
+    claim.leave(); // not freed: that would be a write, flushed, for nobody
+    return result;
+  } catch (error) {
+    await claim.release();
+    throw error;
   } finally {
     lease.close();
-    await closeAttemptFolder(folder);
-    await claim.release();
+    // Nobody waits for it: what a dying worker leaves is removed when the next one starts.
+    void opening.then(closeAttemptFolder).catch(() => undefined);
   }
 }
 
@@ -192,11 +196,11 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   );
   await checkpoints.settled();
   pulse.details.text = 'committing';
-  const bytes = await journal.flush();
+  const [bytes, outputs] = await Promise.all([journal.flush(), storeOutputs(host.store, call, folder)]);
   const { committed, result } = await commitStep(host.store, {
     call,
     derivation,
-    folder,
+    outputs,
     attempt,
     metrics,
     startedAt,

@@ -50,4 +50,4 @@ export async function journalExtent(
   return { parts, bytes: total };
 }
 
-const journalPrefix = ({ key, attempt }: JournalName): string => `journals/${key}/${attempt}/`;
+const journalPrefix = ({ key, attempt }: JournalName): string => `journals/${key}/${attempt}.`;

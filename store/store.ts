@@ -56,7 +56,7 @@ export const names = {
   click: (loopKey: string, index: number) => `loops/${loopKey}/${String(index).padStart(9, '0')}.json`,
   clicks: (loopKey: string) => `loops/${loopKey}/`,
   journal: (key: string, attempt: string, part: number) =>
-    `journals/${key}/${attempt}/${String(part).padStart(6, '0')}.jsonl`,
+    `journals/${key}/${attempt}.${String(part).padStart(6, '0')}.jsonl`,
   run: (workflowId: string, runId: string) =>
     `runs/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
   plan: (planHash: string) => `plans/${planHash.replace(/^sha256:/, '')}.json`,
