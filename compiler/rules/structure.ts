@@ -1,4 +1,4 @@
-// unknown-key, missing-key, wrong-type, out-of-range, bad-value, bad-name: the file against schemas/pipeline.schema.json.
+// unknown-key, missing-key, wrong-type, out-of-range, bad-value, bad-name: the file against schemas/language.schema.json.
 import { pipelineSchema } from '../../schemas/generated/pipeline-schema.js';
 import * as validators from '../../schemas/generated/validators.cjs';
 import type { ValidationError } from '../../schemas/generated/validators.cjs';
