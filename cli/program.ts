@@ -33,6 +33,11 @@ function authoring(program: Command, finish: Finish): void {
       finish(await (await import('./commands/validate.js')).validate(files, options)),
     );
   program
+    .command('explain')
+    .description('explain a code of a message, with a wrong and a right example; without CODE, list them')
+    .argument('[code]', 'what stands in brackets at the end of a message')
+    .action(async (code: string | undefined) => finish((await import('./commands/explain.js')).explain(code)));
+  program
     .command('plan')
     .description('show what would run, what is cached or goes on from a checkpoint, and why')
     .argument('<file>', 'pipeline file')

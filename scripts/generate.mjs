@@ -1,4 +1,5 @@
-// Generates schemas/generated/ and docs/reference/steps.md from the JSON schemas and the step-kind declarations.
+// Generates schemas/generated/, docs/reference/steps.md and docs/codes.md from the JSON schemas, the step-kind declarations
+// and the texts of the codes.
 // `npm run generate` writes what has changed; `npm run verify` runs it with --check, which only compares.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -6,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
 import prettier from 'prettier';
+import { codesModule, codesPage, readCodes } from './generate/codes.mjs';
 import { stepsPage } from './generate/steps-page.mjs';
 
 const require = createRequire(import.meta.url);
@@ -28,6 +30,7 @@ const schemas = [
 ].map(readJson);
 const kinds = jsonFiles(join(schemasDir, 'steps'), '.json').map(readJson);
 const failureClasses = readJson(join(schemasDir, 'failure-classes.json'));
+const codes = readCodes(root);
 
 /** One TypeScript module per schema: `generated/<id>.ts`. */
 async function types(schema) {
@@ -93,6 +96,7 @@ async function generatedFiles() {
   const files = {};
   for (const schema of schemas) files[`${schema.$id}.ts`] = await types(schema);
   files['kinds.ts'] = kindsModule();
+  files['codes.ts'] = codesModule(codes, banner);
   files['pipeline-schema.ts'] = pipelineSchemaModule();
   files['validators.d.cts'] = validatorTypes();
   const options = await prettier.resolveConfig(join(root, 'x.ts'));
@@ -102,6 +106,7 @@ async function generatedFiles() {
   }
   result['schemas/generated/validators.cjs'] = validators();
   result['docs/reference/steps.md'] = stepsPage(kinds);
+  result['docs/codes.md'] = codesPage(codes);
   return result;
 }
 

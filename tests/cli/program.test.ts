@@ -17,6 +17,7 @@ describe('the command line', () => {
   it('has these commands and options, which scripts rely on', () => {
     expect(surfaceOf(buildProgram('0', () => undefined))).toEqual([
       'validate <files...> --strict --json',
+      'explain [code]',
       'plan <file> --set <name=value> --seed <number> --format <format>',
       'run <file> --set <name=value> --seed <number> --name <name> --new --wait --detach --timeout <duration> --json',
       'status [run] --json',

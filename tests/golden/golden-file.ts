@@ -1,0 +1,29 @@
+// A pipeline file below tests/golden/, compiled: with the options in it, and local files that are always there.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { compile } from '../../compiler/compile.js';
+import type { CompileOutput } from '../../compiler/compile.js';
+
+const here = import.meta.dirname;
+const local: Record<string, { digest: string; bytes: number; folder: boolean }> = {
+  beir: { digest: `sha256:${'b'.repeat(64)}`, bytes: 2048, folder: true },
+  'notes.txt': { digest: `sha256:${'a'.repeat(64)}`, bytes: 12, folder: false },
+};
+
+/** A comment may hold options: `# set: lr=abc other=1`. */
+function optionsOf(text: string): Record<string, string> {
+  const match = /^# set: (.*)$/m.exec(text);
+  const pairs = match?.[1]?.split(' ') ?? [];
+  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+}
+
+/** Compiles tests/golden/<folder>/<name>. */
+export function compileGolden(folder: string, name: string): CompileOutput & { text: string } {
+  const text = readFileSync(join(here, folder, name), 'utf8');
+  const files = (path: string) => local[posix.normalize(path)] ?? null;
+  return { ...compile({ path: name, text, set: optionsOf(text), files }), text };
+}
+
+/** The names of the pipeline files of a folder, sorted. */
+export const goldenFiles = (folder: string): string[] =>
+  readdirSync(join(here, folder)).filter((name) => name.endsWith('.yaml')).sort(); // prettier-ignore
