@@ -16,8 +16,8 @@ import { createTroubleWatch } from './trouble.js';
 
 export interface FollowOptions {
   workflowId: string;
-  /** null = for ever. */
-  timeoutMs: number | null;
+  /** Time on the clock; Infinity = for ever. */
+  deadlineMs: number;
   output: Output;
 }
 
@@ -32,9 +32,8 @@ export async function follow(session: Session, store: ObjectStore, options: Foll
   const stop = (): void => interrupt.abort();
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  const deadlineMs = options.timeoutMs === null ? Infinity : Date.now() + options.timeoutMs;
   try {
-    const look = await untilEnd(session, options, interrupt.signal, deadlineMs);
+    const look = await untilEnd(session, options, interrupt.signal);
     if (look === 'interrupted' || look === 'timed-out') return leave(output, workflowId, look);
     return await close(session, store, output, look);
   } finally {
@@ -45,9 +44,8 @@ export async function follow(session: Session, store: ObjectStore, options: Foll
 
 async function untilEnd(
   session: Session,
-  { workflowId, output }: FollowOptions,
+  { workflowId, output, deadlineMs }: FollowOptions,
   interrupted: AbortSignal,
-  deadlineMs: number,
 ): Promise<RunLook | 'interrupted' | 'timed-out'> {
   const progress = createProgress();
   const trouble = createTroubleWatch(session);

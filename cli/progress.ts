@@ -68,13 +68,7 @@ function stepLines(memory: Memory, step: StepView): ProgressLine[] {
         },
       ];
     case 'done':
-      return [
-        {
-          path,
-          event: 'ended',
-          text: `done in ${duration(step.seconds)}${before === undefined ? '' : attemptsOf(step)}${tail}`,
-        },
-      ];
+      return [{ path, event: 'ended', text: doneText(step, before !== undefined, reason, tail) }];
     case 'cached':
       return [{ path, event: 'ended', text: `cached${tail}` }];
     case 'skipped':
@@ -92,6 +86,12 @@ function stepLines(memory: Memory, step: StepView): ProgressLine[] {
       ];
     }
   }
+}
+
+/** Of a gate, who or what let it pass: that says more than how long it took. */
+function doneText(step: StepView, isFollowed: boolean, reason: string, metrics: string): string {
+  if (step.kind === 'gate') return `passed${reason}`;
+  return `done in ${duration(step.seconds)}${isFollowed ? attemptsOf(step) : ''}${metrics}`;
 }
 
 const attemptsOf = (step: StepView): string => (step.attempts > 1 ? ` at attempt ${step.attempts}` : '');

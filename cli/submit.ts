@@ -14,6 +14,7 @@ import { putPlan } from '../store/plans.js';
 import type { ObjectStore } from '../store/store.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
+import { openRunAt, untilCancelled } from './open-run.js';
 import { runDetails, runSummary } from './run-details.js';
 import type { Session } from './session.js';
 
@@ -25,6 +26,10 @@ export interface Submission {
   files: ReadonlyMap<string, string>;
   name: string | null;
   isNew: boolean;
+  /** Time on the clock until which it may wait for the end of a run that is being cancelled. */
+  deadlineMs: number;
+  /** Told when it begins to wait for that. */
+  onWait: (workflowId: string) => void;
 }
 
 export interface Submitted {
@@ -47,15 +52,23 @@ export async function storePlan(
   await putPlan(store, plan);
 }
 
-/** Starts the workflow, or joins the one of this id that runs with the same plan. Fails with CliError when another plan runs there. */
+/**
+ * Starts the workflow, or joins the one of this id that runs with the same plan. One that is being cancelled is waited for,
+ * then started again. Fails with CliError when another plan runs there.
+ */
 export async function submit(session: Session, store: ObjectStore, submission: Submission): Promise<Submitted> {
   const { plan } = submission;
   const hash = planHash(plan);
   const base = `${plan.name}/${submission.name ?? defaultRunName(plan)}`;
   const workflowId = submission.isNew ? await unusedId(session, base) : base;
-  const running = await runningPlan(session, workflowId);
+  let running = await openRunAt(session, workflowId);
+  if (running?.isCancelling === true) {
+    submission.onWait(workflowId);
+    await untilCancelled(session, workflowId, submission.deadlineMs);
+    running = await openRunAt(session, workflowId);
+  }
   if (running !== null) {
-    if (running === hash) return { workflowId, isAttached: true, warning: null };
+    if (running.planHash === hash) return { workflowId, isAttached: true, warning: null };
     throw new CliError(
       exitCodes.invalid,
       `${workflowId} is under way with another plan: the file, a param or the seed has changed since.\nFollow it with \`pawl status ${workflowId}\`, end it with \`pawl cancel ${workflowId}\`, or give this one another --name.`,
@@ -108,17 +121,6 @@ const pair = (name: string, value: string): SearchAttributePair => ({
   key: defineSearchAttributeKey(name, 'KEYWORD'),
   value,
 });
-
-/** Hash of the plan that runs under an id; null when none runs. */
-async function runningPlan(session: Session, workflowId: string): Promise<string | null> {
-  try {
-    const { status, memo = {} } = await session.client.workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING' ? (typeof memo.planHash === 'string' ? memo.planHash : '') : null;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
-  }
-}
 
 async function unusedId(session: Session, base: string): Promise<string> {
   for (let number = 1; ; number++) {

@@ -79,7 +79,7 @@ export function stepTable(steps: readonly StepRecord[]): string[] {
     [
       step.clicks === null ? '' : `${step.clicks} iterations`,
       mainMetrics(asDeclared(step.kind, step.metrics)),
-      step.state === 'done' || step.state === 'cached' ? '' : (step.reason ?? ''),
+      (step.state === 'done' || step.state === 'cached') && step.kind !== 'gate' ? '' : (step.reason ?? ''),
     ]
       .filter((part) => part !== '')
       .join('  '),

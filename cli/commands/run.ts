@@ -34,7 +34,15 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   try {
     const store = await openStore(config.store);
     await storePlan(store, { plan, files });
-    const submission = { plan, file, text, files, name: options.name ?? null, isNew: options.new === true };
+    const deadlineMs = options.timeout === undefined ? Infinity : Date.now() + options.timeout;
+    const onWait = (workflowId: string): void => {
+      output.record({ type: 'waiting', workflowId, for: 'cancellation' });
+      output.line(`${workflowId} is being cancelled: it starts again once that has ended`);
+    };
+    const submission = {
+      ...{ plan, file, text, files, name: options.name ?? null, isNew: options.new === true },
+      ...{ deadlineMs, onWait },
+    };
     const { workflowId, isAttached, warning } = await submit(session, store, submission);
     if (warning !== null) output.warn(warning);
     const page = workflowPage(config, workflowId);
@@ -47,7 +55,7 @@ export async function run(file: string, options: RunOptions): Promise<number> {
       return exitCodes.ok;
     }
     const { follow } = await import('../follow.js');
-    return await follow(session, store, { workflowId, timeoutMs: options.timeout ?? null, output });
+    return await follow(session, store, { workflowId, deadlineMs, output });
   } finally {
     await session.close();
   }

@@ -24,6 +24,17 @@ outputs: { folder: "\${{ steps.turn.outputs.last }}" }
 metrics: { value: "\${{ steps.turn.metrics.work.value }}" }
 `;
 
+/** Looks until it holds; fails after 30 s. */
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !(await holds());) {
+    if (Date.now() > deadline) throw new Error('it did not come about within 30 s');
+    await sleep(50);
+  }
+}
+
+/** Steps enough that no machine gets through them while the test looks at the run. */
+const manySteps = 'steps=20000';
+
 describe('pawl run, with its servers', () => {
   let rig: PawlRig;
   beforeAll(async () => {
@@ -33,12 +44,38 @@ describe('pawl run, with its servers', () => {
       writeFileSync(join(rig.folder, `${name}.yaml`), pipeline(name, steps));
     write('good', nap + loop);
     write('long', nap);
+    write('slow', nap.replace('step_ms: 100', 'step_ms: 100, value: 6'));
     write('busy', nap.replace('step_ms: 100', 'step_ms: 100, value: 5'));
     write('gated', `${nap}  gate: { gate: { assert: [ "\${{ steps.nap.metrics.steps > 100 }}" ] } }\n`);
+    const approve = 'approve: { timeout: 10m, on-timeout: approve }';
+    write(
+      'asking',
+      `${nap}  gate: { needs: [nap], gate: { ${approve} } }\n  after: { uses: test.sleep, needs: [gate], with: { steps: 1, value: 9 } }\n`,
+    );
+    write(
+      'turning',
+      loop
+        .replace('init: "${{ steps.nap.outputs.folder }}", ', '')
+        .replace(/^(outputs|metrics).*\n/gm, '')
+        .replace(/$/, `        look: { needs: [work], gate: { ${approve} } }\n`),
+    );
     write('failing', '  bad: { uses: test.fail, with: { class: config, message: no such column } }\n');
     await rig.pawl(['up']);
   }, 120_000);
   afterAll(async () => rig.dispose(), 60_000);
+
+  /** The checkpoint step that a plan of very many steps would resume from. */
+  const checkpointOf = async (file: string): Promise<number> => {
+    const { stdout } = await rig.pawl(['plan', file, '--set', manySteps, '--format', 'json']);
+    const { steps } = JSON.parse(stdout) as { steps: { checkpointStep: number | null }[] };
+    return steps[0]?.checkpointStep ?? Number.NaN;
+  };
+
+  const workerPid = async (): Promise<number> => {
+    const { stdout } = await rig.pawl(['ps', '--json']);
+    const { services } = JSON.parse(stdout) as { services: { name: string; pid: number | null }[] };
+    return services.find(({ name }) => name === 'worker')?.pid ?? Number.NaN;
+  };
 
   it('follows a run to its end: steps, metrics, outputs, link, status 0', async () => {
     const { code, stdout, stderr } = await rig.pawl(['run', 'good.yaml', '--name', 'first']);
@@ -98,14 +135,14 @@ describe('pawl run, with its servers', () => {
   }, 90_000);
 
   it('ctrl-C detaches; the run can be looked at, paused, joined and cancelled, and goes on at its checkpoint', async () => {
-    const args = ['run', 'long.yaml', '--set', 'steps=110', '--name', 'kept'];
+    const args = ['run', 'long.yaml', '--set', manySteps, '--name', 'kept'];
     const first = rig.begin(args);
-    for (let i = 0; i < 100 && !first.stdout().includes('checkpoint at'); i++) await sleep(100);
+    await until(() => first.stdout().includes('checkpoint at'));
     first.child.kill('SIGINT');
     const left = await first.outcome;
     expect(left.code).toBe(130);
     expect(left.stdout).toContain('long/kept goes on.\nCome back with `pawl status long/kept`');
-    expect((await rig.pawl(['status', 'long/kept'])).stdout).toMatch(/nap +running +[\d.]+ s +\d+ of 110/);
+    expect((await rig.pawl(['status', 'long/kept'])).stdout).toMatch(/nap +running +[\d.hms]+( s)? +\d+ of 20000/);
     expect((await rig.pawl(['pause', 'long/kept'])).code).toBe(0);
     expect((await rig.pawl(['pause', 'long/kept'])).stderr).toBe(
       'pawl: long/kept refuses: the run is paused already\n',
@@ -115,13 +152,82 @@ describe('pawl run, with its servers', () => {
       'pawl: long/kept has no gate that waits for approval. No gate waits now.\n',
     );
     const joined = rig.begin(args);
-    for (let i = 0; i < 100 && !joined.stdout().includes('under way already'); i++) await sleep(100);
+    await until(() => joined.stdout().includes('under way already'));
     expect((await rig.pawl(['cancel', 'long/kept'])).code).toBe(0);
     expect((await joined.outcome).code).toBe(6);
-    const again = await rig.pawl(args);
+    // As many steps as the checkpoint that it left has, and some more: the same checkpoints, soon over.
+    const step = await checkpointOf('long.yaml');
+    const again = await rig.pawl(['run', 'long.yaml', '--set', `steps=${step + 3}`, '--name', 'kept']);
     expect(again.code).toBe(0);
-    expect((await rig.pawl(['status', 'long/kept', '--json'])).stdout).toMatch(/"resumedFrom":\d/);
+    expect((await rig.pawl(['status', 'long/kept', '--json'])).stdout).toContain(`"resumedFrom":${step}`);
   }, 90_000);
+
+  it('a run that is being cancelled is waited for, and then starts again', async () => {
+    await rig.pawl(['run', 'slow.yaml', '--set', manySteps, '--name', 'again', '--detach']);
+    await until(async () => (await rig.pawl(['status', 'slow/again'])).stdout.includes('of 20000'));
+    // A worker that stands still answers no cancellation: the run stays one that is being cancelled.
+    const pid = await workerPid();
+    process.kill(pid, 'SIGSTOP');
+    let second: ReturnType<PawlRig['begin']>;
+    try {
+      expect((await rig.pawl(['cancel', 'slow/again'])).code).toBe(0);
+      const short = await rig.pawl(['run', 'slow.yaml', '--name', 'again', '--timeout', '1s']);
+      expect([short.code, short.stderr]).toEqual([
+        124,
+        expect.stringMatching(/^pawl: slow\/again is still being cancelled; .* nothing was started\./),
+      ]);
+      // With another plan: what is being cancelled does not stand in its way.
+      second = rig.begin(['run', 'slow.yaml', '--set', 'steps=2', '--name', 'again']);
+      await until(() => second.stdout().includes('slow/again is being cancelled: it starts again once that has ended'));
+      expect(second.stdout()).not.toContain('submitted');
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    const { code, stdout } = await second.outcome;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/slow\/again submitted[^]*slow\/again: done in/);
+  }, 90_000);
+
+  it('a gate that waits lets the run pass when it is approved, with who did it and why', async () => {
+    const following = rig.begin(['run', 'asking.yaml', '--name', 'yes']);
+    await until(() => following.stdout().includes('waits for approval until'));
+    expect((await rig.pawl(['status', 'asking/yes'])).stdout).toMatch(/gate +waiting .*waits for approval/);
+    const wrong = await rig.pawl(['approve', 'asking/yes', '--gate', 'door']);
+    expect([wrong.code, wrong.stderr]).toEqual([
+      2,
+      'pawl: asking/yes has no gate door that waits for approval. Waiting: gate\n',
+    ]);
+    const approved = await rig.pawl(['approve', 'asking/yes', '--note', 'figures look right']);
+    expect([approved.code, approved.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^gate of asking\/yes approved by \w+/),
+    ]);
+    const { code, stdout } = await following.outcome;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/gate +done .*approved by \w+: figures look right/);
+    expect(stdout).toMatch(/after +done/);
+  }, 60_000);
+
+  it('a gate that is rejected ends the run with status 3, and nothing behind it runs', async () => {
+    const following = rig.begin(['run', 'asking.yaml', '--name', 'no']);
+    await until(() => following.stdout().includes('waits for approval until'));
+    expect((await rig.pawl(['reject', 'asking/no', '--note', 'too low', '--json'])).stdout).toMatch(
+      /^{"type":"reject","workflowId":"asking\/no","gate":"gate","by":"\w+"}\n$/,
+    );
+    const { code, stdout } = await following.outcome;
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/gate +failed .*rejected by \w+: too low/);
+    expect(stdout).not.toMatch(/after +done/);
+  }, 60_000);
+
+  it('a gate inside a loop is approved turn by turn', async () => {
+    const following = rig.begin(['run', 'turning.yaml', '--name', 'all']);
+    for (const gate of ['turn[0].look', 'turn[1].look']) {
+      await until(() => following.stdout().includes(`${gate}  waits for approval`));
+      expect((await rig.pawl(['approve', 'turning/all', '--gate', gate])).code).toBe(0);
+    }
+    expect((await following.outcome).code).toBe(0);
+  }, 60_000);
 
   it('refuses to join a run of another plan, and --new makes another run', async () => {
     await rig.pawl(['run', 'busy.yaml', '--set', 'steps=90', '--name', 'busy', '--detach']);
