@@ -87,17 +87,18 @@ function kindsModule() {
 
 /** Every generated file: path from the root -> content. */
 async function generatedFiles() {
-  /** The schema of pipelines as data, for the compiler's "did you mean". */
-  function pipelineSchemaModule() {
-    const schema = schemas.find(({ $id }) => $id === 'pipeline');
-    return `${banner}export const pipelineSchema: Record<string, unknown> = ${JSON.stringify(schema, null, 2)};\n`;
+  /** A schema of what people write as data, for "did you mean". */
+  function schemaModule(id) {
+    const schema = schemas.find(({ $id }) => $id === id);
+    return `${banner}export const ${camel(id)}Schema: Record<string, unknown> = ${JSON.stringify(schema, null, 2)};\n`;
   }
 
   const files = {};
   for (const schema of schemas) files[`${schema.$id}.ts`] = await types(schema);
   files['kinds.ts'] = kindsModule();
   files['codes.ts'] = codesModule(codes, banner);
-  files['pipeline-schema.ts'] = pipelineSchemaModule();
+  files['pipeline-schema.ts'] = schemaModule('pipeline');
+  files['pipeline-test-schema.ts'] = schemaModule('pipeline-test');
   files['validators.d.cts'] = validatorTypes();
   const options = await prettier.resolveConfig(join(root, 'x.ts'));
   const result = {};

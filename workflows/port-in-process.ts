@@ -1,30 +1,17 @@
 // The port in one process on a virtual clock: the interpreter with activities given as plain functions. For tests, and for
 // trying a pipeline without servers. Owns the executions by workflow id; what crosses between them and the activities goes
 // through JSON, as it does on Temporal.
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import type { LocalActivities, StepCall, StepOutcome } from '../activities/calls.js';
-import { finalClasses } from './failure.js';
+import type { LocalActivities } from '../activities/calls.js';
+import { runActivity, throughJson, waitFor } from './in-process-steps.js';
+import type { InProcessStep } from './in-process-steps.js';
+import { queries } from './control-names.js';
 import { runWorkflow } from './interpreter.js';
 import type { RootInput } from './interpreter.js';
 import type { LoopInput } from './loop-input.js';
-import type { ChildHandle, ChildStart, Handlers, Port, StepSchedule } from './port.js';
-import type { Stop } from './stop.js';
+import type { ChildHandle, ChildStart, Handlers, Port } from './port.js';
+import type { StatusView } from './status.js';
 import { createClock } from './virtual-clock.js';
 import type { VirtualClock } from './virtual-clock.js';
-
-/** What a fake activity may use besides its call. */
-export interface StepHost {
-  /** The queue it was taken from. */
-  queue: string;
-  /** From 1. */
-  attempt: number;
-  stop: Stop;
-  now(): number;
-  /** Virtual time; throws CancelledFailure when the step is stopped meanwhile. */
-  sleep: (ms: number) => Promise<void>;
-}
-
-export type InProcessStep = (call: StepCall, host: StepHost) => StepOutcome | Promise<StepOutcome>;
 
 export interface WorldOptions {
   /** By step kind. */
@@ -35,6 +22,8 @@ export interface WorldOptions {
   /** Steps and children after which a history counts as long; default never. */
   continueAsNewAfter?: number;
   startAt?: number;
+  /** Sees each change of what a workflow shows. It may start timers and nothing else. */
+  onShow?: (status: StatusView) => void;
 }
 
 export interface InProcessRun {
@@ -166,7 +155,8 @@ function portOf({ options, clock, start }: Surroundings, execution: Execution): 
     execution: () => ({ workflowId, runId: `run-${execution.count}`, firstRunId: 'run-1', startedAt }),
     async runStep(call, schedule, stop) {
       execution.commands += 1;
-      return runActivity({ options, clock }, throughJson(call), schedule, stop);
+      const { activities, deafQueues = new Set<string>() } = options;
+      return runActivity({ activities, deafQueues, clock }, throughJson(call), schedule, stop);
     },
     runLocal: (name, input) => callLocal(options.local, name, input),
     async startChild<Input, Output>(child: ChildStart<Input>): Promise<ChildHandle<Output>> {
@@ -186,6 +176,7 @@ function portOf({ options, clock, start }: Surroundings, execution: Execution): 
     continueAsNew: (input) => Promise.reject(new ContinueAsNew(input as RootInput | LoopInput)),
     show(markdown) {
       execution.details = markdown;
+      options.onShow?.(execution.handlers.queries[queries.status]?.answer() as StatusView);
     },
     setAttributes(attributes) {
       Object.assign(execution.attributes, attributes);
@@ -220,71 +211,3 @@ async function startChild<Input, Output>(
     },
   };
 }
-
-async function runActivity(
-  { options, clock }: Pick<Surroundings, 'options' | 'clock'>,
-  call: StepCall,
-  schedule: StepSchedule,
-  stop: Stop,
-): Promise<StepOutcome> {
-  let queue = schedule.queue;
-  if (options.deafQueues?.has(queue) === true) {
-    if (schedule.scheduleToStartMs === null || schedule.fallbackQueue === null) {
-      await waitFor(clock, () => stop.isRequested());
-      throw new CancelledFailure('cancelled');
-    }
-    await waitFor(clock, () => stop.isRequested(), schedule.scheduleToStartMs);
-    queue = schedule.fallbackQueue;
-  }
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return throughJson(await runAttempt(options, clock, call, { queue, attempt, stop }));
-    } catch (error) {
-      if (!isRetried(error, call, attempt) || stop.isRequested()) throw error;
-      await waitFor(clock, () => stop.isRequested(), Math.max(1, call.retry.backoffMs));
-    }
-  }
-}
-
-async function runAttempt(
-  options: WorldOptions,
-  clock: VirtualClock,
-  call: StepCall,
-  host: Pick<StepHost, 'queue' | 'attempt' | 'stop'>,
-): Promise<StepOutcome> {
-  const activity = options.activities[call.uses];
-  if (activity === undefined) throw ApplicationFailure.nonRetryable(`nobody serves ${call.uses}`, 'config');
-  const sleep = async (ms: number): Promise<void> => {
-    if (await waitFor(clock, () => host.stop.isRequested(), ms)) throw new CancelledFailure('stopped');
-  };
-  await Promise.resolve();
-  if (host.stop.isRequested()) throw new CancelledFailure('stopped');
-  return activity(call, { ...host, now: () => clock.now(), sleep });
-}
-
-function isRetried(error: unknown, { retry }: StepCall, attempt: number): boolean {
-  if (!(error instanceof ApplicationFailure) || error.nonRetryable === true || attempt >= retry.attempts) return false;
-  return !(finalClasses(retry.for) as string[]).includes(error.type ?? '');
-}
-
-async function waitFor(clock: VirtualClock, predicate: () => boolean, timeoutMs?: number): Promise<boolean> {
-  if (predicate()) return true;
-  const { met, forget } = clock.until(predicate);
-  if (timeoutMs === undefined) {
-    await met;
-    return true;
-  }
-  return new Promise<boolean>((resolve) => {
-    const cancelTimer = clock.after(timeoutMs, () => {
-      forget();
-      resolve(predicate());
-    });
-    void met.then(() => {
-      cancelTimer();
-      resolve(true);
-    });
-  });
-}
-
-const throughJson = <Value>(value: Value): Value =>
-  value === undefined ? value : (JSON.parse(JSON.stringify(value)) as Value);

@@ -1,7 +1,7 @@
 // unknown-key, missing-key, wrong-type, out-of-range, bad-value, bad-name: the file against schemas/language.schema.json.
 import { pipelineSchema } from '../../schemas/generated/pipeline-schema.js';
 import * as validators from '../../schemas/generated/validators.cjs';
-import type { ValidationError } from '../../schemas/generated/validators.cjs';
+import type { ValidationError, Validator } from '../../schemas/generated/validators.cjs';
 import type { Authored, AuthoredMap, Span } from '../authored.js';
 import { plainValue } from '../authored.js';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics.js';
@@ -17,21 +17,31 @@ interface Spot {
   value: Authored;
 }
 
-/** What the schema has against the file. Pure. */
-export function structure(file: SourceFile, root: AuthoredMap): Diagnostic[] {
-  if (validators.pipeline(plainValue(root))) return [];
-  return (validators.pipeline.errors ?? []).flatMap((error) => {
+/** What a file is written in: its schema, as a check and as data. */
+export interface FileSchema {
+  validate: Validator;
+  schema: Schema;
+}
+
+const pipelineFile: FileSchema = { validate: validators.pipeline, schema: pipelineSchema };
+
+/** What the schema, that of pipelines unless given, has against the file. Pure. */
+export function structure(file: SourceFile, root: AuthoredMap, form: FileSchema = pipelineFile): Diagnostic[] {
+  const { validate, schema } = form;
+  if (validate(plainValue(root))) return [];
+  return (validate.errors ?? []).flatMap((error) => {
     if (error.keyword === 'if' || 'propertyName' in error) return [];
-    return [explain(file, root, error, locate(root, error.instancePath))];
+    const spot = locate(root, error.instancePath);
+    return [explain(file, error, spot, () => knownKeys(schema, root, spot.path))];
   });
 }
 
-function explain(file: SourceFile, root: AuthoredMap, error: ValidationError, spot: Spot): Diagnostic {
+function explain(file: SourceFile, error: ValidationError, spot: Spot, known: () => string[]): Diagnostic {
   const { params } = error;
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String(params.additionalProperty);
-      const hint = suggest(name, knownKeys(root, spot.path));
+      const hint = suggest(name, known());
       return file.error('unknown-key', keyIn(spot, name), `${label(spot.path)} has no key \`${name}\``, { hint });
     }
     case 'propertyNames': {
@@ -137,8 +147,8 @@ type Schema = Record<string, unknown>;
 const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null;
 
 /** The keys that the schema allows at a path of the file. */
-function knownKeys(root: AuthoredMap, path: string[]): string[] {
-  let schema = choose(pipelineSchema, root);
+function knownKeys(whole: Schema, root: AuthoredMap, path: string[]): string[] {
+  let schema = choose(whole, whole, root);
   let value: Authored = root;
   for (const name of path) {
     const entry: Authored | undefined =
@@ -151,21 +161,21 @@ function knownKeys(root: AuthoredMap, path: string[]): string[] {
     const below = value.form === 'list' ? schema.items : (properties[name] ?? schema.additionalProperties);
     if (entry === undefined || !isSchema(below)) return [];
     value = entry;
-    schema = choose(below, entry);
+    schema = choose(whole, below, entry);
   }
   return isSchema(schema.properties) ? Object.keys(schema.properties) : [];
 }
 
 /** A schema without references and conditions: what it says about this value. */
-function choose(schema: Schema, value: Authored): Schema {
+function choose(whole: Schema, schema: Schema, value: Authored): Schema {
   if (typeof schema.$ref === 'string') {
     const name = schema.$ref.replace('#/$defs/', '');
-    const definition = (pipelineSchema.$defs as Record<string, Schema>)[name];
-    return choose(definition ?? {}, value);
+    const definition = (whole.$defs as Record<string, Schema>)[name];
+    return choose(whole, definition ?? {}, value);
   }
   if (!isSchema(schema.if)) return schema;
   const required = schema.if.required as string[];
   const holds = required.every((key) => value.form === 'map' && value.entries.has(key));
   const branch = holds ? schema.then : schema.else;
-  return isSchema(branch) ? choose(branch, value) : schema;
+  return isSchema(branch) ? choose(whole, branch, value) : schema;
 }

@@ -13,6 +13,7 @@ export interface Validator {
 export const event: Validator;
 export const job: Validator;
 export const pipeline: Validator;
+export const pipelineTest: Validator;
 export const plan: Validator;
 export const records: Validator;
 export const stepKind: Validator;

@@ -16,7 +16,8 @@ import type { RunRecord } from '../../schemas/generated/records.js';
 import { loopKey, planHash } from '../../schemas/identity.js';
 import type { RootInput } from '../../workflows/interpreter.js';
 import { createWorld } from '../../workflows/port-in-process.js';
-import type { InProcessRun, InProcessStep, World, WorldOptions } from '../../workflows/port-in-process.js';
+import type { InProcessStep } from '../../workflows/in-process-steps.js';
+import type { InProcessRun, World, WorldOptions } from '../../workflows/port-in-process.js';
 import type { StatusView, StepView } from '../../workflows/status.js';
 
 const kind = (runs: PlanKind['runs']): PlanKind => ({
