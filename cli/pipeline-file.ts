@@ -51,7 +51,7 @@ export async function planOfFile(path: string, settings: CompileSettings): Promi
   if (plan !== null) return { ...compiled, plan };
   throw new CliError(
     exitCodes.invalid,
-    `${countOf(diagnostics)} in ${path}\n\n${formatDiagnostics(diagnostics, compiled.text)}`,
+    `${countOf(diagnostics)} in ${path}\n\n${formatDiagnostics(diagnostics, compiled.output.texts)}`,
   );
 }
 

@@ -4,30 +4,20 @@ import { checkExpression } from '../expressions/check.js';
 import type { ExpressionType } from '../expressions/check.js';
 import { ExpressionError } from '../expressions/expression-error.js';
 import type { Reference } from '../expressions/parse.js';
-import type { AuthoredScalar, Authored } from './authored.js';
+import type { AnalysedField, AnalysedPart } from './analysed-field.js';
+import { typeOf } from './analysed-field.js';
+import type { Authored } from './authored.js';
 import { collectFields } from './fields.js';
 import type { Field } from './fields.js';
-import type { Pipeline, Step } from './pipeline.js';
+import type { Pipeline, Step, Unit } from './pipeline.js';
 import { encloses, visibleStep } from './pipeline.js';
 import { childStrings } from './authored.js';
+import { constantOf } from './plan-value.js';
 import { resolveReference } from './resolve.js';
 import type { Resolution } from './resolve.js';
+import { checkScalar, planScalar } from './scalar-check.js';
 import { readText } from './text-value.js';
 import type { ExpressionPart, TextValue } from './text-value.js';
-
-export interface AnalysedPart {
-  part: ExpressionPart;
-  resolutions: { reference: Reference; resolution: Resolution }[];
-  /** Null when it has a syntax error, an unknown reference or a type error. */
-  type: ExpressionType | null;
-  typeError: ExpressionError | null;
-}
-
-export interface AnalysedField extends Field {
-  parts: AnalysedPart[];
-  /** What each scalar under the field reads as. */
-  texts: Map<AuthoredScalar, TextValue>;
-}
 
 export interface Analysis {
   pipeline: Pipeline;
@@ -36,10 +26,38 @@ export interface Analysis {
   deps: Map<Step, Set<Step>>;
 }
 
-/** Reads, resolves and types everything. Pure. */
+/** Reads, resolves and types everything. Pure but for the units, which learn what they hand out and what they are given. */
 export function analyse(pipeline: Pipeline): Analysis {
-  const fields = collectFields(pipeline).map((field) => analyseField(pipeline, field));
+  const ofUnits = new Map<Unit, AnalysedField[]>();
+  // Backwards, for a file is typed by what the files that it inlines hand out.
+  for (const unit of [...pipeline.units].reverse()) {
+    const fields = collectFields(unit).map((field) => analyseField(pipeline, field));
+    for (const field of fields) learnExport(unit, field);
+    ofUnits.set(unit, fields);
+  }
+  const fields = pipeline.units.flatMap((unit) => ofUnits.get(unit) ?? []);
+  giveParams(fields);
   return { pipeline, fields, deps: collectDeps(pipeline, fields) };
+}
+
+function learnExport(unit: Unit, field: AnalysedField): void {
+  const section = field.role === 'output' ? unit.outputs : field.role === 'metric' ? unit.metrics : null;
+  const unknown: ExpressionType = { is: 'unknown', optional: false };
+  section?.set(field.name, field.parts.length === 1 ? (field.parts[0]?.type ?? unknown) : unknown);
+}
+
+/** The values of the params of inlined files, where they are known before the run; from the outermost file inwards. */
+function giveParams(fields: AnalysedField[]): void {
+  for (const field of fields) {
+    const param = field.role === 'input' ? field.owner?.included?.params.get(field.name) : undefined;
+    if (param?.declaration == null) continue;
+    const constant = constantOf(field);
+    const fits = constant.known && checkScalar(constant.value, param.declaration, '') === null;
+    // What an expression computes is in milliseconds already.
+    const isAsPlanned = param.type === 'duration' && field.parts.length > 0;
+    if (isAsPlanned && constant.known && typeof constant.value === 'number') param.value = constant.value;
+    else param.value = fits ? planScalar(constant.value, param.declaration.type) : undefined;
+  }
 }
 
 function analyseField(pipeline: Pipeline, field: Field): AnalysedField {
@@ -52,7 +70,7 @@ function analyseField(pipeline: Pipeline, field: Field): AnalysedField {
         ? text.parts.filter((part) => typeof part !== 'string')
         : [],
   );
-  return { ...field, texts, parts: parts.map((part) => analysePart(pipeline, field, part)) };
+  return { ...field, texts, parts: parts.map((part) => analysePart(field, part)) };
 }
 
 function readScalars(authored: Authored, text: string, texts: AnalysedField['texts']): void {
@@ -61,11 +79,11 @@ function readScalars(authored: Authored, text: string, texts: AnalysedField['tex
   else for (const { value } of authored.entries.values()) readScalars(value, text, texts);
 }
 
-function analysePart(pipeline: Pipeline, field: Field, part: ExpressionPart): AnalysedPart {
+function analysePart(field: Field, part: ExpressionPart): AnalysedPart {
   const references = part.parsed?.references ?? [];
   const resolutions = references.map((reference) => ({
     reference,
-    resolution: resolveReference(pipeline, field.scope, reference),
+    resolution: resolveReference(field.scope, reference),
   }));
   const analysed: AnalysedPart = { part, resolutions, type: null, typeError: null };
   if (part.parsed === null || resolutions.some(({ resolution }) => !resolution.ok)) return analysed;
@@ -75,12 +93,6 @@ function analysePart(pipeline: Pipeline, field: Field, part: ExpressionPart): An
     if (error instanceof ExpressionError) return { ...analysed, typeError: error };
     throw error;
   }
-}
-
-/** The type of a reference of an analysed part. Pure. */
-export function typeOf(part: AnalysedPart, reference: Reference): ExpressionType {
-  const resolution = part.resolutions.find((item) => item.reference === reference)?.resolution;
-  return resolution?.ok === true ? resolution.type : { is: 'unknown', optional: false };
 }
 
 function collectDeps(pipeline: Pipeline, fields: AnalysedField[]): Analysis['deps'] {

@@ -37,8 +37,8 @@ export interface ParsedText {
   errors: YAMLError[];
 }
 
-/** Parses YAML 1.2 (core schema). Pure; never throws on bad text. */
-export function parseText(text: string): ParsedText {
+/** Parses YAML 1.2 (core schema); spans and the positions of errors count from `base`. Pure; never throws on bad text. */
+export function parseText(text: string, base = 0): ParsedText {
   const document = parseDocument(text, {
     version: '1.2',
     schema: 'core',
@@ -48,9 +48,10 @@ export function parseText(text: string): ParsedText {
     keepSourceTokens: false,
   });
   const { errors, contents } = document;
+  for (const error of errors) error.pos = [error.pos[0] + base, error.pos[1] + base];
   if (contents === null) return { root: null, isTooLarge: false, errors };
-  const reading: Reading = { document, targets: new Map(), nodesLeft: 100_000 };
-  const root = convert(contents, reading, 0);
+  const reading: Reading = { document, base, targets: new Map(), nodesLeft: 100_000 };
+  const root = convert(contents, reading, 0, { start: base, end: base });
   const isTooLarge = reading.nodesLeft < 0;
   return { root: isTooLarge ? null : root, isTooLarge, errors };
 }
@@ -58,6 +59,7 @@ export function parseText(text: string): ParsedText {
 /** Aliases are followed, so a small text can stand for a huge tree: what is left of the budget for its nodes. */
 interface Reading {
   document: Document;
+  base: number;
   /** What aliases stand for: the library looks for it from the start of the document each time. */
   targets: Map<Alias, YamlNode | undefined>;
   nodesLeft: number;
@@ -65,8 +67,8 @@ interface Reading {
 
 const maxDepth = 64;
 
-function convert(node: YamlNode | null, reading: Reading, depth: number, at: Span = { start: 0, end: 0 }): Authored {
-  const span = node?.range ? { start: node.range[0], end: node.range[1] } : at;
+function convert(node: YamlNode | null, reading: Reading, depth: number, at: Span): Authored {
+  const span = spanOf(node, reading, at);
   reading.nodesLeft -= 1;
   if (node === null || depth > maxDepth || reading.nodesLeft < 0) return { form: 'scalar', span, value: null };
   if (isAlias(node)) {
@@ -85,6 +87,9 @@ function convert(node: YamlNode | null, reading: Reading, depth: number, at: Spa
   return { form: 'scalar', span, value: isScalar(node) ? scalarValue(node.value) : null };
 }
 
+const spanOf = (node: YamlNode | null, { base }: Reading, otherwise: Span): Span =>
+  node?.range ? { start: base + node.range[0], end: base + node.range[1] } : otherwise;
+
 function targetOf(alias: Alias, { document, targets }: Reading): YamlNode | undefined {
   if (!targets.has(alias)) targets.set(alias, alias.resolve(document));
   return targets.get(alias);
@@ -95,7 +100,7 @@ function entriesOf(pairs: Pair<YamlNode, YamlNode | null>[], reading: Reading, d
   const merged: AuthoredMap['entries'] = new Map();
   for (const pair of pairs) {
     const key = isScalar(pair.key) ? pair.key : null;
-    const keySpan = pair.key.range ? { start: pair.key.range[0], end: pair.key.range[1] } : { start: 0, end: 0 };
+    const keySpan = spanOf(pair.key, reading, { start: reading.base, end: reading.base });
     const value = convert(pair.value, reading, depth + 1, keySpan);
     if (key?.source === '<<') {
       for (const source of value.form === 'list' ? value.items : [value]) {

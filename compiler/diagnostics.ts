@@ -53,11 +53,14 @@ export interface Diagnostic {
   hint: string | null;
 }
 
-/** Sorted by place, then code, then message; without repetitions. Pure. */
-export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+/** Sorted by file (in the order given), place, then code, then message; without repetitions. Pure. */
+export function sortDiagnostics(diagnostics: readonly Diagnostic[], files: Iterable<string>): Diagnostic[] {
+  const order = [...files];
   const compare = (a: string | number, b: string | number): number => (a < b ? -1 : a > b ? 1 : 0);
   const sorted = [...diagnostics].sort(
     (a, b) =>
+      // What is in no file, e.g. a --set option, comes first.
+      order.indexOf(a.at.file) - order.indexOf(b.at.file) ||
       compare(a.at.line, b.at.line) ||
       compare(a.at.column, b.at.column) ||
       compare(a.code, b.code) ||

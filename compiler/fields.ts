@@ -2,7 +2,8 @@
 import type { ArtifactType } from '../schemas/generated/plan.js';
 import type { Authored } from './authored.js';
 import { child, childMap } from './authored.js';
-import type { Carry, Pipeline, Scope, Step } from './pipeline.js';
+import type { Param } from './params.js';
+import type { Carry, Scope, Step, Unit } from './pipeline.js';
 import type { ScalarDeclaration, ScalarType } from './scalar-check.js';
 
 export type Expectation =
@@ -20,7 +21,7 @@ export interface Field {
   authored: Authored;
   /** Whose names it sees. */
   scope: Scope;
-  /** The step it belongs to; null for the run's outputs and metrics. */
+  /** The step it belongs to; null for the outputs and metrics of the file. */
   owner: Step | null;
   /** Name of the input, carry, output or metric; empty for conditions. */
   name: string;
@@ -29,9 +30,9 @@ export interface Field {
   expect: Expectation;
 }
 
-/** All fields, in reading order. Pure. */
-export function collectFields(pipeline: Pipeline): Field[] {
-  return [...pipeline.steps.flatMap(fieldsOfStep), ...runFields(pipeline)];
+/** All fields of a file, in reading order. Pure. */
+export function collectFields(unit: Unit): Field[] {
+  return [...unit.steps.flatMap(fieldsOfStep), ...exportFields(unit)];
 }
 
 function fieldsOfStep(step: Step): Field[] {
@@ -115,21 +116,23 @@ const conditionField = (step: Step, scope: Scope, authored: Authored, label: str
   expect: { is: 'boolean' },
 });
 
-function runFields(pipeline: Pipeline): Field[] {
+function exportFields(unit: Unit): Field[] {
+  const whose = unit.by === null ? 'the run' : 'the file';
   const section = (key: 'outputs' | 'metrics', role: FieldRole, expect: Expectation): Field[] =>
-    [...(childMap(pipeline.root, key)?.entries ?? [])].map(([name, { value }]) => ({
+    [...(childMap(unit.root, key)?.entries ?? [])].map(([name, { value }]) => ({
       role,
       authored: value,
-      scope: pipeline.scope,
+      scope: unit.scope,
       owner: null,
       name,
-      label: `${role} \`${name}\` of the run`,
+      label: `${role} \`${name}\` of ${whose}`,
       expect,
     }));
   return [...section('outputs', 'output', { is: 'any-artifact' }), ...section('metrics', 'metric', { is: 'figure' })];
 }
 
 function inputExpectation(step: Step, name: string): Expectation {
+  if (step.form === 'include') return paramExpectation(step.included?.params.get(name));
   const inputs = step.kind?.inputs ?? {};
   const input = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
   if (input === undefined) return { is: 'any' };
@@ -137,7 +140,16 @@ function inputExpectation(step: Step, name: string): Expectation {
   return { is: 'scalar', declaration: input, optional: false };
 }
 
+function paramExpectation(param: Param | undefined): Expectation {
+  if (param?.artifact != null) return { is: 'artifact', artifact: param.artifact, optional: false };
+  return param?.declaration == null ? { is: 'any' } : { is: 'scalar', declaration: param.declaration, optional: false };
+}
+
 function outputExpectation(step: Step, name: string): Expectation {
+  if (step.form === 'include') {
+    const type = step.included?.outputs.get(name);
+    return type?.is === 'artifact' ? { is: 'artifact', artifact: type.artifact, optional: false } : { is: 'any' };
+  }
   if (step.form === 'loop') {
     const carry = step.carries.get(name);
     return carry === undefined ? { is: 'any' } : carryExpectation(carry);

@@ -1,17 +1,20 @@
 // Diagnostics for people: place, message, code, the line with a caret, related places, the way out.
 import type { Diagnostic, Place } from './diagnostics.js';
 
+/** Files by path, as places name them. */
+export type Texts = ReadonlyMap<string, string>;
+
 /** The text of all diagnostics, one after the other, with a blank line between; ends without a line break. Pure. */
-export const formatDiagnostics = (diagnostics: readonly Diagnostic[], text: string): string =>
-  diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, text)).join('\n\n');
+export const formatDiagnostics = (diagnostics: readonly Diagnostic[], texts: Texts): string =>
+  diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, texts)).join('\n\n');
 
 /** One diagnostic: `file:line:col: message [code]`, source line, caret, related places, hint. Pure. */
-export function formatDiagnostic(diagnostic: Diagnostic, text: string): string {
+export function formatDiagnostic(diagnostic: Diagnostic, texts: Texts): string {
   const { at, message, code, related, hint, severity } = diagnostic;
   const prefix = severity === 'warning' ? 'warning: ' : '';
   return [
     `${where(at)}: ${prefix}${message} [${code}]`,
-    ...frame(at, text),
+    ...frame(at, texts.get(at.file) ?? ''),
     ...related.map((item) => `  ${where(item.at)}: ${item.message}`),
     ...(hint === null ? [] : [`  = ${hint}`]),
   ].join('\n');

@@ -13,7 +13,8 @@ import type {
   Value,
 } from '../schemas/generated/plan.js';
 import type { StepKind } from '../schemas/generated/step-kind.js';
-import type { AnalysedField, Analysis } from './analysis.js';
+import type { AnalysedField } from './analysed-field.js';
+import type { Analysis } from './analysis.js';
 import { child, childMap, childNumber, childString } from './authored.js';
 import type { AuthoredMap } from './authored.js';
 import { parseDuration } from './durations.js';
@@ -98,6 +99,8 @@ function lowerNode(lowering: Lowering, step: Step): Node {
       return lowerLoop(lowering, step);
     case 'gate':
       return lowerGate(lowering, step);
+    case 'include':
+      return bug(`\`${step.name}\`, a file,`);
   }
 }
 
@@ -161,7 +164,7 @@ function lowerInputs(lowering: Lowering, step: Step, kind: StepKind): Record<str
 }
 
 function fileOf({ analysis, files }: Lowering, field: AnalysedField): Value {
-  const constant = constantOf(field, analysis.pipeline.params);
+  const constant = constantOf(field);
   if (!constant.known || typeof constant.value !== 'string') return bug(`${field.label} without a path`);
   const found = files(constant.value) ?? bug(`${field.label} without its file`);
   return { $file: { path: constant.value, digest: found.digest, bytes: found.bytes, folder: found.folder } };

@@ -1,6 +1,8 @@
 // The params of a pipeline with their values: defaults, overridden by --set.
+import type { ArtifactType } from '../schemas/generated/plan.js';
+import { artifactTypes } from './artifact-types.js';
 import type { Authored, AuthoredMap, Span } from './authored.js';
-import { child, childMap, childNumber, plainValue } from './authored.js';
+import { child, childMap, childNumber, childString, plainValue } from './authored.js';
 import type { Diagnostic, Place } from './diagnostics.js';
 import { suggest } from './did-you-mean.js';
 import { checkScalar, planScalar } from './scalar-check.js';
@@ -12,41 +14,91 @@ export interface Param {
   key: Span;
   /** Null when the declaration is wrong; then its value is unknown, too. */
   type: ScalarType | null;
+  /** Type of the artifact that it stands for; null for a scalar. */
+  artifact: ArtifactType | null;
+  /** Null for artifacts and when the declaration is wrong. */
+  declaration: ScalarDeclaration | null;
+  hasDefault: boolean;
+  help: string | null;
   /** As the plan holds it; undefined when it has none or a wrong one. */
   value: unknown;
 }
 
 const types: readonly string[] = ['string', 'number', 'integer', 'boolean', 'duration', 'list'];
 
-/** The params with their values, and what is wrong with them. `set` holds values from outside: text is read by the param's type. Pure. */
+/**
+ * The params with their values, and what is wrong with them. `set` holds values from outside: text is read by the param's
+ * type. Null: the file is inlined, so the step that does it gives the values; here they are the defaults. Pure.
+ */
 export function readParams(
   file: SourceFile,
   root: AuthoredMap,
-  set: Record<string, unknown>,
+  set: Record<string, unknown> | null,
 ): { params: Map<string, Param>; diagnostics: Diagnostic[] } {
   const params = new Map<string, Param>();
   const diagnostics: Diagnostic[] = [];
   const declared = childMap(root, 'params');
   for (const [name, { key, value }] of declared?.entries ?? []) {
-    const declaration = value.form === 'map' ? declarationOf(value) : null;
-    const param: Param = { name, key, type: declaration?.type ?? null, value: undefined };
+    const param = paramOf(name, key, value);
     params.set(name, param);
-    if (declaration === null || value.form !== 'map') continue;
-    const given = Object.hasOwn(set, name)
-      ? { value: fromText(set[name], declaration.type), at: setPlace(name, set[name]) }
-      : defaultOf(file, value);
-    if (given === null) {
-      const hint = `give it with --set ${name}=…, or declare a default`;
-      diagnostics.push(
-        file.error('missing-param', key, `the param \`${name}\` has no default and was not set`, { hint }),
-      );
-      continue;
-    }
-    const problem = checkScalar(given.value, declaration, `param \`${name}\``);
-    if (problem === null) param.value = planScalar(given.value, declaration.type);
-    else diagnostics.push({ ...file.error(problem.code, key, problem.message, { hint: problem.hint }), at: given.at });
+    if (value.form !== 'map') continue;
+    if (param.artifact !== null) diagnostics.push(...aboutArtifact(file, param, value, set));
+    if (param.declaration !== null) diagnostics.push(...readValue(file, param, param.declaration, value, set));
   }
-  return { params, diagnostics: [...diagnostics, ...unknownSets(file, params, set)] };
+  return { params, diagnostics: [...diagnostics, ...(set === null ? [] : unknownSets(file, params, set))] };
+}
+
+function paramOf(name: string, key: Span, value: Authored): Param {
+  const declaration = value.form === 'map' ? declarationOf(value) : null;
+  const artifact = artifactTypes.find((type) => type === childString(value, 'type')) ?? null;
+  const hasDefault = child(value, 'default') !== undefined;
+  const help = childString(value, 'help') ?? null;
+  return { name, key, type: declaration?.type ?? null, artifact, declaration, hasDefault, help, value: undefined };
+}
+
+/** An artifact can be handed in by a step that inlines the file, and in no other way. */
+function aboutArtifact(
+  file: SourceFile,
+  { name, key, artifact }: Param,
+  map: AuthoredMap,
+  set: Record<string, unknown> | null,
+): Diagnostic[] {
+  const given = child(map, 'default');
+  if (given !== undefined) {
+    const hint = 'leave `default` out: the step that inlines the file gives the artifact under `with`';
+    return [
+      file.error('wrong-type', given.span, `the param \`${name}\` is a ${artifact}, which has no default`, { hint }),
+    ];
+  }
+  if (set === null) return [];
+  const hint = `such a file is used by another: \`uses: ./${file.path.split('/').at(-1) ?? ''}\`, with: { ${name}: "\${{ steps.<step>.outputs.<output> }}" }`;
+  const message = `the param \`${name}\` is a ${artifact}, which cannot be set from outside`;
+  return [file.error('missing-param', key, message, { hint })];
+}
+
+/** Fills in the value. */
+function readValue(
+  file: SourceFile,
+  param: Param,
+  declaration: ScalarDeclaration,
+  map: AuthoredMap,
+  set: Record<string, unknown> | null,
+): Diagnostic[] {
+  const { name, key } = param;
+  const given =
+    set !== null && Object.hasOwn(set, name)
+      ? { value: fromText(set[name], declaration.type), at: setPlace(name, set[name]) }
+      : defaultOf(file, map);
+  if (given === null) {
+    if (set === null) return [];
+    const hint = `give it with --set ${name}=…, or declare a default`;
+    return [file.error('missing-param', key, `the param \`${name}\` has no default and was not set`, { hint })];
+  }
+  const problem = checkScalar(given.value, declaration, `param \`${name}\``);
+  if (problem !== null)
+    return [{ ...file.error(problem.code, key, problem.message, { hint: problem.hint }), at: given.at }];
+  param.value = planScalar(given.value, declaration.type);
+  return [];
 }
 
 function defaultOf(file: SourceFile, map: AuthoredMap): { value: unknown; at: Place } | null {

@@ -1,7 +1,9 @@
-// The authored tree as steps, loops and gates in their scopes. Tolerant: what has the wrong shape is left out here and
+// The authored tree as steps, loops and gates in their scopes, file by file. Tolerant: what has the wrong shape is left out here and
 // reported by a rule.
+import type { ExpressionType } from '../expressions/check.js';
 import type { ArtifactType } from '../schemas/generated/plan.js';
 import type { StepKind } from '../schemas/generated/step-kind.js';
+import { artifactTypes } from './artifact-types.js';
 import type { Authored, AuthoredMap, Span } from './authored.js';
 import { child, childMap } from './authored.js';
 import type { Param } from './params.js';
@@ -12,6 +14,7 @@ export interface Scope {
   /** The loop whose body this is; null for the file. */
   loop: Step | null;
   parent: Scope | null;
+  unit: Unit;
   steps: Map<string, Step>;
 }
 
@@ -19,15 +22,34 @@ export interface Step {
   name: string;
   /** Where its name is written. */
   key: Span;
-  form: 'step' | 'loop' | 'gate';
+  /** `include`: it inlines another file. */
+  form: 'step' | 'loop' | 'gate' | 'include';
   map: AuthoredMap;
   scope: Scope;
-  /** Name of the step kind as it is written, and the declaration; null where there is none. */
+  /** Name of the step kind or path of the file as it is written, and the declaration of the kind; null where there is none. */
   uses: { name: string; span: Span } | null;
   kind: StepKind | null;
   /** The body, for a loop. */
   inner: Scope | null;
   carries: Map<string, Carry>;
+  /** The file that it inlines; null for other steps, and when the file could not be read. */
+  included: Unit | null;
+}
+
+/** One file as it is used: the pipeline itself, or a file that a step inlines. Used twice, a file is two units. */
+export interface Unit {
+  /** From the folder of the pipeline file: `parts/train.yaml`. */
+  path: string;
+  root: AuthoredMap;
+  params: Map<string, Param>;
+  scope: Scope;
+  /** Every step of the file, bodies included, in reading order. */
+  steps: Step[];
+  /** The step that inlines it; null for the pipeline itself. */
+  by: Step | null;
+  /** What it hands out, by name; filled in when its fields are typed. */
+  outputs: Map<string, ExpressionType>;
+  metrics: Map<string, ExpressionType>;
 }
 
 export interface Carry {
@@ -43,40 +65,46 @@ export interface Carry {
 
 export interface Pipeline {
   file: SourceFile;
+  /** Of the pipeline file. */
   root: AuthoredMap;
   params: Map<string, Param>;
   scope: Scope;
-  /** Every step of the file, bodies included, in reading order. */
+  /** Every step of all files, bodies included, in reading order. */
   steps: Step[];
+  /** The pipeline file first; a file before those that it inlines. */
+  units: Unit[];
   kinds: Record<string, StepKind>;
 }
 
-const artifactTypes = ['dataset', 'model', 'trainer-state', 'index', 'rollouts', 'report', 'folder'] as const;
+/** Whether `uses` names a file rather than a step kind. Pure. */
+export const isFilePath = (uses: string): boolean => uses.startsWith('./') || uses.startsWith('../');
 
-/** Reads the steps of a pipeline with their scopes. Pure. */
-export function readPipeline(from: {
-  file: SourceFile;
-  root: AuthoredMap;
-  params: Map<string, Param>;
-  kinds: Record<string, StepKind>;
-}): Pipeline {
-  const steps: Step[] = [];
-  const scope: Scope = { loop: null, parent: null, steps: new Map() };
-  readScope(childMap(from.root, 'steps'), scope, from.kinds, steps);
-  return { ...from, scope, steps };
+/** Reads the steps of a file with their scopes. Pure. */
+export function readUnit(from: Pick<Unit, 'path' | 'root' | 'params' | 'by'>, kinds: Record<string, StepKind>): Unit {
+  const scope: Omit<Scope, 'unit'> = { loop: null, parent: null, steps: new Map() };
+  const unit: Omit<Unit, 'scope'> = { ...from, steps: [], outputs: new Map(), metrics: new Map() };
+  // A unit and its scope refer to each other.
+  const whole: Unit = Object.assign(unit, { scope: Object.assign(scope, { unit: unit as Unit }) });
+  readScope(childMap(from.root, 'steps'), whole.scope, kinds);
+  return whole;
 }
 
-function readScope(map: AuthoredMap | undefined, scope: Scope, kinds: Record<string, StepKind>, steps: Step[]): void {
+function readScope(map: AuthoredMap | undefined, scope: Scope, kinds: Record<string, StepKind>): void {
   for (const [name, { key, value }] of map?.entries ?? []) {
     if (value.form !== 'map') continue;
-    const form = value.entries.has('loop') ? 'loop' : value.entries.has('gate') ? 'gate' : 'step';
-    const uses = form === 'step' ? usesOf(value) : null;
-    const kind = uses !== null && Object.hasOwn(kinds, uses.name) ? (kinds[uses.name] ?? null) : null;
-    const step: Step = { name, key, form, map: value, scope, uses, kind, inner: null, carries: new Map() };
+    const step = readStep(name, key, value, scope, kinds);
     scope.steps.set(name, step);
-    steps.push(step);
-    if (form === 'loop') readLoop(step, kinds, steps);
+    scope.unit.steps.push(step);
+    if (step.form === 'loop') readLoop(step, kinds);
   }
+}
+
+function readStep(name: string, key: Span, map: AuthoredMap, scope: Scope, kinds: Record<string, StepKind>): Step {
+  const written = map.entries.has('loop') ? 'loop' : map.entries.has('gate') ? 'gate' : 'step';
+  const uses = written === 'step' ? usesOf(map) : null;
+  const form = uses !== null && isFilePath(uses.name) ? 'include' : written;
+  const kind = uses !== null && Object.hasOwn(kinds, uses.name) ? (kinds[uses.name] ?? null) : null;
+  return { name, key, form, map, scope, uses, kind, inner: null, carries: new Map(), included: null };
 }
 
 function usesOf(map: AuthoredMap): Step['uses'] {
@@ -84,7 +112,7 @@ function usesOf(map: AuthoredMap): Step['uses'] {
   return uses?.form === 'scalar' && typeof uses.value === 'string' ? { name: uses.value, span: uses.span } : null;
 }
 
-function readLoop(step: Step, kinds: Record<string, StepKind>, steps: Step[]): void {
+function readLoop(step: Step, kinds: Record<string, StepKind>): void {
   const loop = childMap(step.map, 'loop');
   for (const [name, { key, value }] of childMap(loop, 'carry')?.entries ?? []) {
     if (value.form !== 'map') continue;
@@ -101,8 +129,8 @@ function readLoop(step: Step, kinds: Record<string, StepKind>, steps: Step[]): v
       next: child(value, 'next'),
     });
   }
-  step.inner = { loop: step, parent: step.scope, steps: new Map() };
-  readScope(childMap(loop, 'steps'), step.inner, kinds, steps);
+  step.inner = { loop: step, parent: step.scope, unit: step.scope.unit, steps: new Map() };
+  readScope(childMap(loop, 'steps'), step.inner, kinds);
 }
 
 /** Whether `outer` is `scope` or encloses it. Pure. */

@@ -3,10 +3,9 @@ import { lowerExpression } from '../expressions/check.js';
 import { evaluateValue } from '../expressions/evaluate.js';
 import { ExpressionError } from '../expressions/expression-error.js';
 import type { Expression, Value } from '../schemas/generated/plan.js';
-import type { AnalysedField } from './analysis.js';
-import { typeOf } from './analysis.js';
+import type { AnalysedField } from './analysed-field.js';
+import { typeOf } from './analysed-field.js';
 import type { Authored } from './authored.js';
-import type { Param } from './params.js';
 import type { ExpressionPart } from './text-value.js';
 
 /** The field's value: literals as they are, expressions as {$expr}, text around expressions as {$template}. For fields without errors. Pure. */
@@ -33,7 +32,8 @@ function expressionOf(field: AnalysedField, part: ExpressionPart): Expression {
 export type Constant = { known: true; value: unknown } | { known: false; error: ExpressionError | null };
 
 /** The field's value when it reads params only and has no errors. `error`: it does, but cannot be computed. Pure. */
-export function constantOf(field: AnalysedField, params: Map<string, Param>): Constant {
+export function constantOf(field: AnalysedField): Constant {
+  const { params } = field.scope.unit;
   const isKnown = field.parts.every(
     ({ type, resolutions }) =>
       type !== null &&

@@ -4,7 +4,7 @@ import type { Reference } from '../expressions/parse.js';
 import type { Span } from './authored.js';
 import type { DiagnosticCode } from './diagnostics.js';
 import { nearest, suggest } from './did-you-mean.js';
-import type { Pipeline, Scope, Step } from './pipeline.js';
+import type { Scope, Step } from './pipeline.js';
 import { encloses, visibleNames, visibleStep } from './pipeline.js';
 
 export interface ReferenceProblem {
@@ -21,13 +21,13 @@ export type Resolution =
 const unknownType: ExpressionType = { is: 'unknown', optional: false };
 
 /** Resolves a reference as `scope` sees it. Pure. */
-export function resolveReference(pipeline: Pipeline, scope: Scope, reference: Reference): Resolution {
+export function resolveReference(scope: Scope, reference: Reference): Resolution {
   const [root = '', ...rest] = reference.path;
   switch (root) {
     case 'params':
-      return resolveParam(pipeline, reference, rest);
+      return resolveParam(scope, reference, rest);
     case 'steps':
-      return resolveStep(pipeline, scope, reference, rest);
+      return resolveStep(scope, reference, rest);
     case 'carry':
       return resolveCarry(scope, reference, rest);
     case 'iter':
@@ -35,7 +35,7 @@ export function resolveReference(pipeline: Pipeline, scope: Scope, reference: Re
     case 'baseline':
       return fail('not-yet', '`baseline` cannot be read yet', null);
     default:
-      return resolveUnknownRoot(pipeline, scope, root, reference);
+      return resolveUnknownRoot(scope, root, reference);
   }
 }
 
@@ -56,20 +56,21 @@ const fail = (
   problem: { code, message, hint, related },
 });
 
-function resolveUnknownRoot(pipeline: Pipeline, scope: Scope, root: string, reference: Reference): Resolution {
+function resolveUnknownRoot(scope: Scope, root: string, reference: Reference): Resolution {
   let hint = suggest(root, ['params', 'steps', 'carry', 'iter']);
-  if (pipeline.params.has(root)) hint = `did you mean \`params.${reference.text}\`?`;
+  if (scope.unit.params.has(root)) hint = `did you mean \`params.${reference.text}\`?`;
   else if (visibleStep(scope, root) !== null) hint = `did you mean \`steps.${reference.text}\`?`;
   return fail('unknown-reference', `there is nothing called \`${root}\``, hint);
 }
 
-function resolveParam(pipeline: Pipeline, reference: Reference, [name, ...rest]: string[]): Resolution {
+function resolveParam({ unit: { params } }: Scope, reference: Reference, [name, ...rest]: string[]): Resolution {
   if (name === undefined) return fail('unknown-reference', '`params` is not a value', 'name the param: params.<name>');
-  const param = pipeline.params.get(name);
+  const param = params.get(name);
   if (param === undefined)
-    return fail('unknown-reference', `there is no param \`${name}\``, suggest(name, pipeline.params.keys()));
+    return fail('unknown-reference', `there is no param \`${name}\``, suggest(name, params.keys()));
   if (rest.length > 0)
     return fail('unknown-reference', `\`${reference.text}\` leads below a param`, `the value is \`params.${name}\``);
+  if (param.artifact !== null) return found({ is: 'artifact', artifact: param.artifact, optional: false });
   if (param.type === null) return found(unknownType);
   return found({ is: param.type === 'object' ? 'map' : scalarIs(param.type), optional: false });
 }
@@ -111,11 +112,11 @@ function resolveCarry(scope: Scope, reference: Reference, [name, ...rest]: strin
   return found({ is: carry.type === null ? 'unknown' : scalarIs(carry.type), optional });
 }
 
-function resolveStep(pipeline: Pipeline, scope: Scope, reference: Reference, [name, ...rest]: string[]): Resolution {
+function resolveStep(scope: Scope, reference: Reference, [name, ...rest]: string[]): Resolution {
   if (name === undefined)
     return fail('unknown-reference', '`steps` is not a value', 'name an output: steps.<step>.outputs.<output>');
   const step = visibleStep(scope, name);
-  if (step === null) return resolveInvisible(pipeline, scope, name);
+  if (step === null) return resolveInvisible(scope, name);
   const here = [{ message: `\`${name}\` is here`, span: step.key }];
   if (step.inner !== null && encloses(step.inner, scope)) {
     const hint = 'inside the loop read `carry.<name>` or a step of the same iteration';
@@ -152,12 +153,21 @@ function sectionHint(step: Step, section: string | undefined): string {
   return `write steps.${step.name}.outputs.<output> or steps.${step.name}.metrics.<metric>`;
 }
 
-const outputNames = (step: Step): string[] =>
-  step.form === 'loop' ? [...step.carries.keys()] : Object.keys(step.kind?.outputs ?? {});
-const metricNames = (step: Step): string[] => Object.keys(step.kind?.metrics ?? {});
+/** Names of the artifacts that a step hands out. Pure. */
+export function outputNames(step: Step): string[] {
+  if (step.form === 'include') return [...(step.included?.outputs.keys() ?? [])];
+  return step.form === 'loop' ? [...step.carries.keys()] : Object.keys(step.kind?.outputs ?? {});
+}
 
-function resolveInvisible(pipeline: Pipeline, scope: Scope, name: string): Resolution {
-  const elsewhere = pipeline.steps.find((step) => step.name === name);
+const metricNames = (step: Step): string[] =>
+  step.form === 'include' ? [...(step.included?.metrics.keys() ?? [])] : Object.keys(step.kind?.metrics ?? {});
+
+/** Whether nothing is known of what a step hands out: its kind is unknown, or its file could not be read. Pure. */
+export const isOpaque = (step: Step): boolean =>
+  (step.form === 'step' && step.kind === null) || (step.form === 'include' && step.included === null);
+
+function resolveInvisible(scope: Scope, name: string): Resolution {
+  const elsewhere = scope.unit.steps.find((step) => step.name === name);
   if (elsewhere === undefined)
     return fail('unknown-reference', `there is no step \`${name}\``, suggest(name, visibleNames(scope)));
   const loop = elsewhere.scope.loop;
@@ -177,7 +187,7 @@ function resolveInvisible(pipeline: Pipeline, scope: Scope, name: string): Resol
 type Here = ReferenceProblem['related'];
 
 function resolveOutput(step: Step, reference: Reference, [output, ...rest]: string[], here: Here): Resolution {
-  if (step.form === 'step' && step.kind === null) return found(unknownType, step, output ?? null);
+  if (isOpaque(step)) return found(unknownType, step, output ?? null);
   if (output === undefined)
     return fail('unknown-reference', `\`${reference.text}\` is not a value`, suggest('', outputNames(step)), here);
   if (!outputNames(step).includes(output)) {
@@ -192,6 +202,7 @@ function resolveOutput(step: Step, reference: Reference, [output, ...rest]: stri
 }
 
 function outputType(step: Step, output: string): ExpressionType {
+  if (step.form === 'include') return step.included?.outputs.get(output) ?? unknownType;
   const carry = step.carries.get(output);
   const artifact = step.form === 'loop' ? carry?.artifact : step.kind?.outputs[output]?.artifact;
   if (artifact != null) return { is: 'artifact', artifact, optional: false };
@@ -199,19 +210,19 @@ function outputType(step: Step, output: string): ExpressionType {
 }
 
 function resolveMetric(step: Step, reference: Reference, [metric, ...rest]: string[], here: Here): Resolution {
-  if (step.kind === null) return found(unknownType, step);
+  if (isOpaque(step)) return found(unknownType, step);
   if (metric === undefined)
     return fail('unknown-reference', `\`${reference.text}\` is not a value`, suggest('', metricNames(step)), here);
   if (!metricNames(step).includes(metric)) {
     return fail(
       'unknown-reference',
-      `\`${step.name}\` (${step.kind.kind}) has no metric \`${metric}\``,
+      `\`${step.name}\` (${step.uses?.name ?? ''}) has no metric \`${metric}\``,
       suggest(metric, metricNames(step)),
       here,
     );
   }
   if (rest.length > 0) return fail('unknown-reference', `\`${reference.text}\` leads below a metric`, null, here);
-  return found({ is: 'number', optional: false }, step);
+  return found(step.included?.metrics.get(metric) ?? { is: 'number', optional: false }, step);
 }
 
 /** `steps.<loop>.metrics.<step>.<metric>`: of the last iteration; through a loop in the loop, of its last, too. */

@@ -1,6 +1,6 @@
 // Places that take one expression and nothing around it; and types in words.
 import type { ExpressionType } from '../expressions/check.js';
-import type { AnalysedField } from './analysis.js';
+import type { AnalysedField } from './analysed-field.js';
 import type { Span } from './authored.js';
 import type { Diagnostic } from './diagnostics.js';
 import type { SourceFile } from './source-file.js';

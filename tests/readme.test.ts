@@ -10,8 +10,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Diagnostics of a pipeline as its author would read them; '' when there are none. */
 function complaints(path: string, text: string): string {
-  const { diagnostics } = compile({ path, text, set: {}, files: () => null });
-  return formatDiagnostics(diagnostics, text);
+  const { diagnostics, texts } = compile({ path, text, set: {}, files: () => null });
+  return formatDiagnostics(diagnostics, texts);
 }
 
 describe('the README', () => {

@@ -9,7 +9,7 @@ export async function validate(paths: string[], options: { strict?: true; json?:
   const output = processOutput(options.json === true);
   let failed = false;
   for (const path of paths) {
-    const { text, output: compiled } = await compileFile(path, { set: {} });
+    const { output: compiled } = await compileFile(path, { set: {} });
     const { plan, diagnostics } = compiled;
     // A param without default is given when the pipeline is run.
     const shown = diagnostics.filter(({ code }) => code !== 'missing-param');
@@ -17,7 +17,7 @@ export async function validate(paths: string[], options: { strict?: true; json?:
       plan === null ? shown.some(({ severity }) => severity === 'error') : options.strict === true && shown.length > 0;
     failed ||= isBad;
     output.record({ type: 'file', file: path, ok: !isBad, diagnostics: shown });
-    if (shown.length > 0) output.line(`${formatDiagnostics(shown, text)}\n`);
+    if (shown.length > 0) output.line(`${formatDiagnostics(shown, compiled.texts)}\n`);
     output.line(`${path}: ${shown.length === 0 ? 'ok' : countOf(shown)}`);
   }
   return failed ? exitCodes.invalid : exitCodes.ok;

@@ -1,6 +1,7 @@
 // artifact-type, may-be-absent: places that take an artifact.
 import type { ExpressionType } from '../../expressions/check.js';
-import type { AnalysedField, Analysis } from '../analysis.js';
+import type { AnalysedField } from '../analysed-field.js';
+import type { Analysis } from '../analysis.js';
 import { plainValue } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Scope } from '../pipeline.js';

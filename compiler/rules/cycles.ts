@@ -7,7 +7,7 @@ import type { Rule } from './rule.js';
 export const cycles: Rule = (analysis) => {
   const { pipeline } = analysis;
   const scopes: Scope[] = [
-    pipeline.scope,
+    ...pipeline.units.map((unit) => unit.scope),
     ...pipeline.steps.flatMap((step) => (step.inner === null ? [] : [step.inner])),
   ];
   return scopes.flatMap((scope) => cyclesOf(scope, analysis));

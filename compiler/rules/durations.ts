@@ -8,8 +8,9 @@ import type { SourceFile } from '../source-file.js';
 import type { Rule } from './rule.js';
 
 export const durations: Rule = ({ pipeline }) => {
-  const { file, root, steps } = pipeline;
-  const maps: (Authored | undefined)[] = [childMap(root, 'defaults'), ...steps.map((step) => step.map)];
+  const { file, units, steps } = pipeline;
+  const defaults = units.map(({ root }) => childMap(root, 'defaults'));
+  const maps: (Authored | undefined)[] = [...defaults, ...steps.map((step) => step.map)];
   return maps.flatMap((map) => [
     ...check(file, child(map, 'timeout'), 'timeout'),
     ...check(file, child(map, 'deadline'), 'deadline'),

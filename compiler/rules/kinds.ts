@@ -5,7 +5,7 @@ import type { Rule } from './rule.js';
 
 export const kinds: Rule = ({ pipeline }) =>
   pipeline.steps.flatMap((step) => {
-    if (step.uses === null || step.kind !== null || isForeign(step.uses.name)) return [];
+    if (step.uses === null || step.kind !== null || step.form === 'include' || isForeign(step.uses.name)) return [];
     const known = Object.keys(pipeline.kinds).sort();
     const near = nearest(step.uses.name, known) ?? known.find((kind) => kind.endsWith(`.${step.uses?.name}`));
     const hint =

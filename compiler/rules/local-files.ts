@@ -10,7 +10,7 @@ export const localFiles: Rule = ({ pipeline, fields }, lookup) =>
     const { file } = pipeline;
     const { span } = field.authored;
     if (field.parts.some((part) => part.type === null)) return [];
-    const constant = constantOf(field, pipeline.params);
+    const constant = constantOf(field);
     if (!constant.known) {
       if (
         constant.error !== null ||

@@ -1,6 +1,7 @@
 // may-be-skipped: a carry or an output of the run that has no value when an `if` is false. (An
 // `until` that reads a skipped step does not hold, so it may.)
-import type { AnalysedField, Analysis } from '../analysis.js';
+import type { AnalysedField } from '../analysed-field.js';
+import type { Analysis } from '../analysis.js';
 import { childMap } from '../authored.js';
 import type { Step } from '../pipeline.js';
 import type { Rule } from './rule.js';

@@ -4,6 +4,7 @@ import type { Diagnostic } from '../diagnostics.js';
 import { suggest } from '../did-you-mean.js';
 import type { Pipeline, Step } from '../pipeline.js';
 import { encloses, visibleNames, visibleStep } from '../pipeline.js';
+import { isOpaque, outputNames } from '../resolve.js';
 import { spanIn } from '../text-value.js';
 import type { Rule } from './rule.js';
 
@@ -27,14 +28,14 @@ export const references: Rule = ({ pipeline, fields }) => {
   ];
 };
 
-function inNeeds({ file, steps }: Pipeline, step: Step): Diagnostic[] {
+function inNeeds({ file }: Pipeline, step: Step): Diagnostic[] {
   return childStrings(step.map, 'needs').flatMap(({ value, span }) => {
     const target = visibleStep(step.scope, value);
     if (target !== null && target.inner !== null && encloses(target.inner, step.scope)) {
       return [file.error('out-of-scope', span, `\`${value}\` is the loop that \`${step.name}\` stands in`)];
     }
     if (target !== null) return [];
-    const elsewhere = steps.find((item) => item.name === value);
+    const elsewhere = step.scope.unit.steps.find((item) => item.name === value);
     if (elsewhere === undefined)
       return [
         file.error('unknown-reference', span, `there is no step \`${value}\``, {
@@ -51,9 +52,8 @@ function inNeeds({ file, steps }: Pipeline, step: Step): Diagnostic[] {
 }
 
 function inElse({ file }: Pipeline, step: Step): Diagnostic[] {
-  const known =
-    step.form === 'loop' ? [...step.carries.keys()] : step.kind === null ? null : Object.keys(step.kind.outputs);
-  if (known === null) return [];
+  if (isOpaque(step) || step.form === 'gate') return [];
+  const known = outputNames(step);
   return [...(childMap(step.map, 'else')?.entries ?? [])]
     .filter(([name]) => !known.includes(name))
     .map(([name, { key }]) =>

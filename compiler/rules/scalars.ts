@@ -1,7 +1,8 @@
 // wrong-type, out-of-range, bad-value, bad-duration, expression-type, text-around-expression: places that take a scalar,
 // a list or a map. What depends on params only is checked with their values.
 import type { ExpressionType } from '../../expressions/check.js';
-import type { AnalysedField, Analysis } from '../analysis.js';
+import type { AnalysedField } from '../analysed-field.js';
+import type { Analysis } from '../analysis.js';
 import { plainValue } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Expectation } from '../fields.js';
@@ -17,7 +18,7 @@ export const scalars: Rule = (analysis) =>
   analysis.fields.flatMap((field) => (field.expect.is === 'scalar' ? checkField(analysis, field, field.expect) : []));
 
 function checkField(analysis: Analysis, field: AnalysedField, expect: ScalarExpectation): Diagnostic[] {
-  const { file, params } = analysis.pipeline;
+  const { file } = analysis.pipeline;
   const { type } = expect.declaration;
   if (field.parts.length === 0) return checkValue(analysis, field, expect, plainValue(field.authored));
   const single = singleExpression(file, field);
@@ -28,7 +29,7 @@ function checkField(analysis: Analysis, field: AnalysedField, expect: ScalarExpe
       ? checkType(analysis, field, expect, single.type, single.span)
       : checkPieces(analysis, field);
   if (ofParts.length > 0) return ofParts;
-  const constant = constantOf(field, params);
+  const constant = constantOf(field);
   if (constant.known) return checkValue(analysis, field, expect, constant.value);
   if (constant.error !== null)
     return [file.error('expression-type', field.authored.span, `${field.label}: ${constant.error.message}`)];
@@ -51,7 +52,7 @@ function checkValue(
       : checkScalar(value, expect.declaration, field.label);
   if (problem === null) return [];
   const param = field.parts[0]?.resolutions[0]?.reference.path[1];
-  const declared = param === undefined ? undefined : pipeline.params.get(param);
+  const declared = param === undefined ? undefined : field.scope.unit.params.get(param);
   const related =
     declared === undefined ? [] : [{ message: `the param \`${declared.name}\` is here`, span: declared.key }];
   return [pipeline.file.error(problem.code, field.authored.span, problem.message, { hint: problem.hint, related })];

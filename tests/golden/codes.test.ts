@@ -35,8 +35,8 @@ describe('the codes of diagnostics', () => {
 describe('the examples of', () => {
   it.each(codeTexts)('$code: wrong and right', ({ code, wrong, output, right }) => {
     expect(existsSync(join(import.meta.dirname, 'right', `${code}.yaml`))).toBe(true);
-    const { diagnostics, text, plan } = compileGolden('right', `${code}.yaml`);
-    expect(formatDiagnostics(diagnostics, text)).toBe('');
+    const { diagnostics, text, texts, plan } = compileGolden('right', `${code}.yaml`);
+    expect(formatDiagnostics(diagnostics, texts)).toBe('');
     expect(plan).not.toBeNull();
     expect(text, 'npm run generate').toBe(right);
     expect(output).toContain(`[${code}]`);

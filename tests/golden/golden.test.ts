@@ -18,11 +18,11 @@ function compare(path: string, actual: string): void {
 
 describe('a wrong pipeline is explained', () => {
   it.each(goldenFiles('err'))('%s', (name) => {
-    const { plan, diagnostics, text } = compileGolden('err', name);
+    const { plan, diagnostics, texts } = compileGolden('err', name);
     const code = diagnosticCodes.filter((item) => name.startsWith(`${item}-`)).sort((a, b) => b.length - a.length)[0];
     expect(diagnostics.map((diagnostic) => diagnostic.code)).toContain(code);
     if (diagnostics.some(({ severity }) => severity === 'error')) expect(plan).toBeNull();
-    compare(join(here, 'err', name.replace(/yaml$/, 'out')), `${formatDiagnostics(diagnostics, text)}\n`);
+    compare(join(here, 'err', name.replace(/yaml$/, 'out')), `${formatDiagnostics(diagnostics, texts)}\n`);
   });
 
   it('has a golden pair for every code', () => {

@@ -1,0 +1,90 @@
+// The pipeline file and the files that its steps inline, read into units; and what is wrong with each as a file. A
+// broken file leaves its step without a body and hides nothing in the others.
+import { posix } from 'node:path';
+import type { StepKind } from '../schemas/generated/step-kind.js';
+import { parseText } from './authored.js';
+import type { AuthoredMap } from './authored.js';
+import type { Diagnostic } from './diagnostics.js';
+import { readParams } from './params.js';
+import { readUnit } from './pipeline.js';
+import type { Pipeline, Step, Unit } from './pipeline.js';
+import { structure } from './rules/structure.js';
+import { yamlSyntax } from './rules/yaml-syntax.js';
+import { makeSourceFile } from './source-file.js';
+import type { SourceFile } from './source-file.js';
+
+/** The text of a file by its path from the folder of the pipeline file; null where there is none. */
+export type TextLookup = (path: string) => string | null;
+
+export interface ReadInput {
+  path: string;
+  text: string;
+  set: Record<string, unknown>;
+  includes: TextLookup;
+  kinds: Record<string, StepKind>;
+}
+
+export interface ReadFiles {
+  file: SourceFile;
+  /** Null when the pipeline file itself is no pipeline. */
+  pipeline: Pipeline | null;
+  diagnostics: Diagnostic[];
+  /** What the schema says: a rule may be more exact. */
+  ofSchema: Diagnostic[];
+}
+
+interface Reading extends ReadInput {
+  file: SourceFile;
+  units: Unit[];
+  diagnostics: Diagnostic[];
+  ofSchema: Diagnostic[];
+}
+
+/** Reads all files. Pure, as far as `includes` is. */
+export function readFiles(input: ReadInput): ReadFiles {
+  const file = makeSourceFile(input.path, input.text);
+  const reading: Reading = { ...input, file, units: [], diagnostics: [], ofSchema: [] };
+  const unit = openUnit(reading, { path: posix.basename(input.path), text: input.text, base: 0, by: null });
+  const { units, diagnostics, ofSchema } = reading;
+  const steps = units.flatMap((item) => item.steps);
+  const { kinds } = input;
+  const pipeline: Pipeline | null =
+    unit === null ? null : { file, kinds, units, steps, root: unit.root, params: unit.params, scope: unit.scope };
+  return { file, pipeline, diagnostics, ofSchema };
+}
+
+interface Opened {
+  path: string;
+  text: string;
+  base: number;
+  by: Step | null;
+}
+
+function openUnit(reading: Reading, opened: Opened): Unit | null {
+  const { file, diagnostics } = reading;
+  const root = rootOf(reading, opened);
+  if (root === null) return null;
+  reading.ofSchema.push(...structure(file, root));
+  const { params, diagnostics: ofParams } = readParams(file, root, opened.by === null ? reading.set : null);
+  diagnostics.push(...ofParams);
+  const unit = readUnit({ path: opened.path, root, params, by: opened.by }, reading.kinds);
+  reading.units.push(unit);
+  return unit;
+}
+
+function rootOf({ file, diagnostics }: Reading, { text, base }: Opened): AuthoredMap | null {
+  const { root, errors, isTooLarge } = parseText(text, base);
+  const start = { start: base, end: base + 1 };
+  const found = yamlSyntax(file, errors);
+  if (root?.form !== 'map') {
+    if (isTooLarge)
+      found.push(file.error('yaml-syntax', start, 'the aliases of the file multiply beyond any pipeline'));
+    if (found.length === 0) {
+      const hint = 'begin with pawl: 1, then name: and steps:';
+      found.push(file.error('wrong-type', start, 'the file is not a map', { hint }));
+    }
+  }
+  diagnostics.push(...found);
+  // What the parser made of broken text would only add noise.
+  return root?.form === 'map' && errors.every(({ code }) => code === 'DUPLICATE_KEY') ? root : null;
+}
