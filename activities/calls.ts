@@ -53,6 +53,8 @@ export interface StepCall {
   outputs: Record<string, ArtifactType>;
   checkpoint: Checkpoint;
   retry: Retry;
+  /** What the step declares itself (`uses: command`); absent where the kind has a declaration of its own. */
+  declaration?: PlanKind;
 }
 
 export interface StepOutcome {

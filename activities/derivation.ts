@@ -1,5 +1,6 @@
 // The derivation of a call, made again where the step runs: it is stored with the result, and it shows that this worker is
 // the one that the key speaks of.
+import { commandKind, commandVersion } from '../schemas/command.js';
 import { inputIdentity } from '../schemas/derivation.js';
 import { stepKinds } from '../schemas/generated/kinds.js';
 import type { Derivation } from '../schemas/generated/records.js';
@@ -16,7 +17,7 @@ const runField = 'run';
  * than the key says: another version of the kind, another Python.
  */
 export async function derivationOf(call: StepCall, environment: Environment): Promise<Derivation> {
-  const declared = stepKinds[call.uses]?.environment ?? [];
+  const declared = (call.declaration ?? stepKinds[call.uses])?.environment ?? [];
   const own = await environment(declared);
   const inputs = Object.entries(call.inputs)
     .filter(([, value]) => value !== null)
@@ -37,7 +38,7 @@ export async function derivationOf(call: StepCall, environment: Environment): Pr
 
 /** Fails with worker_outdated when the plan asks for a newer version of the kind than this worker has. Pure. */
 export function refuseNewerKind(call: StepCall): void {
-  const known = stepKinds[call.uses]?.version ?? 0;
+  const known = call.uses === commandKind ? commandVersion : (stepKinds[call.uses]?.version ?? 0);
   if (call.version <= known) return;
   throw new StepFailure(
     'worker_outdated',

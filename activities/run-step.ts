@@ -231,7 +231,7 @@ const journalStart = ({ key, attempt, provenance, journalOffset }: Checkpoint): 
 
 /** Kinds that declare no checkpoints have none to look for. */
 function newestRecord(host: Host, call: StepCall): Promise<Checkpoint | null> {
-  const kind = stepKinds[call.uses];
+  const kind = call.declaration ?? stepKinds[call.uses];
   if (kind?.checkpoints === false) return Promise.resolve(null);
   return newestCheckpoint(host.store, call.checkpointKey, checkpointLimit(kind?.inputs ?? {}, call.inputs));
 }

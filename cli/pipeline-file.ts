@@ -1,9 +1,10 @@
 // A pipeline file on disk, compiled. The only I/O around the compiler.
-import { readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, resolve, sep } from 'node:path';
 import { compile, type CompileOutput } from '../compiler/compile.js';
 import type { Diagnostic } from '../compiler/diagnostics.js';
 import { formatDiagnostics } from '../compiler/format-diagnostics.js';
+import type { FileUse, FoundFile } from '../compiler/rules/rule.js';
 import type { Plan } from '../schemas/generated/plan.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
@@ -11,8 +12,15 @@ import { exitCodes } from './exit-codes.js';
 export interface CompiledFile {
   text: string;
   output: CompileOutput;
-  /** Local files that the plan names: path as written -> absolute path. */
-  files: Map<string, string>;
+  /** Local files that the plan names. */
+  files: LocalInput[];
+}
+
+/** A local file or folder that goes into the store when the run is submitted. */
+export interface LocalInput {
+  /** Absolute. */
+  path: string;
+  use: FileUse;
 }
 
 export interface CompileSettings {
@@ -24,24 +32,48 @@ export interface CompileSettings {
 export async function compileFile(path: string, settings: CompileSettings): Promise<CompiledFile> {
   const text = readText(path);
   const folder = dirname(resolve(path));
-  const files = new Map<string, string>();
+  const named = new Map<string, LocalInput>();
+  const nameOf = (name: string, use: FileUse): string => `${use}:${name}`;
   const input = { path, text, set: settings.set, seed: settings.seed };
   const first = compile({
     ...input,
-    files: (name) => {
-      const absolute = resolve(folder, name);
-      const found = statSync(absolute, { throwIfNoEntry: false });
-      if (found === undefined) return null;
-      files.set(name, absolute);
-      return { digest: `sha256:${'0'.repeat(64)}`, bytes: found.size, folder: found.isDirectory() };
+    files: (name, use) => {
+      const found = lookAt(folder, name);
+      if (found !== null) named.set(nameOf(name, use), { path: resolve(folder, name), use });
+      return found;
     },
   });
-  if (files.size === 0) return { text, output: first, files };
+  const files = [...named.values()];
+  if (files.length === 0) return { text, output: first, files };
   // Now that it is known which files the plan names, their digests.
+  const digests = new Map<string, FoundFile>();
+  for (const [name, file] of named) digests.set(name, await digestOf(folder, file));
+  return { text, output: compile({ ...input, files: (name, use) => digests.get(nameOf(name, use)) ?? null }), files };
+}
+
+/** What is there, without a digest; null when nothing is. */
+function lookAt(folder: string, name: string): FoundFile | null {
+  const path = resolve(folder, name);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return null;
+  const [inside, real] = [realpathSync(folder), realpathSync(path)];
+  // What is reached without a link is where it was said to be.
+  const outside = real !== resolve(inside, name) && real !== inside && !real.startsWith(`${inside}${sep}`);
+  return { digest: `sha256:${'0'.repeat(64)}`, bytes: found.size, folder: found.isDirectory(), outside };
+}
+
+/** With its digest. Why a folder of code cannot be stored becomes a diagnostic; what is data fails with StoreError. */
+async function digestOf(folder: string, { path, use }: LocalInput): Promise<FoundFile> {
   const { digestInput } = await import('../store/files.js');
-  const digests = new Map<string, Awaited<ReturnType<typeof digestInput>>>();
-  for (const [name, absolute] of files) digests.set(name, await digestInput(absolute));
-  return { text, output: compile({ ...input, files: (name) => digests.get(name) ?? null }), files };
+  const { StoreError } = await import('../store/errors.js');
+  const seen = lookAt(folder, path);
+  if (use === 'code' && seen?.outside === true) return seen;
+  try {
+    return { ...seen, ...(await digestInput(path, use)) };
+  } catch (error) {
+    if (use === 'data' || seen === null || !(error instanceof StoreError) || error.failureClass !== 'data') throw error;
+    return { ...seen, problem: error.message };
+  }
 }
 
 /** The plan of a file. Fails with CliError whose message holds every diagnostic. */

@@ -15,6 +15,7 @@ import type { ObjectStore } from '../store/store.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
 import { openRunAt, untilCancelled } from './open-run.js';
+import type { LocalInput } from './pipeline-file.js';
 import { runDetails, runSummary } from './run-details.js';
 import type { Session } from './session.js';
 
@@ -22,8 +23,8 @@ export interface Submission {
   plan: Plan;
   file: string;
   text: string;
-  /** Local files that the plan names -> absolute path. */
-  files: ReadonlyMap<string, string>;
+  /** Local files that the plan names. */
+  files: readonly LocalInput[];
   name: string | null;
   isNew: boolean;
   /** Time on the clock until which it may wait for the end of a run that is being cancelled. */
@@ -48,7 +49,7 @@ export async function storePlan(
   store: ObjectStore,
   { plan, files }: Pick<Submission, 'plan' | 'files'>,
 ): Promise<void> {
-  for (const path of files.values()) await putInput(store, path);
+  for (const { path, use } of files) await putInput(store, path, use);
   await putPlan(store, plan);
 }
 

@@ -11,6 +11,7 @@ import type { Pipeline, Step } from './pipeline.js';
 import { readFiles } from './read-files.js';
 import type { TextLookup } from './read-files.js';
 import { artifacts } from './rules/artifacts.js';
+import { commands } from './rules/commands.js';
 import { conditions } from './rules/conditions.js';
 import { cycles } from './rules/cycles.js';
 import { durations } from './rules/durations.js';
@@ -65,6 +66,7 @@ const rules: Rule[] = [
   conditions,
   scalars,
   localFiles,
+  commands,
   mayBeSkipped,
 ];
 
@@ -90,7 +92,8 @@ export function compile(input: CompileInput): CompileOutput {
 /** What the schema says about a value on which a rule is more exact is left out. */
 function withoutEchoes(ofSchema: Diagnostic[], ofRules: Diagnostic[]): Diagnostic[] {
   const isSamePlace = (a: Place, b: Place): boolean => a.file === b.file && a.line === b.line && a.column === b.column;
-  const isAboutValue = ({ code }: Diagnostic): boolean => code === 'wrong-type' || code === 'out-of-range';
+  const isAboutValue = ({ code }: Diagnostic): boolean =>
+    ['wrong-type', 'out-of-range', 'bad-name', 'bad-value'].includes(code);
   return ofSchema.filter((item) => !isAboutValue(item) || !ofRules.some(({ at }) => isSamePlace(at, item.at)));
 }
 

@@ -27,6 +27,8 @@ export const diagnosticCodes = [
   'not-boolean',
   'text-around-expression',
   'file-not-found',
+  'file-outside',
+  'not-cached',
   'not-yet',
 ] as const;
 

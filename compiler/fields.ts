@@ -1,5 +1,6 @@
 // Every place of a pipeline that takes a value: what stands there, which names it sees, and what is expected.
 import type { ArtifactType } from '../schemas/generated/plan.js';
+import { commandKind } from '../schemas/command.js';
 import type { Authored } from './authored.js';
 import { child, childMap } from './authored.js';
 import type { Param } from './params.js';
@@ -14,7 +15,7 @@ export type Expectation =
   | { is: 'figure' }
   | { is: 'any' };
 
-export type FieldRole = 'input' | 'condition' | 'else' | 'max' | 'init' | 'next' | 'output' | 'metric';
+export type FieldRole = 'input' | 'run' | 'condition' | 'else' | 'max' | 'init' | 'next' | 'output' | 'metric';
 
 export interface Field {
   role: FieldRole;
@@ -39,6 +40,8 @@ function fieldsOfStep(step: Step): Field[] {
   const fields: Field[] = [];
   const condition = child(step.map, 'if');
   if (condition !== undefined) fields.push(conditionField(step, step.scope, condition, `\`if\` of \`${step.name}\``));
+  const run = isCommand(step) ? child(step.map, 'run') : undefined;
+  if (run !== undefined) fields.push(runField(step, run));
   for (const [name, { value }] of childMap(step.map, 'with')?.entries ?? []) {
     const expect = inputExpectation(step, name);
     fields.push({
@@ -105,6 +108,20 @@ function fieldsOfGate(step: Step): Field[] {
     conditionField(step, step.scope, item, `assertion ${index + 1} of \`${step.name}\``),
   );
 }
+
+/** Whether the step runs a program of the user. Pure. */
+export const isCommand = (step: Step): boolean => step.uses?.name === commandKind;
+
+/** The program and its arguments; what may stand there is checked by the rule on commands. */
+const runField = (step: Step, authored: Authored): Field => ({
+  role: 'run',
+  authored,
+  scope: step.scope,
+  owner: step,
+  name: 'run',
+  label: `\`run\` of \`${step.name}\``,
+  expect: { is: 'any' },
+});
 
 const conditionField = (step: Step, scope: Scope, authored: Authored, label: string): Field => ({
   role: 'condition',

@@ -19,7 +19,9 @@ import { child, childMap, childNumber, childString } from './authored.js';
 import type { AuthoredMap } from './authored.js';
 import { parseDuration } from './durations.js';
 import type { FieldRole } from './fields.js';
+import { isCommand } from './fields.js';
 import type { Scope, Step } from './pipeline.js';
+import { commandLine, lowerCommand } from './lower-command.js';
 import { constantOf, planValue } from './plan-value.js';
 import { bestMetric } from './rules/references.js';
 import type { FileLookup } from './rules/rule.js';
@@ -61,7 +63,9 @@ const valuesOf = (fields: AnalysedField[], role: FieldRole): Record<string, Valu
   Object.fromEntries(fields.filter((field) => field.role === role).map((field) => [field.name, planValue(field)]));
 
 function usedKinds({ pipeline }: Analysis): Record<string, PlanKind> {
-  const used = pipeline.steps.flatMap(({ kind }) => (kind === null ? [] : [[kind.kind, planKind(kind)] as const]));
+  const used = pipeline.steps.flatMap((step) =>
+    step.kind === null || isCommand(step) ? [] : [[step.kind.kind, planKind(step.kind)] as const],
+  );
   return Object.fromEntries(used);
 }
 
@@ -126,14 +130,15 @@ function elseOf({ fieldsOf }: Lowering, step: Step): Record<string, Value> | nul
 
 function lowerStep(lowering: Lowering, step: Step): StepNode {
   const kind = step.kind ?? bug(`\`${step.name}\` without a kind`);
-  const { retry, checkpoint, resources, timeoutMs, deadlineMs, cache, failFast } = settingsOf(
-    step.map,
-    lowering.defaults,
-  );
+  const isStored = !isCommand(step) || step.map.entries.has('code');
+  const settings = settingsOf(step.map, lowering.defaults, isStored);
+  const { retry, checkpoint, resources, timeoutMs, deadlineMs, cache, failFast } = settings;
+  const command = isCommand(step) ? lowerCommand(step, lowering.fieldsOf.get(step) ?? [], lowering.files) : null;
   return {
     node: 'step',
     uses: kind.kind,
-    with: lowerInputs(lowering, step, kind),
+    ...(command === null ? {} : { declaration: { ...planKind(kind), runs: placeOf(resources) } }),
+    with: command ?? lowerInputs(lowering, step, kind),
     deps: depsOf(lowering, step),
     if: conditionOf(lowering, step),
     else: elseOf(lowering, step),
@@ -144,9 +149,13 @@ function lowerStep(lowering: Lowering, step: Step): StepNode {
     deadlineMs,
     checkpoint,
     resources,
-    summary: kind.kind,
+    summary: command === null ? kind.kind : shorten(commandLine(step)),
   };
 }
+
+/** A command that asks for something of a slot takes one; any other runs beside the workflow. */
+const placeOf = ({ gpus, labels }: StepNode['resources']): PlanKind['runs'] =>
+  gpus > 0 || labels.length > 0 ? 'trainer' : 'worker';
 
 function lowerInputs(lowering: Lowering, step: Step, kind: StepKind): Record<string, Value> {
   const given = new Map(
@@ -166,7 +175,7 @@ function lowerInputs(lowering: Lowering, step: Step, kind: StepKind): Record<str
 function fileOf({ analysis, files }: Lowering, field: AnalysedField): Value {
   const constant = constantOf(field);
   if (!constant.known || typeof constant.value !== 'string') return bug(`${field.label} without a path`);
-  const found = files(constant.value) ?? bug(`${field.label} without its file`);
+  const found = files(constant.value, 'data') ?? bug(`${field.label} without its file`);
   return { $file: { path: constant.value, digest: found.digest, bytes: found.bytes, folder: found.folder } };
 }
 

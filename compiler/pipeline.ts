@@ -2,10 +2,12 @@
 // reported by a rule.
 import type { ExpressionType } from '../expressions/check.js';
 import type { ArtifactType } from '../schemas/generated/plan.js';
+import { commandKind } from '../schemas/command.js';
 import type { StepKind } from '../schemas/generated/step-kind.js';
-import { artifactTypes } from './artifact-types.js';
 import type { Authored, AuthoredMap, Span } from './authored.js';
+import { artifactTypeOf } from './artifact-types.js';
 import { child, childMap } from './authored.js';
+import { declaredKind } from './command.js';
 import type { Param } from './params.js';
 import type { SourceFile } from './source-file.js';
 
@@ -26,7 +28,7 @@ export interface Step {
   form: 'step' | 'loop' | 'gate' | 'include';
   map: AuthoredMap;
   scope: Scope;
-  /** Name of the step kind or path of the file as it is written, and the declaration of the kind; null where there is none. */
+  /** Name of the step kind or path of the file as it is written, and the declaration of the kind, a command's own; null where there is none. */
   uses: { name: string; span: Span } | null;
   kind: StepKind | null;
   /** The body, for a loop. */
@@ -103,8 +105,13 @@ function readStep(name: string, key: Span, map: AuthoredMap, scope: Scope, kinds
   const written = map.entries.has('loop') ? 'loop' : map.entries.has('gate') ? 'gate' : 'step';
   const uses = written === 'step' ? usesOf(map) : null;
   const form = uses !== null && isFilePath(uses.name) ? 'include' : written;
-  const kind = uses !== null && Object.hasOwn(kinds, uses.name) ? (kinds[uses.name] ?? null) : null;
+  const kind = uses === null ? null : kindOf(uses.name, map, kinds);
   return { name, key, form, map, scope, uses, kind, inner: null, carries: new Map(), included: null };
+}
+
+function kindOf(name: string, map: AuthoredMap, kinds: Record<string, StepKind>): StepKind | null {
+  if (name === commandKind) return declaredKind(map);
+  return Object.hasOwn(kinds, name) ? (kinds[name] ?? null) : null;
 }
 
 function usesOf(map: AuthoredMap): Step['uses'] {
@@ -118,7 +125,7 @@ function readLoop(step: Step, kinds: Record<string, StepKind>): void {
     if (value.form !== 'map') continue;
     const type = child(value, 'type');
     const typeName = type?.form === 'scalar' && typeof type.value === 'string' ? type.value : null;
-    const artifact = artifactTypes.find((item) => item === typeName) ?? null;
+    const artifact = artifactTypeOf(typeName);
     step.carries.set(name, {
       name,
       key,

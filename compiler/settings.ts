@@ -25,9 +25,12 @@ const pawlDefaults: Settings = {
   failFast: false,
 };
 
-/** The settings of a step, every default written out; times in milliseconds. For a pipeline without errors. Pure. */
-export const settingsOf = (step: AuthoredMap, defaults: AuthoredMap | undefined): Settings =>
-  overlay(step, overlay(defaults, pawlDefaults));
+/**
+ * The settings of a step, every default written out; times in milliseconds. `cache` is what holds where neither the step nor
+ * `defaults` says. For a pipeline without errors. Pure.
+ */
+export const settingsOf = (step: AuthoredMap, defaults: AuthoredMap | undefined, cache = true): Settings =>
+  overlay(step, overlay(defaults, { ...pawlDefaults, cache }));
 
 function overlay(map: AuthoredMap | undefined, below: Settings): Settings {
   return {

@@ -161,7 +161,7 @@ async function decideStep(planning: Planning, path: string, node: StepNode): Pro
 }
 
 const kindOf = (plan: Plan, node: StepNode): Plan['kinds'][string] => {
-  const kind = plan.kinds[node.uses];
+  const kind = node.declaration ?? plan.kinds[node.uses];
   if (kind === undefined) throw new Error(`Internal error: the plan lacks the kind ${node.uses}`);
   return kind;
 };

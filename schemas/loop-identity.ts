@@ -46,7 +46,8 @@ function nodeIdentity(node: Node, kinds: Record<string, PlanKind>): unknown {
       // The kind's version, because a changed implementation computes something else.
       return {
         uses: node.uses,
-        version: kinds[node.uses]?.version ?? null,
+        version: (node.declaration ?? kinds[node.uses])?.version ?? null,
+        ...(node.declaration === undefined ? {} : { seeded: node.declaration.seeded }),
         with: node.with,
         if: node.if,
         else: node.else,

@@ -9,7 +9,7 @@ import { digestOf } from '../schemas/identity.js';
 import type { Digest } from '../schemas/identity.js';
 import { StoreError } from './errors.js';
 import { folderFiles, hashFile, pathObjection } from './folder-files.js';
-import type { FileDigest } from './folder-files.js';
+import type { FileDigest, LeaveOut } from './folder-files.js';
 import { cacheEntries, cachedFolder, discard } from './host-cache.js';
 import { mapLimited } from './map-limited.js';
 import { quarantineBlob } from './quarantine.js';
@@ -27,6 +27,8 @@ export interface IngestOptions {
   known?: ReadonlyMap<string, { digest: string; bytes: number }>;
   /** Whose files they are. 'ours' (the default) are taken over and become read-only, 'theirs' are copied. */
   source?: 'ours' | 'theirs';
+  /** What does not belong to the artifact; default nothing. */
+  leaveOut?: LeaveOut;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function ingestFolder(
   type: ArtifactType,
   options: IngestOptions = {},
 ): Promise<StoredArtifact> {
-  const paths = await folderFiles(folder);
+  const paths = await folderFiles(folder, options.leaveOut);
   const files = await mapLimited(paths, LANES, async (path) => {
     const known = options.known?.get(path);
     const isKnown = known !== undefined && (await store.head(names.blob(known.digest)))?.bytes === known.bytes;

@@ -8,6 +8,7 @@ import type { Digest } from '../schemas/identity.js';
 import { ingestFile, ingestFolder, materialise, totalBytes } from './artifacts.js';
 import { systemCode, unavailable } from './errors.js';
 import { folderFiles, hashFile, missing } from './folder-files.js';
+import type { LeaveOut } from './folder-files.js';
 import { cachedFolder } from './host-cache.js';
 import { recordBytes } from './record-json.js';
 import { names } from './store.js';
@@ -20,18 +21,28 @@ export interface InputDigest {
   folder: boolean;
 }
 
+/** What a file or folder is for: a folder of `code` is stored without what running it leaves behind. */
+export type InputUse = 'data' | 'code';
+
+/** Hidden files, caches and installed packages: nothing that a program is made of. */
+const isNoCode: LeaveOut = (name) =>
+  name.startsWith('.') || name.endsWith('.pyc') || name === '__pycache__' || name === 'node_modules';
+const leftOut: Record<InputUse, LeaveOut> = { data: () => false, code: isNoCode };
+
 /** The digest of a local file or folder, stored nowhere. Throws StoreError `data` when it is not there or cannot be stored. */
-export async function digestInput(path: string): Promise<InputDigest> {
+export async function digestInput(path: string, use: InputUse = 'data'): Promise<InputDigest> {
   if (!(await isFolder(path))) return { ...(await hashFile(path)), folder: false };
   const files: Tree['files'] = [];
-  for (const file of await folderFiles(path)) files.push({ path: file, ...(await hashFile(join(path, file))) });
+  for (const file of await folderFiles(path, leftOut[use]))
+    files.push({ path: file, ...(await hashFile(join(path, file))) });
   return { digest: digestOf(recordBytes({ schema: 1, files } satisfies Tree)), bytes: totalBytes(files), folder: true };
 }
 
 /** Stores a local file or folder and returns its digest, the one digestInput gives. Safe to run again. */
-export async function putInput(store: ObjectStore, path: string): Promise<InputDigest> {
+export async function putInput(store: ObjectStore, path: string, use: InputUse = 'data'): Promise<InputDigest> {
   if (!(await isFolder(path))) return { ...(await ingestFile(store, path, 'theirs')), folder: false };
-  const { tree, bytes } = await ingestFolder(store, path, 'folder', { source: 'theirs' });
+  const options = { source: 'theirs' as const, leaveOut: leftOut[use] };
+  const { tree, bytes } = await ingestFolder(store, path, 'folder', options);
   return { digest: tree as Digest, bytes, folder: true };
 }
 

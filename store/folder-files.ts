@@ -13,14 +13,18 @@ export interface FileDigest {
   bytes: number;
 }
 
+/** Whether a file or folder of that name is left out, with all below it. */
+export type LeaveOut = (name: string) => boolean;
+
 /**
  * The files below a folder by path relative to it, with '/', sorted; empty folders do not count. Throws StoreError `data`
  * for links, special files and names that another system could not hold.
  */
-export async function folderFiles(folder: string): Promise<string[]> {
+export async function folderFiles(folder: string, leaveOut: LeaveOut = () => false): Promise<string[]> {
   const files: string[] = [];
   const visit = async (below: string): Promise<void> => {
     for (const { name, isFolder, isFile } of await entriesOf(join(folder, below))) {
+      if (leaveOut(name)) continue;
       const path = below + name;
       if (isFolder) await visit(`${path}/`);
       else if (isFile) files.push(path);

@@ -16,7 +16,8 @@ export interface Lease {
 }
 
 /** Whether the step needs a trainer's slot. Pure. */
-export const runsOnTrainer = (plan: Plan, node: StepNode): boolean => plan.kinds[node.uses]?.runs === 'trainer';
+export const runsOnTrainer = (plan: Plan, node: StepNode): boolean =>
+  (node.declaration ?? plan.kinds[node.uses])?.runs === 'trainer';
 
 /** How the step is scheduled. Pure; throws class config when no trainer satisfies its resources. */
 export function scheduleOf(plan: Plan, node: StepNode, placement: Placement, lease: Lease): StepSchedule {

@@ -23,7 +23,7 @@ type Runnable = Exclude<ResolveOutput, { state: 'held' | 'cached' }>;
 /** Runs a step whose dependencies have ended. Throws what its activity fails with; cancelled and left are outcomes. */
 export async function runStep(level: Level, path: string, node: StepNode): Promise<Outcome> {
   const { run } = level;
-  const kind = run.plan.kinds[node.uses];
+  const kind = node.declaration ?? run.plan.kinds[node.uses];
   if (kind === undefined) throw failure('worker_outdated', `the plan does not say what \`${node.uses}\` is`);
   const inputs = inputsOf(node.with, level.scope, (input) => kind.inputs[input]?.artifact != null);
   const task: Task = { level, path, node, kind, inputs };
@@ -109,6 +109,7 @@ const callOf = ({ level, path, node, kind, inputs }: Task, resolved: Runnable): 
   outputs: kind.outputs,
   checkpoint: node.checkpoint,
   retry: node.retry,
+  ...(node.declaration === undefined ? {} : { declaration: node.declaration }),
 });
 
 function finish(

@@ -2,6 +2,7 @@
 import { childMap } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { suggest } from '../did-you-mean.js';
+import { isCommand } from '../fields.js';
 import type { Step } from '../pipeline.js';
 import type { SourceFile } from '../source-file.js';
 import type { Rule } from './rule.js';
@@ -11,7 +12,7 @@ export const inputs: Rule = ({ pipeline }) =>
 
 function unknown(file: SourceFile, step: Step): Diagnostic[] {
   const { kind } = step;
-  if (kind === null) return [];
+  if (kind === null || isCommand(step)) return [];
   return [...(childMap(step.map, 'with')?.entries ?? [])]
     .filter(([name]) => !Object.hasOwn(kind.inputs, name))
     .map(([name, { key }]) =>

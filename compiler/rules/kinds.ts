@@ -1,4 +1,5 @@
 // unknown-kind: `uses` names no step kind.
+import { commandKind } from '../../schemas/command.js';
 import { nearest } from '../did-you-mean.js';
 import { isForeign } from './not-yet.js';
 import type { Rule } from './rule.js';
@@ -6,7 +7,7 @@ import type { Rule } from './rule.js';
 export const kinds: Rule = ({ pipeline }) =>
   pipeline.steps.flatMap((step) => {
     if (step.uses === null || step.kind !== null || step.form === 'include' || isForeign(step.uses.name)) return [];
-    const known = Object.keys(pipeline.kinds).sort();
+    const known = [...Object.keys(pipeline.kinds), commandKind].sort();
     const near = nearest(step.uses.name, known) ?? known.find((kind) => kind.endsWith(`.${step.uses?.name}`));
     const hint =
       near === undefined

@@ -28,7 +28,7 @@ export const localFiles: Rule = ({ pipeline, fields }, lookup) =>
         }),
       ];
     }
-    const found = lookup(constant.value);
+    const found = lookup(constant.value, 'data');
     const hint = 'paths are relative to the pipeline file';
     if (found === null)
       return [file.error('file-not-found', span, `there is no ${type} \`${constant.value}\``, { hint })];

@@ -1,7 +1,9 @@
 // duplicate-name, bad-name: step names are unique in the file, and every name can stand in an expression.
 import { childMap } from '../authored.js';
 import type { Span } from '../authored.js';
+import { metricNames } from '../command.js';
 import type { Diagnostic } from '../diagnostics.js';
+import { isCommand } from '../fields.js';
 import type { Rule } from './rule.js';
 
 /** Words of CEL that cannot follow a dot. */
@@ -20,6 +22,10 @@ export const names: Rule = ({ pipeline }) => {
   for (const step of pipeline.steps) {
     refuse(step.name, step.key);
     for (const carry of step.carries.values()) refuse(carry.name, carry.key);
+    if (isCommand(step)) {
+      for (const [name, { key }] of childMap(step.map, 'outputs')?.entries ?? []) refuse(name, key);
+      for (const { name, span } of metricNames(step.map)) refuse(name, span);
+    }
     const earlier = first.get(step.name);
     if (earlier === undefined) first.set(step.name, step.key);
     else {

@@ -2,6 +2,7 @@
 // them (a sweep or schedule is started by another command), an error where it would not be.
 import { child, childMap } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
+import { isCommand } from '../fields.js';
 import type { Rule } from './rule.js';
 
 /** Whether `uses` names a command or another file rather than a step kind. Pure. */
@@ -18,10 +19,8 @@ export const notYet: Rule = ({ pipeline }) => {
     diagnostics.push(file.warning('not-yet', entry.key, `\`${key}\` is checked but not run yet`, { hint }));
   }
   for (const step of steps) {
-    if (step.uses !== null && isForeign(step.uses.name)) {
-      const what = step.uses.name === 'command' ? '`uses: command`' : 'inlining another pipeline';
-      diagnostics.push(file.error('not-yet', step.uses.span, `${what} is not run yet`));
-    }
+    if (step.uses !== null && !isCommand(step) && isForeign(step.uses.name))
+      diagnostics.push(file.error('not-yet', step.uses.span, 'inlining another pipeline is not run yet'));
     for (const key of ['matrix', 'shards']) {
       const entry = step.map.entries.get(key);
       if (entry !== undefined)

@@ -89,8 +89,8 @@ function checkType(
   return [pipeline.file.error('may-be-absent', span, message, { hint: 'give the carry an `init`' })];
 }
 
-/** Expressions inside text: what cannot be written as text. */
-function checkPieces({ pipeline }: Analysis, field: AnalysedField): Diagnostic[] {
+/** Expressions inside text: what cannot be written as text. Pure. */
+export function checkPieces({ pipeline }: Analysis, field: AnalysedField): Diagnostic[] {
   const inText = [...field.texts.values()].flatMap((text) => (text.form === 'template' ? text.parts : []));
   return field.parts.flatMap(({ part, type }) => {
     if (type === null || !inText.includes(part)) return [];

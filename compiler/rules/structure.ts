@@ -85,7 +85,7 @@ function aboutValue(
       return {
         code: 'bad-name',
         fact: `cannot be ${shown}`,
-        hint: 'lower-case letters, digits and dashes, starting with a letter',
+        hint: `lower-case letters, digits and ${String(params.pattern).includes('_') ? '_' : 'dashes'}, starting with a letter`,
       };
     case 'minItems':
     case 'minProperties':
@@ -166,6 +166,20 @@ function knownKeys(whole: Schema, root: AuthoredMap, path: string[]): string[] {
   return isSchema(schema.properties) ? Object.keys(schema.properties) : [];
 }
 
+/** Whether a condition of the schema holds: keys that are there, and the values of some. */
+function fits(condition: Schema, value: Authored): boolean {
+  const required = (condition.required ?? []) as string[];
+  const properties = Object.entries((condition.properties ?? {}) as Record<string, Schema>);
+  const valueOf = (key: string): unknown => {
+    const found = value.form === 'map' ? value.entries.get(key)?.value : undefined;
+    return found?.form === 'scalar' ? found.value : undefined;
+  };
+  return (
+    required.every((key) => value.form === 'map' && value.entries.has(key)) &&
+    properties.every(([key, { const: constant }]) => constant === undefined || valueOf(key) === constant)
+  );
+}
+
 /** A schema without references and conditions: what it says about this value. */
 function choose(whole: Schema, schema: Schema, value: Authored): Schema {
   if (typeof schema.$ref === 'string') {
@@ -174,8 +188,7 @@ function choose(whole: Schema, schema: Schema, value: Authored): Schema {
     return choose(whole, definition ?? {}, value);
   }
   if (!isSchema(schema.if)) return schema;
-  const required = schema.if.required as string[];
-  const holds = required.every((key) => value.form === 'map' && value.entries.has(key));
+  const holds = fits(schema.if, value);
   const branch = holds ? schema.then : schema.else;
   return isSchema(branch) ? choose(whole, branch, value) : schema;
 }

@@ -147,6 +147,20 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nsteps:\n  a: { uses: data.jsonl, with: { folder: ./beir } }\noutputs: { data: "${{ steps.a.outputs.dataset }}" }\n',
   },
   {
+    code: 'file-outside',
+    title: 'Code outside the folder of the pipeline file',
+    severity: 'error',
+    meaning:
+      '`code` is stored with the run, so that it can be run anywhere and at any time. What lies above the pipeline file or behind a link belongs to this machine alone.',
+    remedy: 'Put the program beside the pipeline file, or in a folder below it.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps:\n  up: { uses: command, run: [python, train.py], code: ../train }\n  hidden: { uses: command, run: [python, train.py], code: ./train/../../train }\n  absolute: { uses: command, run: [python, train.py], code: /etc }\n  home: { uses: command, run: [python, train.py], code: ~/train }\n  link: { uses: command, run: [python, train.py], code: ./link-out }\n',
+    output:
+      'file-outside-code.yaml:4:55: `code` of `up`: `../train` lies outside the folder of the pipeline file [file-outside]\n  4 |   up: { uses: command, run: [python, train.py], code: ../train }\n    |                                                       ^^^^^^^^\n  = put it beside the pipeline file, or in a folder below it\n\nfile-outside-code.yaml:5:59: `code` of `hidden`: `./train/../../train` lies outside the folder of the pipeline file [file-outside]\n  5 |   hidden: { uses: command, run: [python, train.py], code: ./train/../../train }\n    |                                                           ^^^^^^^^^^^^^^^^^^^\n  = put it beside the pipeline file, or in a folder below it\n\nfile-outside-code.yaml:6:61: `code` of `absolute`: `/etc` lies outside the folder of the pipeline file [file-outside]\n  6 |   absolute: { uses: command, run: [python, train.py], code: /etc }\n    |                                                             ^^^^\n  = put it beside the pipeline file, or in a folder below it\n\nfile-outside-code.yaml:7:57: `code` of `home`: `~/train` lies outside the folder of the pipeline file [file-outside]\n  7 |   home: { uses: command, run: [python, train.py], code: ~/train }\n    |                                                         ^^^^^^^\n  = put it beside the pipeline file, or in a folder below it\n\nfile-outside-code.yaml:8:57: `code` of `link`: `./link-out` lies outside the folder of the pipeline file [file-outside]\n  8 |   link: { uses: command, run: [python, train.py], code: ./link-out }\n    |                                                         ^^^^^^^^^^\n  = put it beside the pipeline file, or in a folder below it\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  train: { uses: command, run: [python, train.py], code: ./train, outputs: { notes: folder } }\n',
+  },
+  {
     code: 'may-be-absent',
     title: 'An artifact that is absent at iteration 0',
     severity: 'error',
@@ -227,6 +241,21 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nparams:\n  n: { type: integer, default: 3 }\n  do_it: { type: boolean, default: true }\nsteps:\n  a: { uses: test.sleep, if: "${{ params.n > 0 }}" }\n  b: { uses: test.sleep, if: "${{ params.do_it }}" }\n  g: { gate: { assert: [ "${{ steps.a.metrics.value >= 0.0 }}" ] } }\n',
   },
   {
+    code: 'not-cached',
+    title: 'A command that every run runs again',
+    severity: 'warning',
+    meaning:
+      'A result is used again when all that made it is the same. Of a command without `code` nobody knows whether its program has changed, so no other run takes its result.',
+    remedy:
+      'Name the files of the program with `code`. Where it should run every time, write `cache: false`; where it always does the same, `cache: true`.',
+    wrong:
+      'pawl: 1\nname: warned\nsteps:\n  pulled: { uses: command, run: [git, pull] }\n  meant: { uses: command, run: [git, pull], cache: false }\n  same: { uses: command, run: [git, --version], cache: true }\n',
+    output:
+      'not-cached-command.yaml:4:19: warning: `pulled` is run again by every run: it has no `code`, so a change of its program would go unnoticed [not-cached]\n  4 |   pulled: { uses: command, run: [git, pull] }\n    |                   ^^^^^^^\n  = name its files with `code: ./folder`, or write `cache: false`\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  pulled: { uses: command, run: [git, pull], cache: false }\n  counted: { uses: command, run: [python, train.py], code: ./train.py }\n',
+  },
+  {
     code: 'not-yet',
     title: 'A part of the language that this version does not run',
     severity: 'both',
@@ -234,9 +263,9 @@ export const codeTexts: readonly CodeText[] = [
       'The file is right, but this version cannot do what it asks. It is a warning where the rest of the run is right without it, and an error where it would not be.',
     remedy: 'Write it another way, as the message says, or leave it out.',
     wrong:
-      'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep, matrix: { value: [1, 2] } }\n  b: { uses: command }\n  c: { uses: ./other.yaml }\n  l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n  e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n  f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\nsweep:\n  method: grid\n  metric: { name: x, goal: maximize }\n  parameters: { lr: { values: [1, 2] } }\n',
+      'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep, matrix: { value: [1, 2] } }\n  c: { uses: ./other.yaml }\n  l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n  e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n  f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\nsweep:\n  method: grid\n  metric: { name: x, goal: maximize }\n  parameters: { lr: { values: [1, 2] } }\n',
     output:
-      'not-yet-parts.yaml:4:26: `matrix` is not run yet [not-yet]\n  4 |   a: { uses: test.sleep, matrix: { value: [1, 2] } }\n    |                          ^^^^^^\n  = write the steps out, one by one\n\nnot-yet-parts.yaml:5:14: `uses: command` is not run yet [not-yet]\n  5 |   b: { uses: command }\n    |              ^^^^^^^\n\nnot-yet-parts.yaml:6:14: inlining another pipeline is not run yet [not-yet]\n  6 |   c: { uses: ./other.yaml }\n    |              ^^^^^^^^^^^^\n\nnot-yet-parts.yaml:7:32: `commit` larger than 1 is not run yet [not-yet]\n  7 |   l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n    |                                ^\n  = write commit: 1, or leave it out\n\nnot-yet-parts.yaml:8:35: `baseline` cannot be read yet [not-yet]\n  8 |   e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n    |                                   ^^^^^^^^^^^^^^^^^^\n\nnot-yet-parts.yaml:9:42: input `folder` of `f` is a remote address, which is not read yet [not-yet]\n  9 |   f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\n    |                                          ^^^^^^^^^^^^^^^^^^\n  = download it and name the local path\n\nnot-yet-parts.yaml:10:1: warning: `sweep` is checked but not run yet [not-yet]\n  10 | sweep:\n     | ^^^^^\n  = the pipeline itself runs, once, with the values of its params\n',
+      'not-yet-parts.yaml:4:26: `matrix` is not run yet [not-yet]\n  4 |   a: { uses: test.sleep, matrix: { value: [1, 2] } }\n    |                          ^^^^^^\n  = write the steps out, one by one\n\nnot-yet-parts.yaml:5:14: inlining another pipeline is not run yet [not-yet]\n  5 |   c: { uses: ./other.yaml }\n    |              ^^^^^^^^^^^^\n\nnot-yet-parts.yaml:6:32: `commit` larger than 1 is not run yet [not-yet]\n  6 |   l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n    |                                ^\n  = write commit: 1, or leave it out\n\nnot-yet-parts.yaml:7:35: `baseline` cannot be read yet [not-yet]\n  7 |   e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n    |                                   ^^^^^^^^^^^^^^^^^^\n\nnot-yet-parts.yaml:8:42: input `folder` of `f` is a remote address, which is not read yet [not-yet]\n  8 |   f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\n    |                                          ^^^^^^^^^^^^^^^^^^\n  = download it and name the local path\n\nnot-yet-parts.yaml:9:1: warning: `sweep` is checked but not run yet [not-yet]\n  9 | sweep:\n    | ^^^^^\n  = the pipeline itself runs, once, with the values of its params\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  a1: { uses: test.sleep, with: { value: 1 } }\n  a2: { uses: test.sleep, with: { value: 2 } }\n  l: { loop: { max: 3, steps: { d: { uses: test.sleep } } } }\n',
   },
@@ -317,7 +346,7 @@ export const codeTexts: readonly CodeText[] = [
     wrong:
       'pawl: 1\nname: bad\nsteps:\n  a: { uses: train.stf }\n  b: { uses: sleep }\n  c: { uses: deploy.production }\n',
     output:
-      'unknown-kind-typo.yaml:4:14: there is no step kind `train.stf` [unknown-kind]\n  4 |   a: { uses: train.stf }\n    |              ^^^^^^^^^\n  = did you mean `train.sft`?\n\nunknown-kind-typo.yaml:5:14: there is no step kind `sleep` [unknown-kind]\n  5 |   b: { uses: sleep }\n    |              ^^^^^\n  = did you mean `test.sleep`?\n\nunknown-kind-typo.yaml:6:14: there is no step kind `deploy.production` [unknown-kind]\n  6 |   c: { uses: deploy.production }\n    |              ^^^^^^^^^^^^^^^^^\n  = there are `data.code-search`, `data.jsonl`, `eval.retrieval`, `index.build`, `index.refresh`, `model.init`, `model.load`, `rl.reward`, `rl.rollout`, `rl.update`, `train.sft`\n',
+      'unknown-kind-typo.yaml:4:14: there is no step kind `train.stf` [unknown-kind]\n  4 |   a: { uses: train.stf }\n    |              ^^^^^^^^^\n  = did you mean `train.sft`?\n\nunknown-kind-typo.yaml:5:14: there is no step kind `sleep` [unknown-kind]\n  5 |   b: { uses: sleep }\n    |              ^^^^^\n  = did you mean `test.sleep`?\n\nunknown-kind-typo.yaml:6:14: there is no step kind `deploy.production` [unknown-kind]\n  6 |   c: { uses: deploy.production }\n    |              ^^^^^^^^^^^^^^^^^\n  = there are `command`, `data.code-search`, `data.jsonl`, `eval.retrieval`, `index.build`, `index.refresh`, `model.init`, `model.load`, `rl.reward`, `rl.rollout`, `rl.update`, `train.sft`\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\noutputs: { model: "${{ steps.base.outputs.model }}" }\n',
   },

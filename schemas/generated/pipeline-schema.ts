@@ -233,7 +233,21 @@ export const pipelineSchema: Record<string, unknown> = {
           $ref: '#/$defs/GateStep',
         },
         else: {
-          $ref: '#/$defs/KindStep',
+          if: {
+            type: 'object',
+            required: ['uses'],
+            properties: {
+              uses: {
+                const: 'command',
+              },
+            },
+          },
+          then: {
+            $ref: '#/$defs/CommandStep',
+          },
+          else: {
+            $ref: '#/$defs/KindStep',
+          },
         },
       },
     },
@@ -303,6 +317,141 @@ export const pipelineSchema: Record<string, unknown> = {
         },
         shards: {
           type: ['integer', 'string'],
+        },
+      },
+    },
+    CommandStep: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['run', 'uses'],
+      properties: {
+        uses: {
+          const: 'command',
+          description: 'Runs a program of yours.',
+        },
+        run: {
+          type: ['array', 'string'],
+          minItems: 1,
+          items: {
+            type: ['string', 'number', 'boolean'],
+          },
+          description: 'The program and its arguments, as a list; with `shell: true` one line for /bin/sh.',
+        },
+        shell: {
+          type: 'boolean',
+          description: 'Whether `run` is a line for /bin/sh; default false.',
+        },
+        code: {
+          type: 'string',
+          description:
+            'File or folder with the program, relative to this file. It is stored when the run is submitted and is the working directory.',
+        },
+        env: {
+          type: 'array',
+          items: {
+            type: 'string',
+            pattern: '^[A-Z_][A-Z0-9_]*$',
+          },
+          description: 'Names of environment variables of the worker, such as secrets, that the program gets.',
+        },
+        with: {
+          type: 'object',
+          description: 'Inputs under names of your choice: values, and artifacts of other steps.',
+          propertyNames: {
+            pattern: '^[a-z][a-z0-9_]*$',
+          },
+          additionalProperties: {},
+        },
+        outputs: {
+          type: 'object',
+          description: 'What the program leaves: a name and the type of the artifact.',
+          propertyNames: {
+            pattern: '^[a-z][a-z0-9_]*$',
+          },
+          additionalProperties: {
+            enum: ['dataset', 'model', 'trainer-state', 'index', 'rollouts', 'report', 'folder'],
+          },
+        },
+        metrics: {
+          type: ['object', 'array'],
+          description: 'Figures that the program reports: a list of names, or a map with goal, unit and help.',
+          propertyNames: {
+            pattern: '^[a-z][a-z0-9_]*$',
+          },
+          items: {
+            type: 'string',
+            pattern: '^[a-z][a-z0-9_]*$',
+          },
+          additionalProperties: {
+            type: ['object', 'null'],
+            additionalProperties: false,
+            properties: {
+              goal: {
+                enum: ['maximize', 'minimize'],
+              },
+              unit: {
+                type: 'string',
+              },
+              help: {
+                type: 'string',
+              },
+            },
+          },
+        },
+        seeded: {
+          type: 'boolean',
+          description: 'Whether the program draws: it gets a seed, which is part of the key; default false.',
+        },
+        checkpoints: {
+          type: 'boolean',
+          description: 'Whether the program writes checkpoints and resumes from them; default false.',
+        },
+        if: {
+          type: 'string',
+          description: 'Runs only when this ${{ }} is true.',
+        },
+        else: {
+          type: 'object',
+          description: 'Supplies the outputs when `if` is false.',
+          propertyNames: {
+            pattern: '^[a-z][a-z0-9_]*$',
+          },
+          additionalProperties: {},
+        },
+        needs: {
+          type: 'array',
+          items: {
+            type: 'string',
+          },
+          description: 'Steps that must have ended first, beyond those that are referred to.',
+        },
+        retry: {
+          $ref: '#/$defs/Retry',
+        },
+        checkpoint: {
+          $ref: '#/$defs/Checkpoint',
+        },
+        resources: {
+          $ref: '#/$defs/Resources',
+        },
+        timeout: {
+          type: 'string',
+          description: 'Bounds one attempt: 90s, 15m, 2h30m.',
+        },
+        deadline: {
+          type: 'string',
+          description: 'Bounds the step with all its attempts.',
+        },
+        cache: {
+          type: 'boolean',
+          description: 'Whether other runs may use the committed result; default true with `code`, else false.',
+        },
+        'fail-fast': {
+          type: 'boolean',
+          description: 'When it fails, checkpoint and stop what runs beside it.',
+        },
+        matrix: {
+          type: 'object',
         },
       },
     },

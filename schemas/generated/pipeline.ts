@@ -258,6 +258,100 @@ export interface KindStep {
 }
 /**
  * This interface was referenced by `Pipeline`'s JSON-Schema
+ * via the `definition` "CommandStep".
+ */
+export interface CommandStep {
+  /**
+   * Runs a program of yours.
+   */
+  uses: 'command';
+  /**
+   * The program and its arguments, as a list; with `shell: true` one line for /bin/sh.
+   *
+   * @minItems 1
+   */
+  run: [string | number | boolean, ...(string | number | boolean)[]] | string;
+  /**
+   * Whether `run` is a line for /bin/sh; default false.
+   */
+  shell?: boolean;
+  /**
+   * File or folder with the program, relative to this file. It is stored when the run is submitted and is the working directory.
+   */
+  code?: string;
+  /**
+   * Names of environment variables of the worker, such as secrets, that the program gets.
+   */
+  env?: string[];
+  /**
+   * Inputs under names of your choice: values, and artifacts of other steps.
+   */
+  with?: {
+    [k: string]: unknown;
+  };
+  /**
+   * What the program leaves: a name and the type of the artifact.
+   */
+  outputs?: {
+    [k: string]: 'dataset' | 'model' | 'trainer-state' | 'index' | 'rollouts' | 'report' | 'folder';
+  };
+  /**
+   * Figures that the program reports: a list of names, or a map with goal, unit and help.
+   */
+  metrics?:
+    | {
+        [k: string]: {
+          goal?: 'maximize' | 'minimize';
+          unit?: string;
+          help?: string;
+        } | null;
+      }
+    | string[];
+  /**
+   * Whether the program draws: it gets a seed, which is part of the key; default false.
+   */
+  seeded?: boolean;
+  /**
+   * Whether the program writes checkpoints and resumes from them; default false.
+   */
+  checkpoints?: boolean;
+  /**
+   * Runs only when this ${{ }} is true.
+   */
+  if?: string;
+  /**
+   * Supplies the outputs when `if` is false.
+   */
+  else?: {
+    [k: string]: unknown;
+  };
+  /**
+   * Steps that must have ended first, beyond those that are referred to.
+   */
+  needs?: string[];
+  retry?: Retry;
+  checkpoint?: Checkpoint;
+  resources?: Resources;
+  /**
+   * Bounds one attempt: 90s, 15m, 2h30m.
+   */
+  timeout?: string;
+  /**
+   * Bounds the step with all its attempts.
+   */
+  deadline?: string;
+  /**
+   * Whether other runs may use the committed result; default true with `code`, else false.
+   */
+  cache?: boolean;
+  /**
+   * When it fails, checkpoint and stop what runs beside it.
+   */
+  'fail-fast'?: boolean;
+  matrix?: {};
+}
+/**
+ * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "LoopStep".
  */
 export interface LoopStep {

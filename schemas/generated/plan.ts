@@ -135,6 +135,7 @@ export interface StepNode {
   checkpoint: Checkpoint;
   resources: Resources;
   summary: string;
+  declaration?: PlanKind1;
 }
 /**
  * One CEL expression; its value keeps its type.
@@ -194,6 +195,30 @@ export interface Checkpoint {
 export interface Resources {
   gpus: number;
   labels: string[];
+}
+/**
+ * What the step is, where it says so itself (`uses: command`); else plan.kinds has it.
+ */
+export interface PlanKind1 {
+  version: number;
+  runs: 'trainer' | 'worker';
+  seeded: boolean;
+  checkpoints: boolean;
+  /**
+   * Declared inputs; checkpointKey false leaves one out of the checkpoint key.
+   */
+  inputs: {
+    [k: string]: {
+      artifact: ArtifactType | null;
+      required: boolean;
+      checkpointKey: boolean;
+    };
+  };
+  outputs: {
+    [k: string]: ArtifactType;
+  };
+  metrics: string[];
+  environment: string[];
 }
 /**
  * This interface was referenced by `Plan`'s JSON-Schema

@@ -10,6 +10,7 @@ export interface Validator {
   (value: unknown): boolean;
   errors?: ValidationError[] | null;
 }
+export const commandJob: Validator;
 export const event: Validator;
 export const job: Validator;
 export const pipeline: Validator;

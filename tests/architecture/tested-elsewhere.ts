@@ -13,6 +13,7 @@ export const testedElsewhere: Record<string, string> = {
   'retrieval/freshness.ts': 'tests/activities/kinds: index.refresh',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',
   'retrieval/worker-thread.ts': 'runs in a thread, through tests/retrieval of the pool',
+  'schemas/command.ts': 'two constants; tests/golden has plans with commands',
   'schemas/failures.ts': 'lookups in a generated table, used in every test of a failure',
   'schemas/journal.ts': 'tests/tracking and tests/activities: both ends of the journal',
   'schemas/search-attributes.ts': 'a table; tests/local registers it',

@@ -3,10 +3,20 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { compile } from '../../compiler/compile.js';
 import type { CompileOutput } from '../../compiler/compile.js';
+import type { FoundFile } from '../../compiler/rules/rule.js';
 
 const here = import.meta.dirname;
-const local: Record<string, { digest: string; bytes: number; folder: boolean }> = {
+const local: Record<string, FoundFile> = {
   beir: { digest: `sha256:${'b'.repeat(64)}`, bytes: 2048, folder: true },
+  train: { digest: `sha256:${'c'.repeat(64)}`, bytes: 4096, folder: true },
+  'train.py': { digest: `sha256:${'d'.repeat(64)}`, bytes: 512, folder: false },
+  'link-out': { digest: `sha256:${'e'.repeat(64)}`, bytes: 1, folder: true, outside: true },
+  'with-link': {
+    digest: `sha256:${'f'.repeat(64)}`,
+    bytes: 1,
+    folder: true,
+    problem: 'data.bin in it is a link. Put a copy there.',
+  },
   'notes.txt': { digest: `sha256:${'a'.repeat(64)}`, bytes: 12, folder: false },
 };
 

@@ -1,0 +1,47 @@
+// A command in the plan: everything that decides what its program does stands under `with`, so that it enters the key.
+import { posix } from 'node:path';
+import type { Value } from '../schemas/generated/plan.js';
+import type { AnalysedField } from './analysed-field.js';
+import { child, childMap, childStrings, plainValue } from './authored.js';
+import { codePath, isTrue, metricNames } from './command.js';
+import type { Step } from './pipeline.js';
+import { planValue } from './plan-value.js';
+import type { FileLookup } from './rules/rule.js';
+
+/** `with` of a command without errors: program, code, names of variables, outputs, metrics, and its own inputs. Pure. */
+export function lowerCommand(step: Step, fields: AnalysedField[], files: FileLookup): Record<string, Value> {
+  const run = fields.find(({ role }) => role === 'run');
+  if (run === undefined) throw new Error(`Internal error: the command \`${step.name}\` without \`run\` was lowered`);
+  const inputs = fields.filter(({ role }) => role === 'input').map((field) => [field.name, planValue(field)] as const);
+  const value = planValue(run);
+  return {
+    run: Array.isArray(value) ? value.map(argument) : [argument(value)],
+    shell: isTrue(step.map, 'shell'),
+    ...codeOf(step, files),
+    env: [...new Set(childStrings(step.map, 'env').map((item) => item.value))].sort(),
+    outputs: plainValue(childMap(step.map, 'outputs') ?? { form: 'map', span: step.key, entries: new Map() }) as Value,
+    metrics: [...new Set(metricNames(step.map).map(({ name }) => name))].sort(),
+    inputs: Object.fromEntries(inputs),
+  };
+}
+
+/** The program as a person types it, for lists. Pure. */
+export function commandLine(step: Step): string {
+  const run = child(step.map, 'run');
+  const words = run === undefined ? [] : [plainValue(run)].flat();
+  return `command: ${words.map(String).join(' ')}`;
+}
+
+/** Numbers and booleans as text: what a program sees of them. */
+const argument = (value: Value): Value =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+
+/** A single file keeps its name, which `run` speaks of. */
+function codeOf(step: Step, files: FileLookup): Record<string, Value> {
+  const path = codePath(step);
+  if (path === undefined) return {};
+  const found = files(path, 'code');
+  if (found === null) throw new Error(`Internal error: the command \`${step.name}\` without its code was lowered`);
+  const { digest, bytes, folder } = found;
+  return { code: { $file: { path, digest, bytes, folder } }, ...(folder ? {} : { file: posix.basename(path) }) };
+}
