@@ -12,6 +12,7 @@ import { readFiles } from './read-files.js';
 import type { TextLookup } from './read-files.js';
 import { artifacts } from './rules/artifacts.js';
 import { commands } from './rules/commands.js';
+import { ashaResource } from './rules/asha-resource.js';
 import { conditions } from './rules/conditions.js';
 import { cycles } from './rules/cycles.js';
 import { durations } from './rules/durations.js';
@@ -22,9 +23,16 @@ import { localFiles } from './rules/local-files.js';
 import { mayBeSkipped } from './rules/may-be-skipped.js';
 import { names } from './rules/names.js';
 import { notYet } from './rules/not-yet.js';
+import { notify } from './rules/notify.js';
 import { references } from './rules/references.js';
 import type { FileLookup, Rule } from './rules/rule.js';
 import { scalars } from './rules/scalars.js';
+import { schedule } from './rules/schedule.js';
+import { shards } from './rules/shards.js';
+import { sweepMetric } from './rules/sweep-metric.js';
+import { sweepParams } from './rules/sweep-params.js';
+import { sweepUses } from './rules/sweep-uses.js';
+import { sweepValues } from './rules/sweep-values.js';
 
 export interface CompileInput {
   /** The file as the user named it; only shown. */
@@ -68,6 +76,14 @@ const rules: Rule[] = [
   localFiles,
   commands,
   mayBeSkipped,
+  sweepParams,
+  sweepValues,
+  sweepUses,
+  sweepMetric,
+  ashaResource,
+  schedule,
+  shards,
+  notify,
 ];
 
 /** Compiles a pipeline. Pure; never throws on a bad file. Same text, params and files = same plan, byte for byte. */

@@ -29,6 +29,13 @@ export const diagnosticCodes = [
   'file-not-found',
   'file-outside',
   'not-cached',
+  'sweep-param-unknown',
+  'sweep-metric-unknown',
+  'asha-resource',
+  'bad-cron',
+  'bad-time-zone',
+  'bad-webhook',
+  'not-sharded',
   'not-yet',
 ] as const;
 

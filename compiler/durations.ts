@@ -19,3 +19,14 @@ export function parseEvery(text: string): { everySteps: number | null; everyMs: 
   const everyMs = parseDuration(text);
   return everyMs === null || everyMs === 0 ? null : { everySteps: null, everyMs };
 }
+
+/** Milliseconds as a duration is written: 2h30m, 90s -> 1m30s. Pure. */
+export function showDuration(ms: number): string {
+  let left = ms;
+  const parts = Object.entries(units).flatMap(([unit, length]) => {
+    const amount = Math.floor(left / length);
+    left -= amount * length;
+    return amount === 0 ? [] : [`${amount}${unit}`];
+  });
+  return parts.join('') || '0s';
+}

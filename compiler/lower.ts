@@ -24,9 +24,11 @@ import type { Scope, Step } from './pipeline.js';
 import { commandLine, lowerCommand } from './lower-command.js';
 import { constantOf, planValue } from './plan-value.js';
 import { bestMetric } from './rules/references.js';
+import { lowerRunSections } from './run-sections.js';
 import type { FileLookup } from './rules/rule.js';
 import { planScalar } from './scalar-check.js';
 import { settingsOf } from './settings.js';
+import { lowerSweep } from './sweep.js';
 
 interface Lowering {
   analysis: Analysis;
@@ -52,6 +54,8 @@ export function lower(analysis: Analysis, files: FileLookup, seed: number | unde
     steps: lowerScope(lowering, scope),
     outputs: ofRun('output'),
     metrics: ofRun('metric'),
+    ...lowerSweep(analysis.pipeline),
+    ...lowerRunSections(root),
   };
 }
 

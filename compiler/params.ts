@@ -2,9 +2,10 @@
 import type { ArtifactType } from '../schemas/generated/plan.js';
 import { artifactTypes } from './artifact-types.js';
 import type { Authored, AuthoredMap, Span } from './authored.js';
-import { child, childMap, childNumber, childString, plainValue } from './authored.js';
+import { child, childMap, childString, plainValue } from './authored.js';
 import type { Diagnostic, Place } from './diagnostics.js';
 import { suggest } from './did-you-mean.js';
+import { readDeclaration } from './param-declaration.js';
 import { checkScalar, planScalar } from './scalar-check.js';
 import type { ScalarDeclaration, ScalarType } from './scalar-check.js';
 import type { SourceFile } from './source-file.js';
@@ -16,15 +17,13 @@ export interface Param {
   type: ScalarType | null;
   /** Type of the artifact that it stands for; null for a scalar. */
   artifact: ArtifactType | null;
-  /** Null for artifacts and when the declaration is wrong. */
+  /** What its values must be, of a duration in milliseconds; null for artifacts and when the declaration is wrong. */
   declaration: ScalarDeclaration | null;
   hasDefault: boolean;
   help: string | null;
   /** As the plan holds it; undefined when it has none or a wrong one. */
   value: unknown;
 }
-
-const types: readonly string[] = ['string', 'number', 'integer', 'boolean', 'duration', 'list'];
 
 /**
  * The params with their values, and what is wrong with them. `set` holds values from outside: text is read by the param's
@@ -37,19 +36,19 @@ export function readParams(
 ): { params: Map<string, Param>; diagnostics: Diagnostic[] } {
   const params = new Map<string, Param>();
   const diagnostics: Diagnostic[] = [];
-  const declared = childMap(root, 'params');
-  for (const [name, { key, value }] of declared?.entries ?? []) {
-    const param = paramOf(name, key, value);
+  for (const [name, { key, value }] of childMap(root, 'params')?.entries ?? []) {
+    const declared = value.form === 'map' ? readDeclaration(file, name, value) : null;
+    const param = paramOf(name, key, value, declared?.declaration ?? null);
     params.set(name, param);
     if (value.form !== 'map') continue;
+    diagnostics.push(...(declared?.diagnostics ?? []));
     if (param.artifact !== null) diagnostics.push(...aboutArtifact(file, param, value, set));
-    if (param.declaration !== null) diagnostics.push(...readValue(file, param, param.declaration, value, set));
+    else diagnostics.push(...readDefault(file, param, value), ...readGiven(file, param, value, set));
   }
   return { params, diagnostics: [...diagnostics, ...(set === null ? [] : unknownSets(file, params, set))] };
 }
 
-function paramOf(name: string, key: Span, value: Authored): Param {
-  const declaration = value.form === 'map' ? declarationOf(value) : null;
+function paramOf(name: string, key: Span, value: Authored, declaration: ScalarDeclaration | null): Param {
   const artifact = artifactTypes.find((type) => type === childString(value, 'type')) ?? null;
   const hasDefault = child(value, 'default') !== undefined;
   const help = childString(value, 'help') ?? null;
@@ -76,46 +75,41 @@ function aboutArtifact(
   return [file.error('missing-param', key, message, { hint })];
 }
 
-/** Fills in the value. */
-function readValue(
-  file: SourceFile,
-  param: Param,
-  declaration: ScalarDeclaration,
-  map: AuthoredMap,
-  set: Record<string, unknown> | null,
-): Diagnostic[] {
-  const { name, key } = param;
-  const given =
-    set !== null && Object.hasOwn(set, name)
-      ? { value: fromText(set[name], declaration.type), at: setPlace(name, set[name]) }
-      : defaultOf(file, map);
-  if (given === null) {
-    if (set === null) return [];
-    const hint = `give it with --set ${name}=…, or declare a default`;
-    return [file.error('missing-param', key, `the param \`${name}\` has no default and was not set`, { hint })];
-  }
-  const problem = checkScalar(given.value, declaration, `param \`${name}\``);
-  if (problem !== null)
-    return [{ ...file.error(problem.code, key, problem.message, { hint: problem.hint }), at: given.at }];
-  param.value = planScalar(given.value, declaration.type);
+/** A wrong default is an error even where --set hides it. */
+function readDefault(file: SourceFile, param: Param, map: AuthoredMap): Diagnostic[] {
+  const { name, declaration } = param;
+  const authored = child(map, 'default');
+  if (declaration === null || authored === undefined) return [];
+  const value = plainValue(authored);
+  const problem = checkScalar(value, declaration, `param \`${name}\``);
+  if (problem !== null) return [file.error(problem.code, authored.span, problem.message, { hint: problem.hint })];
+  param.value = planScalar(value, declaration.type);
   return [];
 }
 
-function defaultOf(file: SourceFile, map: AuthoredMap): { value: unknown; at: Place } | null {
-  const authored: Authored | undefined = child(map, 'default');
-  return authored === undefined ? null : { value: plainValue(authored), at: file.place(authored.span) };
-}
-
-function declarationOf(map: AuthoredMap): ScalarDeclaration | null {
-  const type = child(map, 'type');
-  if (type?.form !== 'scalar' || typeof type.value !== 'string' || !types.includes(type.value)) return null;
-  const choices = child(map, 'choices');
-  return {
-    type: type.value as ScalarType,
-    enum: choices?.form === 'list' ? choices.items.map(plainValue) : undefined,
-    minimum: childNumber(map, 'min'),
-    maximum: childNumber(map, 'max'),
-  };
+/** The value from outside; where there is none, the default must be. */
+function readGiven(
+  file: SourceFile,
+  param: Param,
+  map: AuthoredMap,
+  set: Record<string, unknown> | null,
+): Diagnostic[] {
+  const { name, key, declaration } = param;
+  if (declaration === null || set === null) return [];
+  if (Object.hasOwn(set, name)) {
+    const value = fromText(set[name], declaration.type);
+    const problem = checkScalar(value, declaration, `param \`${name}\``);
+    param.value = problem === null ? planScalar(value, declaration.type) : undefined;
+    if (problem === null) return [];
+    const diagnostic = file.error(problem.code, key, problem.message, { hint: problem.hint });
+    return [{ ...diagnostic, at: setPlace(name, set[name]) }];
+  }
+  if (param.hasDefault) return [];
+  const required = child(map, 'required');
+  const isRequired = required?.form === 'scalar' && required.value === true;
+  const fact = isRequired ? 'is required and was not set' : 'has no default and was not set';
+  const hint = `give it with --set ${name}=…${isRequired ? '' : ', or declare a default'}`;
+  return [file.error('missing-param', key, `the param \`${name}\` ${fact}`, { hint })];
 }
 
 /** A --set value of the command line by the type of its param; what does not read stays text and fails the type check. */

@@ -6,6 +6,7 @@ import type { Expression, Value } from '../schemas/generated/plan.js';
 import type { AnalysedField } from './analysed-field.js';
 import { typeOf } from './analysed-field.js';
 import type { Authored } from './authored.js';
+import type { Param } from './params.js';
 import type { ExpressionPart } from './text-value.js';
 
 /** The field's value: literals as they are, expressions as {$expr}, text around expressions as {$template}. For fields without errors. Pure. */
@@ -31,9 +32,14 @@ function expressionOf(field: AnalysedField, part: ExpressionPart): Expression {
 
 export type Constant = { known: true; value: unknown } | { known: false; error: ExpressionError | null };
 
-/** The field's value when it reads params only and has no errors. `error`: it does, but cannot be computed. Pure. */
-export function constantOf(field: AnalysedField): Constant {
-  const { params } = field.scope.unit;
+/**
+ * The field's value when it reads params only and has no errors. `error`: it does, but cannot be computed. `params`: with
+ * other values than those of the file. Pure.
+ */
+export function constantOf(
+  field: AnalysedField,
+  params: ReadonlyMap<string, Param> = field.scope.unit.params,
+): Constant {
   const isKnown = field.parts.every(
     ({ type, resolutions }) =>
       type !== null &&

@@ -1,7 +1,7 @@
 // Whether a value fits what an input or a param declares; and the value as the plan holds it.
 import type { DiagnosticCode } from './diagnostics.js';
 import { suggest } from './did-you-mean.js';
-import { parseDuration } from './durations.js';
+import { parseDuration, showDuration } from './durations.js';
 
 export type ScalarType =
   'string' | 'number' | 'integer' | 'boolean' | 'duration' | 'list' | 'object' | 'file' | 'folder';
@@ -12,8 +12,14 @@ export interface ScalarDeclaration {
   minimum?: number | undefined;
   maximum?: number | undefined;
   exclusiveMinimum?: number | undefined;
-  items?: { enum?: readonly unknown[]; type?: string } | undefined;
+  /** `scalar`: a string, number or boolean. */
+  items?: { enum?: readonly unknown[] | undefined; type?: string | undefined } | undefined;
+  /** The whole string must match; `source` as it is written. */
+  pattern?: { source: string; matches: (text: string) => boolean } | undefined;
 }
+
+/** Longer strings are not matched against a pattern. */
+const maxMatched = 10_000;
 
 export interface ScalarProblem {
   code: DiagnosticCode;
@@ -45,16 +51,12 @@ export function showValue(value: unknown): string {
 /** What is wrong with `value` where `declaration` is asked for, or null. `what` names the place: "input `lr` of `sft`". Pure. */
 export function checkScalar(value: unknown, declaration: ScalarDeclaration, what: string): ScalarProblem | null {
   const { type } = declaration;
-  if (type === 'duration') return checkDuration(value, what);
+  if (type === 'duration') return checkDuration(value, declaration, what);
   if (!hasType(value, type)) return wrongType(value, type, what);
-  if (declaration.enum !== undefined && !declaration.enum.includes(value)) {
-    return {
-      code: 'bad-value',
-      message: `${what} cannot be ${showValue(value)}`,
-      hint: suggest(String(value), declaration.enum.map(String)),
-    };
-  }
+  if (declaration.enum !== undefined && !declaration.enum.includes(value))
+    return notAmong(value, declaration.enum, what);
   if (typeof value === 'number') return checkRange(value, declaration, what);
+  if (typeof value === 'string') return checkPattern(value, declaration.pattern, what);
   if (Array.isArray(value)) return checkItems(value, declaration.items, what);
   return null;
 }
@@ -98,38 +100,83 @@ function wrongType(value: unknown, type: ScalarType, what: string): ScalarProble
   return { code: 'wrong-type', message: `${what} takes ${describeType(type)}, not ${showValue(value)}`, hint };
 }
 
-function checkDuration(value: unknown, what: string): ScalarProblem | null {
-  if (typeof value === 'string' && parseDuration(value) !== null) return null;
-  const message = `${what} takes a duration, not ${showValue(value)}`;
-  return { code: 'bad-duration', message, hint: 'write e.g. 90s, 15m or 2h30m' };
+const notAmong = (value: unknown, choices: readonly unknown[], what: string): ScalarProblem => ({
+  code: 'bad-value',
+  message: `${what} cannot be ${showValue(value)}`,
+  hint: suggest(String(value), choices.map(String)),
+});
+
+function checkPattern(value: string, pattern: ScalarDeclaration['pattern'], what: string): ScalarProblem | null {
+  if (pattern === undefined) return null;
+  if (value.length > maxMatched)
+    return { code: 'bad-value', message: `${what} is longer than ${maxMatched} characters`, hint: null };
+  if (pattern.matches(value)) return null;
+  return {
+    code: 'bad-value',
+    message: `${what} cannot be ${showValue(value)}`,
+    hint: `it must match ${pattern.source}`,
+  };
+}
+
+/** Choices and bounds are milliseconds. */
+function checkDuration(value: unknown, declaration: ScalarDeclaration, what: string): ScalarProblem | null {
+  const ms = typeof value === 'string' ? parseDuration(value) : null;
+  if (ms === null) {
+    const message = `${what} takes a duration, not ${showValue(value)}`;
+    return { code: 'bad-duration', message, hint: 'write e.g. 90s, 15m or 2h30m' };
+  }
+  if (declaration.enum !== undefined && !declaration.enum.includes(ms)) {
+    const choices = declaration.enum.flatMap((choice) => (typeof choice === 'number' ? [showDuration(choice)] : []));
+    return notAmong(value, choices, what);
+  }
+  return checkRange(ms, declaration, what);
 }
 
 function checkRange(value: number, declaration: ScalarDeclaration, what: string): ScalarProblem | null {
-  const { type, minimum, maximum, exclusiveMinimum } = declaration;
+  const { type } = declaration;
+  const shown = (bound: number | undefined): string =>
+    type === 'duration' && bound !== undefined ? showDuration(bound) : String(bound);
   const fail = (bound: string): ScalarProblem => ({
     code: 'out-of-range',
-    message: `${what} is ${value}; it must be ${bound}`,
+    message: `${what} is ${shown(value)}; it must be ${bound}`,
     hint: null,
   });
+  const { minimum, maximum, exclusiveMinimum } = declaration;
   if (minimum !== undefined && value < minimum)
-    return fail(maximum === undefined ? `at least ${minimum}` : `between ${minimum} and ${maximum}`);
+    return fail(
+      maximum === undefined ? `at least ${shown(minimum)}` : `between ${shown(minimum)} and ${shown(maximum)}`,
+    );
   if (maximum !== undefined && value > maximum)
-    return fail(minimum === undefined ? `at most ${maximum}` : `between ${minimum} and ${maximum}`);
+    return fail(
+      minimum === undefined ? `at most ${shown(maximum)}` : `between ${shown(minimum)} and ${shown(maximum)}`,
+    );
   if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return fail(`greater than ${exclusiveMinimum}`);
   if (type === 'integer' && !Number.isSafeInteger(value)) return fail('within ±(2^53 - 1)');
   return null;
 }
 
 function checkItems(items: unknown[], declaration: ScalarDeclaration['items'], what: string): ScalarProblem | null {
+  const { type, enum: choices } = declaration ?? {};
+  if (type === undefined && choices === undefined) return null;
   for (const [index, item] of items.entries()) {
-    const itemType = declaration?.type;
-    if (declaration?.enum !== undefined || isScalarType(itemType)) {
-      const type = isScalarType(itemType) ? itemType : 'string';
-      const problem = checkScalar(item, { type, enum: declaration?.enum }, `item ${index + 1} of ${what}`);
-      if (problem !== null) return problem;
-    }
+    const label = `item ${index + 1} of ${what}`;
+    const problem =
+      type === 'scalar'
+        ? checkScalarItem(item, choices, label)
+        : checkScalar(item, { type: isScalarType(type) ? type : 'string', enum: choices }, label);
+    if (problem !== null) return problem;
   }
   return null;
+}
+
+/** An item of a list whose items may be of any scalar type. */
+function checkScalarItem(item: unknown, choices: readonly unknown[] | undefined, what: string): ScalarProblem | null {
+  const isScalar = typeof item === 'string' || typeof item === 'boolean' || Number.isFinite(item);
+  if (!isScalar) {
+    const message = `${what} takes a string, number or boolean, not ${showValue(item)}`;
+    return { code: 'wrong-type', message, hint: null };
+  }
+  return choices === undefined || choices.includes(item) ? null : notAmong(item, choices, what);
 }
 
 const isScalarType = (type: string | undefined): type is ScalarType =>

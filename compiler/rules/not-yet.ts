@@ -9,31 +9,36 @@ import type { Rule } from './rule.js';
 export const isForeign = (uses: string): boolean =>
   uses === 'command' || uses.startsWith('./') || uses.startsWith('../');
 
+/** Sections that other commands start: key, fact, what happens instead. */
+const runOnce: readonly [key: string, fact: string, hint: string][] = [
+  [
+    'sweep',
+    'the trials of a sweep are not run yet',
+    '`pawl run` runs the pipeline once, with the values of its params',
+  ],
+  ['schedule', 'a schedule does not start runs yet', '`pawl run` runs the pipeline once, now'],
+];
+
 export const notYet: Rule = ({ pipeline }) => {
   const { file, root, steps } = pipeline;
   const diagnostics: Diagnostic[] = [];
-  for (const key of ['sweep', 'schedule']) {
+  for (const [key, fact, hint] of runOnce) {
     const entry = root.entries.get(key);
-    if (entry === undefined) continue;
-    const hint = 'the pipeline itself runs, once, with the values of its params';
-    diagnostics.push(file.warning('not-yet', entry.key, `\`${key}\` is checked but not run yet`, { hint }));
+    if (entry !== undefined) diagnostics.push(file.warning('not-yet', entry.key, fact, { hint }));
   }
   for (const step of steps) {
     if (step.uses !== null && !isCommand(step) && isForeign(step.uses.name))
       diagnostics.push(file.error('not-yet', step.uses.span, 'inlining another pipeline is not run yet'));
-    for (const key of ['matrix', 'shards']) {
-      const entry = step.map.entries.get(key);
-      if (entry !== undefined)
-        diagnostics.push(
-          file.error('not-yet', entry.key, `\`${key}\` is not run yet`, { hint: 'write the steps out, one by one' }),
-        );
-    }
+    const matrix = step.map.entries.get('matrix');
+    if (matrix !== undefined)
+      diagnostics.push(
+        file.error('not-yet', matrix.key, '`matrix` is not run yet', { hint: 'write the steps out, one by one' }),
+      );
     const commit = child(childMap(step.map, 'loop'), 'commit');
     if (commit?.form === 'scalar' && typeof commit.value === 'number' && commit.value > 1) {
+      const hint = 'what comes out is right; it is only slower than it could be';
       diagnostics.push(
-        file.error('not-yet', commit.span, '`commit` larger than 1 is not run yet', {
-          hint: 'write commit: 1, or leave it out',
-        }),
+        file.warning('not-yet', commit.span, 'each step still commits its results in every iteration', { hint }),
       );
     }
   }

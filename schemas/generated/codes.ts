@@ -27,6 +27,34 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  index: { uses: index.build, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" } }\noutputs: { index: "${{ steps.index.outputs.index }}" }\n',
   },
   {
+    code: 'asha-resource',
+    title: 'ASHA does not know what its rungs have more of',
+    severity: 'error',
+    meaning:
+      'A rung of ASHA is the same trial with more of one resource: iterations of a loop whose `max` is one integer param, written `<loop>.iterations`, or an integer param such as the number of training steps. The sweep itself cannot vary that param.',
+    remedy: 'Name such a loop or param under `asha: { resource: … }`.',
+    wrong:
+      'pawl: 1\nname: bad\nparams:\n  value: { type: number, default: 0.5 }\n  steps: { type: integer, default: 20, max: 100 }\nsteps:\n  a: { uses: test.sleep, with: { value: "${{ params.value }}", steps: "${{ params.steps }}" } }\nmetrics: { value: "${{ steps.a.metrics.value }}" }\nsweep:\n  method: asha\n  metric: { name: value, goal: maximize }\n  parameters: { value: { values: [0.1, 0.2] } }\n  asha: { resource: step, min: 5, max: 20 }\n  trials: 8\n',
+    output:
+      'asha-resource-unknown.yaml:9:1: warning: the trials of a sweep are not run yet [not-yet]\n  9 | sweep:\n    | ^^^^^\n  = `pawl run` runs the pipeline once, with the values of its params\n\nasha-resource-unknown.yaml:13:21: `step` is neither <loop>.iterations nor an integer param [asha-resource]\n  13 |   asha: { resource: step, min: 5, max: 20 }\n     |                     ^^^^\n  = did you mean `steps`?\n',
+    right:
+      'pawl: 1\nname: good\nparams:\n  value: { type: number, default: 0.5 }\n  steps: { type: integer, default: 20, max: 100 }\nsteps:\n  a: { uses: test.sleep, with: { value: "${{ params.value }}", steps: "${{ params.steps }}" } }\nmetrics: { value: "${{ steps.a.metrics.value }}" }\nsweep:\n  method: asha\n  metric: { name: value, goal: maximize }\n  parameters: { value: { values: [0.1, 0.2] } }\n  asha: { resource: steps, min: 5, max: 20 }\n  trials: 8\n',
+  },
+  {
+    code: 'bad-cron',
+    title: 'A cron expression that is none',
+    severity: 'error',
+    meaning:
+      'A schedule takes five fields: minute, hour, day of the month, month, day of the week. Each is `*`, a value, a range, a step or a list of these; months and days may be named. Or one word, such as `@daily`.',
+    remedy: 'Correct the field that is marked.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps: { a: { uses: test.sleep } }\nschedule: { cron: "0 2 * * 1-5,funday", timezone: UTC }\n',
+    output:
+      'bad-cron-field.yaml:4:1: warning: a schedule does not start runs yet [not-yet]\n  4 | schedule: { cron: "0 2 * * 1-5,funday", timezone: UTC }\n    | ^^^^^^^^\n  = `pawl run` runs the pipeline once, now\n\nbad-cron-field.yaml:4:32: `cron`: `funday` is no day of the week [bad-cron]\n  4 | schedule: { cron: "0 2 * * 1-5,funday", timezone: UTC }\n    |                                ^^^^^^\n  = it goes from 0 to 7, or sun to sat; write *, 5, 1-5, */10 or 1,3\n',
+    right:
+      'pawl: 1\nname: good\nsteps: { a: { uses: test.sleep } }\nschedule: { cron: "0 2 * * mon-fri", timezone: UTC }\n',
+  },
+  {
     code: 'bad-duration',
     title: 'A duration that cannot be read',
     severity: 'error',
@@ -53,6 +81,20 @@ export const codeTexts: readonly CodeText[] = [
     right: 'pawl: 1\nname: good-names\nsteps:\n  train_sft: { uses: test.sleep }\n  input: { uses: test.sleep }\n',
   },
   {
+    code: 'bad-time-zone',
+    title: 'A time zone that does not exist',
+    severity: 'error',
+    meaning:
+      'Time zones have names of the IANA database, such as `Europe/Berlin`. An offset such as `+02:00` is none, because it does not know summer time.',
+    remedy: 'Write the name of a place, or UTC.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps: { a: { uses: test.sleep } }\nschedule: { cron: "@daily", timezone: Europe/Berln }\n',
+    output:
+      'bad-time-zone-city.yaml:4:1: warning: a schedule does not start runs yet [not-yet]\n  4 | schedule: { cron: "@daily", timezone: Europe/Berln }\n    | ^^^^^^^^\n  = `pawl run` runs the pipeline once, now\n\nbad-time-zone-city.yaml:4:39: there is no time zone "Europe/Berln" [bad-time-zone]\n  4 | schedule: { cron: "@daily", timezone: Europe/Berln }\n    |                                       ^^^^^^^^^^^^\n  = did you mean `Europe/Berlin`?\n',
+    right:
+      'pawl: 1\nname: good\nsteps: { a: { uses: test.sleep } }\nschedule: { cron: "@daily", timezone: Europe/Berlin }\n',
+  },
+  {
     code: 'bad-value',
     title: 'A value that is not one of the choices',
     severity: 'error',
@@ -64,6 +106,20 @@ export const codeTexts: readonly CodeText[] = [
       'bad-value-enum.yaml:6:90: input `preset` of `rest` cannot be "tinny" [bad-value]\n  6 |   rest: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}", preset: tinny } }\n    |                                                                                          ^^^^^\n  = did you mean `tiny`?\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}", preset: tiny } }\noutputs: { model: "${{ steps.base.outputs.model }}" }\n',
+  },
+  {
+    code: 'bad-webhook',
+    title: 'A webhook that names no environment variable',
+    severity: 'error',
+    meaning:
+      'Who knows the address of a webhook can post to it, so the address stands where the worker runs, in an environment variable, and the file names that variable.',
+    remedy:
+      'Write the name of the variable, and set it where the worker runs. If the address was in a commit, make a new one.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps: { a: { uses: test.sleep } }\nnotify: { on: [failed, done], webhook: "https://hooks.example.org/T0/B0/key" }\n',
+    output:
+      'bad-webhook-address.yaml:4:24: item 2 of `on` cannot be "done" [bad-value]\n  4 | notify: { on: [failed, done], webhook: "https://hooks.example.org/T0/B0/key" }\n    |                        ^^^^\n  = there are `cancelled`, `failed`, `succeeded`, `waiting`\n\nbad-webhook-address.yaml:4:40: `webhook` takes the name of an environment variable, not an address [bad-webhook]\n  4 | notify: { on: [failed, done], webhook: "https://hooks.example.org/T0/B0/key" }\n    |                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = write e.g. webhook: SLACK_URL, and set SLACK_URL where the worker runs\n',
+    right: 'pawl: 1\nname: good\nsteps: { a: { uses: test.sleep } }\nnotify: { on: [failed], webhook: SLACK_URL }\n',
   },
   {
     code: 'cycle',
@@ -256,6 +312,18 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nsteps:\n  pulled: { uses: command, run: [git, pull], cache: false }\n  counted: { uses: command, run: [python, train.py], code: ./train.py }\n',
   },
   {
+    code: 'not-sharded',
+    title: 'Shards of a kind that does not split',
+    severity: 'error',
+    meaning:
+      '`shards` runs one step as several in parallel. A step kind says in its declaration how it is split and merged; this one does not.',
+    remedy: 'Remove `shards`: the step runs as one.',
+    wrong: 'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep, shards: 4 }\n',
+    output:
+      'not-sharded-kind.yaml:4:26: `test.sleep` cannot be split into shards [not-sharded]\n  4 |   a: { uses: test.sleep, shards: 4 }\n    |                          ^^^^^^\n  = no step kind can yet; remove it: the step runs as one\n',
+    right: 'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n',
+  },
+  {
     code: 'not-yet',
     title: 'A part of the language that this version does not run',
     severity: 'both',
@@ -265,7 +333,7 @@ export const codeTexts: readonly CodeText[] = [
     wrong:
       'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep, matrix: { value: [1, 2] } }\n  c: { uses: ./other.yaml }\n  l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n  e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n  f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\nsweep:\n  method: grid\n  metric: { name: x, goal: maximize }\n  parameters: { lr: { values: [1, 2] } }\n',
     output:
-      'not-yet-parts.yaml:4:26: `matrix` is not run yet [not-yet]\n  4 |   a: { uses: test.sleep, matrix: { value: [1, 2] } }\n    |                          ^^^^^^\n  = write the steps out, one by one\n\nnot-yet-parts.yaml:5:14: inlining another pipeline is not run yet [not-yet]\n  5 |   c: { uses: ./other.yaml }\n    |              ^^^^^^^^^^^^\n\nnot-yet-parts.yaml:6:32: `commit` larger than 1 is not run yet [not-yet]\n  6 |   l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n    |                                ^\n  = write commit: 1, or leave it out\n\nnot-yet-parts.yaml:7:35: `baseline` cannot be read yet [not-yet]\n  7 |   e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n    |                                   ^^^^^^^^^^^^^^^^^^\n\nnot-yet-parts.yaml:8:42: input `folder` of `f` is a remote address, which is not read yet [not-yet]\n  8 |   f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\n    |                                          ^^^^^^^^^^^^^^^^^^\n  = download it and name the local path\n\nnot-yet-parts.yaml:9:1: warning: `sweep` is checked but not run yet [not-yet]\n  9 | sweep:\n    | ^^^^^\n  = the pipeline itself runs, once, with the values of its params\n',
+      'not-yet-parts.yaml:4:26: `matrix` is not run yet [not-yet]\n  4 |   a: { uses: test.sleep, matrix: { value: [1, 2] } }\n    |                          ^^^^^^\n  = write the steps out, one by one\n\nnot-yet-parts.yaml:5:14: inlining another pipeline is not run yet [not-yet]\n  5 |   c: { uses: ./other.yaml }\n    |              ^^^^^^^^^^^^\n\nnot-yet-parts.yaml:6:32: warning: each step still commits its results in every iteration [not-yet]\n  6 |   l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n    |                                ^\n  = what comes out is right; it is only slower than it could be\n\nnot-yet-parts.yaml:7:35: `baseline` cannot be read yet [not-yet]\n  7 |   e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n    |                                   ^^^^^^^^^^^^^^^^^^\n\nnot-yet-parts.yaml:8:42: input `folder` of `f` is a remote address, which is not read yet [not-yet]\n  8 |   f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\n    |                                          ^^^^^^^^^^^^^^^^^^\n  = download it and name the local path\n\nnot-yet-parts.yaml:9:1: warning: the trials of a sweep are not run yet [not-yet]\n  9 | sweep:\n    | ^^^^^\n  = `pawl run` runs the pipeline once, with the values of its params\n\nnot-yet-parts.yaml:11:19: the run has no metric `x` [sweep-metric-unknown]\n  11 |   metric: { name: x, goal: maximize }\n     |                   ^\n  = hand it out: metrics: { x: "${{ steps.<step>.metrics.<metric> }}" }\n\nnot-yet-parts.yaml:12:17: the sweep varies `lr`, and there is no such param [sweep-param-unknown]\n  12 |   parameters: { lr: { values: [1, 2] } }\n     |                 ^^\n  = declare it: params: { lr: { type: number, default: … } }\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  a1: { uses: test.sleep, with: { value: 1 } }\n  a2: { uses: test.sleep, with: { value: 2 } }\n  l: { loop: { max: 3, steps: { d: { uses: test.sleep } } } }\n',
   },
@@ -297,6 +365,32 @@ export const codeTexts: readonly CodeText[] = [
       'out-of-scope-into-loop.yaml:5:46: `a` is a step inside the loop `l` and is not seen from here [out-of-scope]\n  5 |   b: { uses: test.sleep, with: { value: "${{ steps.a.metrics.value }}" }, needs: [a] }\n    |                                              ^^^^^^^^^^^^^^^^^^^^^\n  out-of-scope-into-loop.yaml:4:33: `a` is here\n  = from outside, read `steps.l.outputs.<carry>` or `steps.l.metrics.a.<metric>`\n\nout-of-scope-into-loop.yaml:5:83: `a` is a step inside the loop `l` [out-of-scope]\n  5 |   b: { uses: test.sleep, with: { value: "${{ steps.a.metrics.value }}" }, needs: [a] }\n    |                                                                                   ^\n  = did you mean `l`?\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  l: { loop: { max: 2, steps: { a: { uses: test.sleep, with: { value: "${{ iter.index }}" } } } } }\n  b: { uses: test.sleep, with: { value: "${{ steps.l.metrics.a.value }}" } }\n',
+  },
+  {
+    code: 'sweep-metric-unknown',
+    title: 'A sweep that compares trials by no metric of the run',
+    severity: 'error',
+    meaning: 'Trials are compared by one of the metrics that the run hands out under `metrics`.',
+    remedy: 'Name one of them, or hand the figure out under `metrics`.',
+    wrong:
+      'pawl: 1\nname: bad\nparams: { value: { type: number, default: 0.5 } }\nsteps:\n  a: { uses: test.sleep, with: { value: "${{ params.value }}" } }\nmetrics: { value: "${{ steps.a.metrics.value }}" }\nsweep:\n  method: random\n  metric: { name: steps.a.metrics.value, goal: maximize }\n  parameters: { value: { distribution: uniform, min: 0, max: 1 } }\n  trials: 8\n',
+    output:
+      'sweep-metric-unknown-typo.yaml:7:1: warning: the trials of a sweep are not run yet [not-yet]\n  7 | sweep:\n    | ^^^^^\n  = `pawl run` runs the pipeline once, with the values of its params\n\nsweep-metric-unknown-typo.yaml:9:19: the run has no metric `steps.a.metrics.value` [sweep-metric-unknown]\n  9 |   metric: { name: steps.a.metrics.value, goal: maximize }\n    |                   ^^^^^^^^^^^^^^^^^^^^^\n  = there is `value`\n',
+    right:
+      'pawl: 1\nname: good\nparams: { value: { type: number, default: 0.5 } }\nsteps:\n  a: { uses: test.sleep, with: { value: "${{ params.value }}" } }\nmetrics: { value: "${{ steps.a.metrics.value }}" }\nsweep:\n  method: grid\n  metric: { name: value, goal: maximize }\n  parameters: { value: { values: [0.1, 0.2] } }\n',
+  },
+  {
+    code: 'sweep-param-unknown',
+    title: 'A sweep over a param that does not exist',
+    severity: 'error',
+    meaning: 'What a sweep varies are the params of the pipeline, by their names. This name is none of them.',
+    remedy: 'Correct the name, or declare the param and read it in a step.',
+    wrong:
+      'pawl: 1\nname: bad\nparams:\n  value: { type: number, default: 0.5 }\nsteps:\n  a: { uses: test.sleep, with: { value: "${{ params.value }}" } }\nmetrics: { value: "${{ steps.a.metrics.value }}" }\nsweep:\n  method: grid\n  metric: { name: value, goal: maximize }\n  parameters: { valeu: { values: [0.1, 0.2] }, groups: { values: [1, 2] } }\n',
+    output:
+      'sweep-param-unknown-typo.yaml:8:1: warning: the trials of a sweep are not run yet [not-yet]\n  8 | sweep:\n    | ^^^^^\n  = `pawl run` runs the pipeline once, with the values of its params\n\nsweep-param-unknown-typo.yaml:11:17: the sweep varies `valeu`, and there is no such param [sweep-param-unknown]\n  11 |   parameters: { valeu: { values: [0.1, 0.2] }, groups: { values: [1, 2] } }\n     |                 ^^^^^\n  = did you mean `value`?\n\nsweep-param-unknown-typo.yaml:11:48: the sweep varies `groups`, and there is no such param [sweep-param-unknown]\n  11 |   parameters: { valeu: { values: [0.1, 0.2] }, groups: { values: [1, 2] } }\n     |                                                ^^^^^^\n  = there is `value`\n',
+    right:
+      'pawl: 1\nname: good\nparams: { value: { type: number, default: 0.5 } }\nsteps:\n  a: { uses: test.sleep, with: { value: "${{ params.value }}" } }\nmetrics: { value: "${{ steps.a.metrics.value }}" }\nsweep:\n  method: grid\n  metric: { name: value, goal: maximize }\n  parameters: { value: { values: [0.1, 0.2] } }\n',
   },
   {
     code: 'text-around-expression',

@@ -106,6 +106,9 @@ export const pipelineSchema: Record<string, unknown> = {
     schedule: {
       $ref: '#/$defs/Schedule',
     },
+    notify: {
+      $ref: '#/$defs/Notify',
+    },
   },
   $defs: {
     Param: {
@@ -119,18 +122,34 @@ export const pipelineSchema: Record<string, unknown> = {
         default: {
           description: 'Without one, --set must give a value.',
         },
+        required: {
+          type: 'boolean',
+          description: 'Each run must give a value with --set; there is no default.',
+        },
         min: {
-          type: 'number',
+          type: ['number', 'string'],
+          description: 'The least value of a number, integer or duration.',
         },
         max: {
-          type: 'number',
+          type: ['number', 'string'],
+          description: 'The largest value of a number, integer or duration.',
+        },
+        pattern: {
+          type: 'string',
+          description: 'Regular expression that the whole string must match; without look-around and back-references.',
         },
         choices: {
           type: 'array',
           minItems: 1,
+          description: 'The values it may have; of a list, those of its items.',
+        },
+        items: {
+          enum: ['string', 'number', 'integer', 'boolean'],
+          description: 'Type of the items of a list.',
         },
         help: {
           type: 'string',
+          description: 'What it is for; shown by the editor and in errors.',
         },
       },
     },
@@ -640,6 +659,7 @@ export const pipelineSchema: Record<string, unknown> = {
       properties: {
         method: {
           enum: ['grid', 'random', 'tpe', 'asha'],
+          description: 'How trials are chosen.',
         },
         metric: {
           type: 'object',
@@ -648,6 +668,7 @@ export const pipelineSchema: Record<string, unknown> = {
           properties: {
             name: {
               type: 'string',
+              description: 'A metric of the run, as named under `metrics`.',
             },
             goal: {
               enum: ['maximize', 'minimize'],
@@ -656,70 +677,74 @@ export const pipelineSchema: Record<string, unknown> = {
         },
         parameters: {
           type: 'object',
+          description: 'What is varied: params of the pipeline.',
+          minProperties: 1,
           propertyNames: {
             pattern: '^[a-z][a-z0-9_]*$',
           },
           additionalProperties: {
-            type: 'object',
-            additionalProperties: false,
-            properties: {
-              distribution: {
-                enum: ['uniform', 'log-uniform', 'int-uniform'],
-              },
-              min: {
-                type: 'number',
-              },
-              max: {
-                type: 'number',
-              },
-              values: {
-                type: 'array',
-                minItems: 1,
-              },
-            },
+            $ref: '#/$defs/SweepParameter',
           },
         },
         asha: {
           type: 'object',
           additionalProperties: false,
+          required: ['max', 'min', 'resource'],
           properties: {
             resource: {
               type: 'string',
+              description: 'What a rung has more of: <loop>.iterations, or an integer param.',
             },
             min: {
-              type: 'number',
+              type: 'integer',
+              minimum: 1,
+              description: 'Of the first rung.',
             },
             max: {
-              type: 'number',
+              type: 'integer',
+              minimum: 1,
+              description: 'Of the last rung.',
             },
             eta: {
               type: 'number',
+              description: 'One in so many trials goes on to the next rung; default 3.',
             },
             mode: {
               enum: ['async', 'sync'],
+              description: 'sync waits for a rung to be full; default async.',
             },
           },
         },
         trials: {
           type: 'integer',
           minimum: 1,
+          description: 'Trials at most; a grid has as many as its values make.',
         },
         concurrency: {
           type: 'integer',
           minimum: 1,
+          description: 'Trials at a time; default 1.',
         },
         budget: {
           type: 'object',
           additionalProperties: false,
+          minProperties: 1,
           properties: {
             'gpu-hours': {
               type: 'number',
+              exclusiveMinimum: 0,
             },
             hours: {
               type: 'number',
+              exclusiveMinimum: 0,
+            },
+            trials: {
+              type: 'integer',
+              minimum: 1,
             },
             'on-exceeded': {
               enum: ['pause', 'stop'],
+              description: 'Default pause.',
             },
           },
         },
@@ -732,15 +757,65 @@ export const pipelineSchema: Record<string, unknown> = {
       properties: {
         cron: {
           type: 'string',
+          description: 'minute hour day-of-month month day-of-week, or @hourly, @daily, @weekly, @monthly, @yearly.',
         },
         timezone: {
           type: 'string',
+          description: 'IANA name, e.g. Europe/Berlin; default UTC.',
         },
         overlap: {
           enum: ['skip', 'buffer-one', 'allow'],
+          description: 'What happens when the run before is still under way; default skip.',
         },
         'catch-up': {
           type: 'string',
+          description: 'How late a missed start is still made up for; default 1h.',
+        },
+      },
+    },
+    SweepParameter: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        values: {
+          type: 'array',
+          minItems: 1,
+          description: 'The values to try.',
+        },
+        distribution: {
+          enum: ['uniform', 'log-uniform', 'int-uniform', 'int-log-uniform'],
+          description: 'How values are drawn between min and max.',
+        },
+        min: {
+          type: ['number', 'string'],
+        },
+        max: {
+          type: ['number', 'string'],
+        },
+        step: {
+          type: ['number', 'string'],
+          description: 'Distance of the values from min on; not for the logarithmic ones.',
+        },
+      },
+    },
+    Notify: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['webhook'],
+      properties: {
+        on: {
+          type: 'array',
+          minItems: 1,
+          uniqueItems: true,
+          items: {
+            enum: ['failed', 'succeeded', 'waiting', 'cancelled'],
+          },
+          description: 'When to tell; default all of them.',
+        },
+        webhook: {
+          type: 'string',
+          description:
+            'Name of the environment variable of the worker that holds the address, e.g. SLACK_URL; never the address.',
         },
       },
     },

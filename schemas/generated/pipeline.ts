@@ -70,6 +70,7 @@ export interface Pipeline {
   };
   sweep?: Sweep;
   schedule?: Schedule;
+  notify?: Notify;
 }
 /**
  * This interface was referenced by `Pipeline`'s JSON-Schema
@@ -83,12 +84,35 @@ export interface Param {
   default?: {
     [k: string]: unknown;
   };
-  min?: number;
-  max?: number;
   /**
+   * Each run must give a value with --set; there is no default.
+   */
+  required?: boolean;
+  /**
+   * The least value of a number, integer or duration.
+   */
+  min?: number | string;
+  /**
+   * The largest value of a number, integer or duration.
+   */
+  max?: number | string;
+  /**
+   * Regular expression that the whole string must match; without look-around and back-references.
+   */
+  pattern?: string;
+  /**
+   * The values it may have; of a list, those of its items.
+   *
    * @minItems 1
    */
   choices?: [unknown, ...unknown[]];
+  /**
+   * Type of the items of a list.
+   */
+  items?: 'string' | 'number' | 'integer' | 'boolean';
+  /**
+   * What it is for; shown by the editor and in errors.
+   */
   help?: string;
 }
 /**
@@ -164,46 +188,122 @@ export interface Step {}
  * via the `definition` "Sweep".
  */
 export interface Sweep {
+  /**
+   * How trials are chosen.
+   */
   method: 'grid' | 'random' | 'tpe' | 'asha';
   metric: {
+    /**
+     * A metric of the run, as named under `metrics`.
+     */
     name: string;
     goal: 'maximize' | 'minimize';
   };
+  /**
+   * What is varied: params of the pipeline.
+   */
   parameters: {
-    [k: string]: {
-      distribution?: 'uniform' | 'log-uniform' | 'int-uniform';
-      min?: number;
-      max?: number;
-      /**
-       * @minItems 1
-       */
-      values?: [unknown, ...unknown[]];
-    };
+    [k: string]: SweepParameter;
   };
   asha?: {
-    resource?: string;
-    min?: number;
-    max?: number;
+    /**
+     * What a rung has more of: <loop>.iterations, or an integer param.
+     */
+    resource: string;
+    /**
+     * Of the first rung.
+     */
+    min: number;
+    /**
+     * Of the last rung.
+     */
+    max: number;
+    /**
+     * One in so many trials goes on to the next rung; default 3.
+     */
     eta?: number;
+    /**
+     * sync waits for a rung to be full; default async.
+     */
     mode?: 'async' | 'sync';
   };
+  /**
+   * Trials at most; a grid has as many as its values make.
+   */
   trials?: number;
+  /**
+   * Trials at a time; default 1.
+   */
   concurrency?: number;
   budget?: {
     'gpu-hours'?: number;
     hours?: number;
+    trials?: number;
+    /**
+     * Default pause.
+     */
     'on-exceeded'?: 'pause' | 'stop';
   };
+}
+/**
+ * This interface was referenced by `Pipeline`'s JSON-Schema
+ * via the `definition` "SweepParameter".
+ */
+export interface SweepParameter {
+  /**
+   * The values to try.
+   *
+   * @minItems 1
+   */
+  values?: [unknown, ...unknown[]];
+  /**
+   * How values are drawn between min and max.
+   */
+  distribution?: 'uniform' | 'log-uniform' | 'int-uniform' | 'int-log-uniform';
+  min?: number | string;
+  max?: number | string;
+  /**
+   * Distance of the values from min on; not for the logarithmic ones.
+   */
+  step?: number | string;
 }
 /**
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Schedule".
  */
 export interface Schedule {
+  /**
+   * minute hour day-of-month month day-of-week, or @hourly, @daily, @weekly, @monthly, @yearly.
+   */
   cron: string;
+  /**
+   * IANA name, e.g. Europe/Berlin; default UTC.
+   */
   timezone?: string;
+  /**
+   * What happens when the run before is still under way; default skip.
+   */
   overlap?: 'skip' | 'buffer-one' | 'allow';
+  /**
+   * How late a missed start is still made up for; default 1h.
+   */
   'catch-up'?: string;
+}
+/**
+ * This interface was referenced by `Pipeline`'s JSON-Schema
+ * via the `definition` "Notify".
+ */
+export interface Notify {
+  /**
+   * When to tell; default all of them.
+   *
+   * @minItems 1
+   */
+  on?: ['failed' | 'succeeded' | 'waiting' | 'cancelled', ...('failed' | 'succeeded' | 'waiting' | 'cancelled')[]];
+  /**
+   * Name of the environment variable of the worker that holds the address, e.g. SLACK_URL; never the address.
+   */
+  webhook: string;
 }
 /**
  * This interface was referenced by `Pipeline`'s JSON-Schema

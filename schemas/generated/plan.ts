@@ -83,6 +83,9 @@ export interface Plan {
   metrics: {
     [k: string]: Value;
   };
+  sweep?: Sweep;
+  schedule?: Schedule;
+  notify?: Notify;
 }
 /**
  * This interface was referenced by `Plan`'s JSON-Schema
@@ -280,4 +283,139 @@ export interface GateNode {
     onTimeout: 'approve' | 'reject';
   } | null;
   summary: string;
+}
+/**
+ * Absent when the pipeline has none; in no key.
+ */
+export interface Sweep {
+  method: 'grid' | 'random' | 'tpe' | 'asha';
+  metric: {
+    name: string;
+    goal: 'maximize' | 'minimize';
+  };
+  parameters: {
+    [k: string]: SweepValues | SweepDistribution;
+  };
+  /**
+   * Of a grid: all its points, unless the file says fewer.
+   */
+  trials: number;
+  concurrency: number;
+  asha: Asha | null;
+  budget: SweepBudget | null;
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "SweepValues".
+ */
+export interface SweepValues {
+  /**
+   * @minItems 1
+   */
+  values: [Scalar, ...Scalar[]];
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "SweepDistribution".
+ */
+export interface SweepDistribution {
+  distribution: 'uniform' | 'log-uniform' | 'int-uniform' | 'int-log-uniform';
+  min: number;
+  max: number;
+  step: number | null;
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "Asha".
+ */
+export interface Asha {
+  /**
+   * As it is written: <loop>.iterations or a param.
+   */
+  resource: string;
+  /**
+   * The param that a rung sets.
+   */
+  param: string;
+  min: number;
+  max: number;
+  eta: number;
+  mode: 'async' | 'sync';
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "SweepBudget".
+ */
+export interface SweepBudget {
+  gpuHours: number | null;
+  hours: number | null;
+  trials: number | null;
+  onExceeded: 'pause' | 'stop';
+}
+/**
+ * Absent when the pipeline has none; in no key.
+ */
+export interface Schedule {
+  cron: string;
+  timezone: string;
+  overlap: 'skip' | 'buffer-one' | 'allow';
+  catchUpMs: number;
+}
+/**
+ * Absent when the pipeline has none; in no key.
+ */
+export interface Notify {
+  /**
+   * Sorted.
+   */
+  on: ('failed' | 'succeeded' | 'waiting' | 'cancelled')[];
+  /**
+   * Name of an environment variable of the worker.
+   */
+  webhook: string;
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "Sweep".
+ */
+export interface Sweep1 {
+  method: 'grid' | 'random' | 'tpe' | 'asha';
+  metric: {
+    name: string;
+    goal: 'maximize' | 'minimize';
+  };
+  parameters: {
+    [k: string]: SweepValues | SweepDistribution;
+  };
+  /**
+   * Of a grid: all its points, unless the file says fewer.
+   */
+  trials: number;
+  concurrency: number;
+  asha: Asha | null;
+  budget: SweepBudget | null;
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "Schedule".
+ */
+export interface Schedule1 {
+  cron: string;
+  timezone: string;
+  overlap: 'skip' | 'buffer-one' | 'allow';
+  catchUpMs: number;
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "Notify".
+ */
+export interface Notify1 {
+  /**
+   * Sorted.
+   */
+  on: ('failed' | 'succeeded' | 'waiting' | 'cancelled')[];
+  /**
+   * Name of an environment variable of the worker.
+   */
+  webhook: string;
 }

@@ -33,6 +33,19 @@ export interface StepKind {
       goal: ('maximize' | 'minimize') | null;
     };
   };
+  /**
+   * How one step of the kind is run as several in parallel; without it, `shards` is refused.
+   */
+  shards?: {
+    /**
+     * The input whose items are shared out.
+     */
+    split: string;
+    /**
+     * How the outputs of the shards become one.
+     */
+    merge: 'concatenate' | 'sum';
+  };
 }
 /**
  * This interface was referenced by `StepKind`'s JSON-Schema

@@ -36,7 +36,9 @@ describe('the examples of', () => {
   it.each(codeTexts)('$code: wrong and right', ({ code, wrong, output, right }) => {
     expect(existsSync(join(import.meta.dirname, 'right', `${code}.yaml`))).toBe(true);
     const { diagnostics, text, texts, plan } = compileGolden('right', `${code}.yaml`);
-    expect(formatDiagnostics(diagnostics, texts)).toBe('');
+    // What is checked but not run yet is right all the same.
+    const shown = diagnostics.filter((item) => item.code !== 'not-yet' || item.severity === 'error');
+    expect(formatDiagnostics(shown, texts)).toBe('');
     expect(plan).not.toBeNull();
     expect(text, 'npm run generate').toBe(right);
     expect(output).toContain(`[${code}]`);
