@@ -107,10 +107,11 @@ export function compile(input: CompileInput): CompileOutput {
 
 /** What the schema says about a value on which a rule is more exact is left out. */
 function withoutEchoes(ofSchema: Diagnostic[], ofRules: Diagnostic[]): Diagnostic[] {
-  const isSamePlace = (a: Place, b: Place): boolean => a.file === b.file && a.line === b.line && a.column === b.column;
+  const placeOf = ({ at }: Diagnostic): string => `${at.file}:${at.line}:${at.column}`;
+  const exact = new Set(ofRules.map(placeOf));
   const isAboutValue = ({ code }: Diagnostic): boolean =>
     ['wrong-type', 'out-of-range', 'bad-name', 'bad-value'].includes(code);
-  return ofSchema.filter((item) => !isAboutValue(item) || !ofRules.some(({ at }) => isSamePlace(at, item.at)));
+  return ofSchema.filter((item) => !isAboutValue(item) || !exact.has(placeOf(item)));
 }
 
 function checked(plan: Plan): Plan {

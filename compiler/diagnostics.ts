@@ -2,6 +2,8 @@
 
 export const diagnosticCodes = [
   'yaml-syntax',
+  'bad-encoding',
+  'too-large',
   'duplicate-key',
   'unknown-key',
   'missing-key',

@@ -2,14 +2,13 @@
 // broken file leaves its step without a body and hides nothing in the others.
 import { posix } from 'node:path';
 import type { StepKind } from '../schemas/generated/step-kind.js';
-import { parseText } from './authored.js';
 import type { AuthoredMap } from './authored.js';
 import type { Diagnostic } from './diagnostics.js';
 import { readParams } from './params.js';
+import { parseText } from './parse-text.js';
 import { readUnit } from './pipeline.js';
 import type { Pipeline, Step, Unit } from './pipeline.js';
 import { structure } from './rules/structure.js';
-import { yamlSyntax } from './rules/yaml-syntax.js';
 import { makeSourceFile } from './source-file.js';
 import type { SourceFile } from './source-file.js';
 
@@ -42,9 +41,10 @@ interface Reading extends ReadInput {
 
 /** Reads all files. Pure, as far as `includes` is. */
 export function readFiles(input: ReadInput): ReadFiles {
-  const file = makeSourceFile(input.path, input.text);
+  const text = input.text.replace(/^\ufeff/, '');
+  const file = makeSourceFile(input.path, text);
   const reading: Reading = { ...input, file, units: [], diagnostics: [], ofSchema: [] };
-  const unit = openUnit(reading, { path: posix.basename(input.path), text: input.text, base: 0, by: null });
+  const unit = openUnit(reading, { path: posix.basename(input.path), text, base: 0, by: null });
   const { units, diagnostics, ofSchema } = reading;
   const steps = units.flatMap((item) => item.steps);
   const { kinds } = input;
@@ -73,18 +73,16 @@ function openUnit(reading: Reading, opened: Opened): Unit | null {
 }
 
 function rootOf({ file, diagnostics }: Reading, { text, base }: Opened): AuthoredMap | null {
-  const { root, errors, isTooLarge } = parseText(text, base);
-  const start = { start: base, end: base + 1 };
-  const found = yamlSyntax(file, errors);
-  if (root?.form !== 'map') {
-    if (isTooLarge)
-      found.push(file.error('yaml-syntax', start, 'the aliases of the file multiply beyond any pipeline'));
-    if (found.length === 0) {
-      const hint = 'begin with pawl: 1, then name: and steps:';
-      found.push(file.error('wrong-type', start, 'the file is not a map', { hint }));
-    }
+  const { root, problems } = parseText(text, base);
+  const found = problems.map(({ code, span, message, hint, related }) =>
+    file.error(code, span, message, { hint, related: related ?? [] }),
+  );
+  if (root?.form !== 'map' && found.length === 0) {
+    const hint = 'begin with pawl: 1, then name: and steps:';
+    found.push(file.error('wrong-type', { start: base, end: base + 1 }, 'the file is not a map', { hint }));
   }
   diagnostics.push(...found);
   // What the parser made of broken text would only add noise.
-  return root?.form === 'map' && errors.every(({ code }) => code === 'DUPLICATE_KEY') ? root : null;
+  const isBroken = found.some(({ code }) => code !== 'duplicate-key' && code !== 'wrong-type');
+  return root?.form === 'map' && !isBroken ? root : null;
 }

@@ -69,6 +69,19 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\ndefaults: { checkpoint: { every: 50 steps } }\nsteps:\n  a: { uses: test.sleep, timeout: 5m, retry: { backoff: 1m30s } }\n',
   },
   {
+    code: 'bad-encoding',
+    title: 'Bytes or characters that are no text',
+    severity: 'error',
+    meaning:
+      'Pipeline files are UTF-8. A byte of another encoding, a control character or half of a surrogate pair has no meaning there, and different programs would read different texts.',
+    remedy: 'Save the file as UTF-8; write a character either as it is or by its whole escape.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.fail, with: { message: "half of a pair: \\ud83d", times: 0 } }\n  b: { uses: test.fail, with: { message: "zero: \\0", times: 0 } }\n',
+    output:
+      'bad-encoding-half-character.yaml:4:42: the text holds half of a surrogate pair (U+D83D), which is no character [bad-encoding]\n  4 |   a: { uses: test.fail, with: { message: "half of a pair: \\ud83d", times: 0 } }\n    |                                          ^^^^^^^^^^^^^^^^^^^^^^^^\n\nbad-encoding-half-character.yaml:5:42: the text holds the character U+0000 [bad-encoding]\n  5 |   b: { uses: test.fail, with: { message: "zero: \\0", times: 0 } }\n    |                                          ^^^^^^^^^^\n',
+    right: 'pawl: 1\nname: good\nsteps:\n  a: { uses: test.fail, with: { message: "naïve 😀 \\u00e9", times: 0 } }\n',
+  },
+  {
     code: 'bad-name',
     title: 'A name that cannot be used',
     severity: 'error',
@@ -143,7 +156,7 @@ export const codeTexts: readonly CodeText[] = [
     remedy: 'Remove one of them, or rename it.',
     wrong: 'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep }\n  a: { uses: test.sleep }\n',
     output:
-      'duplicate-key-step.yaml:5:3: the key `a` is there twice [duplicate-key]\n  5 |   a: { uses: test.sleep }\n    |   ^\n  = remove one of them\n',
+      'duplicate-key-step.yaml:5:3: the key `a` is there twice [duplicate-key]\n  5 |   a: { uses: test.sleep }\n    |   ^\n  duplicate-key-step.yaml:4:3: the first `a` is here\n  = remove one of them\n',
     right: 'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n  b: { uses: test.sleep }\n',
   },
   {
@@ -405,6 +418,21 @@ export const codeTexts: readonly CodeText[] = [
       'text-around-expression-typed.yaml:6:41: input `steps` of `a` takes one expression; there is text around it [text-around-expression]\n  6 |   a: { uses: test.sleep, with: { steps: "n=${{ params.n }}" }, if: "not ${{ params.n == 3 }}" }\n    |                                         ^^^^^^^^^^^^^^^^^^^\n  = write "${{ … }}" and nothing else; inside it, join with +\n\ntext-around-expression-typed.yaml:6:68: `if` of `a` takes one expression; there is text around it [text-around-expression]\n  6 |   a: { uses: test.sleep, with: { steps: "n=${{ params.n }}" }, if: "not ${{ params.n == 3 }}" }\n    |                                                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = write "${{ … }}" and nothing else; inside it, join with +\n',
     right:
       'pawl: 1\nname: good\nparams:\n  n: { type: integer, default: 3 }\nsteps:\n  a: { uses: test.sleep, with: { steps: "${{ params.n }}" }, if: "${{ params.n != 3 }}" }\n',
+  },
+  {
+    code: 'too-large',
+    title: 'A text that is too large for a pipeline',
+    severity: 'error',
+    meaning:
+      'A pipeline file has at most 1 MiB, maps and lists are nested at most 64 deep and have at most 5,000 entries each, and with every alias written out it has at most 100,000 values. Beyond that the file is data rather than a pipeline, and reading it could take for ever.',
+    remedy:
+      'Put data into files of their own and name them in inputs of type `file`; let a loop or a matrix repeat what is the same.',
+    wrong:
+      'pawl: 1\nname: bad\ndescription: &a0 x\nparams:\n  a1: &a1 [*a0, *a0, *a0, *a0, *a0, *a0, *a0, *a0, *a0, *a0]\n  a2: &a2 [*a1, *a1, *a1, *a1, *a1, *a1, *a1, *a1, *a1, *a1]\n  a3: &a3 [*a2, *a2, *a2, *a2, *a2, *a2, *a2, *a2, *a2, *a2]\n  a4: &a4 [*a3, *a3, *a3, *a3, *a3, *a3, *a3, *a3, *a3, *a3]\n  a5: &a5 [*a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4]\nsteps:\n  a: { uses: test.sleep }\n',
+    output:
+      'too-large-aliases.yaml:1:1: the aliases of the file multiply beyond any pipeline [too-large]\n  1 | pawl: 1\n    | ^\n  = with every alias written out it must have at most 100000 values\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  a: &a { uses: test.sleep, with: { steps: 3 } }\n  b: { <<: *a, timeout: 5m }\n',
   },
   {
     code: 'unknown-input',

@@ -75,17 +75,6 @@ pawl: 1
       expect(plan === null).toBe(diagnostics.some(({ severity }) => severity === 'error'));
     }
   });
-
-  it('refuses aliases that multiply, at once', () => {
-    const levels = Array.from({ length: 30 }, (_, level) => `a${level + 1}: &a${level + 1} [*a${level}, *a${level}]`);
-    const { plan, diagnostics } = compileText(['a0: &a0 x', ...levels].join('\n'));
-    expect(plan).toBeNull();
-    expect(diagnostics.map(({ message }) => message)).toEqual(['the aliases of the file multiply beyond any pipeline']);
-  });
-
-  it('survives a value that contains itself', () => {
-    expect(compileText(`${small}outputs: &o { x: *o }`).plan).toBeNull();
-  });
 });
 
 describe('the examples', () => {

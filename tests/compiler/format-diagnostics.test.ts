@@ -8,9 +8,10 @@ it('puts the caret under the place, tabs and long lines included', () => {
   expect(formatDiagnostic(file.error('wrong-type', { start: 3, end: 4 }, 'no'), file.texts())).toBe(
     ['f.yaml:1:4: no [wrong-type]', '  1 | a:\tb', '    |   \t^'].join('\n'),
   );
-  const far = formatDiagnostic(file.error('wrong-type', { start: 206, end: 210 }, 'no', { hint: 'yes' }), file.texts()).split(
-    '\n',
-  );
+  const far = formatDiagnostic(
+    file.error('wrong-type', { start: 206, end: 210 }, 'no', { hint: 'yes' }),
+    file.texts(),
+  ).split('\n');
   expect(far[0]).toBe('f.yaml:2:201: no [wrong-type]');
   expect(far[2]?.indexOf('^')).toBe(far[1]?.indexOf('here'));
   expect(far[3]).toBe('  = yes');
