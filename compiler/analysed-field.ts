@@ -4,7 +4,7 @@ import type { ExpressionError } from '../expressions/expression-error.js';
 import type { Reference } from '../expressions/parse.js';
 import type { AuthoredScalar } from './authored.js';
 import type { Field } from './fields.js';
-import type { Resolution } from './resolve.js';
+import type { Resolution } from './resolution.js';
 import type { ExpressionPart, TextValue } from './text-value.js';
 
 export interface AnalysedPart {

@@ -3,21 +3,21 @@
 import { checkExpression } from '../expressions/check.js';
 import type { ExpressionType } from '../expressions/check.js';
 import { ExpressionError } from '../expressions/expression-error.js';
-import type { Reference } from '../expressions/parse.js';
 import type { AnalysedField, AnalysedPart } from './analysed-field.js';
 import { typeOf } from './analysed-field.js';
 import type { Authored } from './authored.js';
 import { collectFields } from './fields.js';
 import type { Field } from './fields.js';
+import { readMatrix } from './matrix.js';
+import type { Matrix } from './matrix.js';
 import type { Pipeline, Step, Unit } from './pipeline.js';
 import { encloses, visibleStep } from './pipeline.js';
 import { childStrings } from './authored.js';
 import { constantOf } from './plan-value.js';
 import { resolveReference } from './resolve.js';
-import type { Resolution } from './resolve.js';
 import { checkScalar, planScalar } from './scalar-check.js';
 import { readText } from './text-value.js';
-import type { ExpressionPart, TextValue } from './text-value.js';
+import type { ExpressionPart } from './text-value.js';
 
 export interface Analysis {
   pipeline: Pipeline;
@@ -28,6 +28,7 @@ export interface Analysis {
 
 /** Reads, resolves and types everything. Pure but for the units, which learn what they hand out and what they are given. */
 export function analyse(pipeline: Pipeline): Analysis {
+  readMatrices(pipeline, false);
   const ofUnits = new Map<Unit, AnalysedField[]>();
   // Backwards, for a file is typed by what the files that it inlines hand out.
   for (const unit of [...pipeline.units].reverse()) {
@@ -37,7 +38,19 @@ export function analyse(pipeline: Pipeline): Analysis {
   }
   const fields = pipeline.units.flatMap((unit) => ofUnits.get(unit) ?? []);
   giveParams(fields);
+  readMatrices(pipeline, true);
   return { pipeline, fields, deps: collectDeps(pipeline, fields) };
+}
+
+/** The matrices of all steps; `again`: of those in inlined files, which now know what they are given. */
+function readMatrices({ steps, file }: Pipeline, again: boolean): void {
+  for (const step of steps) {
+    const { unit } = step.scope;
+    const isInlined = unit.by !== null;
+    if (step.form !== 'step' || (again && !isInlined)) continue;
+    const params: Unit['params'] = isInlined && !again ? new Map() : unit.params;
+    step.matrix = readMatrix(step.name, step.map, params, file.text);
+  }
 }
 
 function learnExport(unit: Unit, field: AnalysedField): void {
@@ -83,7 +96,7 @@ function analysePart(field: Field, part: ExpressionPart): AnalysedPart {
   const references = part.parsed?.references ?? [];
   const resolutions = references.map((reference) => ({
     reference,
-    resolution: resolveReference(field.scope, reference),
+    resolution: resolveReference(field.scope, reference, matrixSeenBy(field)),
   }));
   const analysed: AnalysedPart = { part, resolutions, type: null, typeError: null };
   if (part.parsed === null || resolutions.some(({ resolution }) => !resolution.ok)) return analysed;
@@ -94,6 +107,10 @@ function analysePart(field: Field, part: ExpressionPart): AnalysedPart {
     throw error;
   }
 }
+
+/** The axes themselves and `else`, which stands in for all cells, belong to no cell. */
+const matrixSeenBy = ({ role, owner }: Field): Matrix | null =>
+  role === 'axis' || role === 'else' ? null : (owner?.matrix ?? null);
 
 function collectDeps(pipeline: Pipeline, fields: AnalysedField[]): Analysis['deps'] {
   const deps: Analysis['deps'] = new Map(pipeline.steps.map((step) => [step, new Set<Step>()]));

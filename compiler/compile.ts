@@ -20,6 +20,7 @@ import { expressions } from './rules/expressions.js';
 import { inputs } from './rules/inputs.js';
 import { kinds } from './rules/kinds.js';
 import { localFiles } from './rules/local-files.js';
+import { matrix } from './rules/matrix.js';
 import { mayBeSkipped } from './rules/may-be-skipped.js';
 import { names } from './rules/names.js';
 import { notYet } from './rules/not-yet.js';
@@ -75,6 +76,7 @@ const rules: Rule[] = [
   scalars,
   localFiles,
   commands,
+  matrix,
   mayBeSkipped,
   sweepParams,
   sweepValues,

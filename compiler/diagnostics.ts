@@ -38,6 +38,9 @@ export const diagnosticCodes = [
   'bad-time-zone',
   'bad-webhook',
   'not-sharded',
+  'bad-axis',
+  'matrix-too-wide',
+  'plan-too-large',
   'not-yet',
 ] as const;
 

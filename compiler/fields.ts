@@ -15,7 +15,7 @@ export type Expectation =
   | { is: 'figure' }
   | { is: 'any' };
 
-export type FieldRole = 'input' | 'run' | 'condition' | 'else' | 'max' | 'init' | 'next' | 'output' | 'metric';
+export type FieldRole = 'axis' | 'input' | 'run' | 'condition' | 'else' | 'max' | 'init' | 'next' | 'output' | 'metric';
 
 export interface Field {
   role: FieldRole;
@@ -37,7 +37,7 @@ export function collectFields(unit: Unit): Field[] {
 }
 
 function fieldsOfStep(step: Step): Field[] {
-  const fields: Field[] = [];
+  const fields: Field[] = axisFields(step);
   const condition = child(step.map, 'if');
   if (condition !== undefined) fields.push(conditionField(step, step.scope, condition, `\`if\` of \`${step.name}\``));
   const run = isCommand(step) ? child(step.map, 'run') : undefined;
@@ -70,6 +70,18 @@ function fieldsOfStep(step: Step): Field[] {
   if (step.form === 'gate') fields.push(...fieldsOfGate(step));
   return fields;
 }
+
+/** The axes of a matrix. Their values are read in matrix.ts; as fields their expressions are checked like any other. */
+const axisFields = (step: Step): Field[] =>
+  (step.matrix?.axes ?? []).map(({ name, authored }) => ({
+    role: 'axis',
+    authored,
+    scope: step.scope,
+    owner: step,
+    name,
+    label: `axis \`${name}\` of \`${step.name}\``,
+    expect: { is: 'any' },
+  }));
 
 function fieldsOfLoop(step: Step): Field[] {
   const fields: Field[] = [];

@@ -2,9 +2,11 @@
 import { expressionEngine } from '../expressions/evaluate.js';
 import type {
   Carry,
+  Cell,
   Expression,
   GateNode,
   LoopNode,
+  MatrixNode,
   Node,
   Plan,
   PlanKind,
@@ -19,6 +21,7 @@ import { child, childMap, childNumber, childString } from './authored.js';
 import type { AuthoredMap } from './authored.js';
 import { parseDuration } from './durations.js';
 import type { FieldRole } from './fields.js';
+import type { Matrix } from './matrix.js';
 import { isCommand } from './fields.js';
 import type { Scope, Step } from './pipeline.js';
 import { commandLine, lowerCommand } from './lower-command.js';
@@ -97,32 +100,58 @@ function planKind(kind: StepKind): PlanKind {
 }
 
 const lowerScope = (lowering: Lowering, scope: Scope): Record<string, Node> =>
-  Object.fromEntries([...scope.steps.values()].map((step) => [step.name, lowerNode(lowering, step)]));
+  Object.fromEntries([...scope.steps.values()].flatMap((step) => lowerNodes(lowering, step)));
 
-function lowerNode(lowering: Lowering, step: Step): Node {
+function lowerNodes(lowering: Lowering, step: Step): [string, Node][] {
+  if (step.matrix !== null) return lowerMatrix(lowering, step, step.matrix);
   switch (step.form) {
     case 'step':
-      return lowerStep(lowering, step);
+      return [[step.name, lowerStep(lowering, step, null)]];
     case 'loop':
-      return lowerLoop(lowering, step);
+      return [[step.name, lowerLoop(lowering, step)]];
     case 'gate':
-      return lowerGate(lowering, step);
+      return [[step.name, lowerGate(lowering, step)]];
     case 'include':
       return bug(`\`${step.name}\`, a file,`);
   }
+}
+
+/** A step a cell, and under the name of the step what collects them. */
+function lowerMatrix(lowering: Lowering, step: Step, matrix: Matrix): [string, Node][] {
+  const cells = matrix.cells ?? bug(`the matrix of \`${step.name}\` without cells`);
+  const otherwise = elseOf(lowering, step);
+  const best = cellChoice(childMap(step.map, 'best'));
+  const collector: MatrixNode = {
+    node: 'matrix',
+    // What `else` reads has ended, too.
+    deps: [...cells.map(({ name }) => name), ...(otherwise === null ? [] : depsOf(lowering, step))].sort(),
+    cells,
+    best,
+    else: otherwise,
+    summary: `${cells.length} cells${best === null ? '' : `, the best by ${best.metric}`}`,
+  };
+  return [...cells.map((cell): [string, Node] => [cell.name, lowerStep(lowering, step, cell)]), [step.name, collector]];
+}
+
+function cellChoice(best: AuthoredMap | undefined): MatrixNode['best'] {
+  const metric = childString(best, 'metric');
+  if (metric === undefined) return null;
+  return { metric, goal: childString(best, 'goal') === 'minimize' ? 'minimize' : 'maximize' };
 }
 
 const depsOf = ({ analysis }: Lowering, step: Step): string[] =>
   [...(analysis.deps.get(step) ?? [])].map(({ name }) => name).sort();
 
 /** `if`: the condition that is seen from where the step stands (`until` is seen from inside the loop). */
-function conditionOf({ fieldsOf }: Lowering, step: Step): Expression | null {
+function conditionOf({ fieldsOf }: Lowering, step: Step, cell: Cell | null = null): Expression | null {
   const field = (fieldsOf.get(step) ?? []).find(({ authored }) => authored === child(step.map, 'if'));
-  return field === undefined ? null : expressionOf(field);
+  return field === undefined ? null : expressionOf(field, cell);
 }
 
-function expressionOf(field: AnalysedField): Expression {
-  const value = planValue(field);
+function expressionOf(field: AnalysedField, cell: Cell | null = null): Expression {
+  const value = planValue(field, cell);
+  // `if: ${{ matrix.full }}` is its value, and a condition is an expression.
+  if (typeof value === 'boolean') return { $expr: String(value) };
   if (typeof value === 'object' && value !== null && '$expr' in value && typeof value.$expr === 'string')
     return { $expr: value.$expr };
   return bug(`${field.label} without an expression`);
@@ -132,20 +161,21 @@ function elseOf({ fieldsOf }: Lowering, step: Step): Record<string, Value> | nul
   return step.map.entries.has('else') ? valuesOf(fieldsOf.get(step) ?? [], 'else') : null;
 }
 
-function lowerStep(lowering: Lowering, step: Step): StepNode {
+function lowerStep(lowering: Lowering, step: Step, cell: Cell | null): StepNode {
   const kind = step.kind ?? bug(`\`${step.name}\` without a kind`);
   const isStored = !isCommand(step) || step.map.entries.has('code');
   const settings = settingsOf(step.map, lowering.defaults, isStored);
   const { retry, checkpoint, resources, timeoutMs, deadlineMs, cache, failFast } = settings;
-  const command = isCommand(step) ? lowerCommand(step, lowering.fieldsOf.get(step) ?? [], lowering.files) : null;
+  const command = isCommand(step) ? lowerCommand(step, lowering.fieldsOf.get(step) ?? [], lowering.files, cell) : null;
   return {
     node: 'step',
     uses: kind.kind,
     ...(command === null ? {} : { declaration: { ...planKind(kind), runs: placeOf(resources) } }),
-    with: command ?? lowerInputs(lowering, step, kind),
+    with: command ?? lowerInputs(lowering, step, kind, cell),
     deps: depsOf(lowering, step),
-    if: conditionOf(lowering, step),
-    else: elseOf(lowering, step),
+    if: conditionOf(lowering, step, cell),
+    // With a matrix it stands in for all cells: their collector has it.
+    else: cell === null ? elseOf(lowering, step) : null,
     cache,
     failFast,
     retry,
@@ -153,31 +183,37 @@ function lowerStep(lowering: Lowering, step: Step): StepNode {
     deadlineMs,
     checkpoint,
     resources,
-    summary: command === null ? kind.kind : shorten(commandLine(step)),
+    summary: shorten(
+      `${command === null ? kind.kind : commandLine(step)}${cell === null ? '' : ` ${axesIn(cell, step)}`}`,
+    ),
   };
 }
+
+/** `[lr=0.001,seed=2]`. */
+const axesIn = (cell: Cell, { name }: Step): string => cell.name.slice(name.length);
 
 /** A command that asks for something of a slot takes one; any other runs beside the workflow. */
 const placeOf = ({ gpus, labels }: StepNode['resources']): PlanKind['runs'] =>
   gpus > 0 || labels.length > 0 ? 'trainer' : 'worker';
 
-function lowerInputs(lowering: Lowering, step: Step, kind: StepKind): Record<string, Value> {
+function lowerInputs(lowering: Lowering, step: Step, kind: StepKind, cell: Cell | null): Record<string, Value> {
   const given = new Map(
     (lowering.fieldsOf.get(step) ?? []).filter(({ role }) => role === 'input').map((field) => [field.name, field]),
   );
   const inputs = Object.entries(kind.inputs).flatMap(([name, input]): [string, Value][] => {
     const field = given.get(name);
-    if ('artifact' in input) return field === undefined ? [] : [[name, planValue(field)]];
+    if ('artifact' in input) return field === undefined ? [] : [[name, planValue(field, cell)]];
     if (field === undefined) return [[name, planScalar(input.default, input.type) as Value]];
-    if (input.type === 'file' || input.type === 'folder') return [[name, fileOf(lowering, field)]];
-    const value = planValue(field);
-    return [[name, field.parts.length === 0 ? (planScalar(value, input.type) as Value) : value]];
+    if (input.type === 'file' || input.type === 'folder') return [[name, fileOf(lowering, field, cell)]];
+    const value = planValue(field, cell);
+    const isWritten = field.parts.length === 0 || typeof value !== 'object';
+    return [[name, isWritten ? (planScalar(value, input.type) as Value) : value]];
   });
   return Object.fromEntries(inputs);
 }
 
-function fileOf({ analysis, files }: Lowering, field: AnalysedField): Value {
-  const constant = constantOf(field);
+function fileOf({ files }: Lowering, field: AnalysedField, cell: Cell | null): Value {
+  const constant = constantOf(field, cell);
   if (!constant.known || typeof constant.value !== 'string') return bug(`${field.label} without a path`);
   const found = files(constant.value, 'data') ?? bug(`${field.label} without its file`);
   return { $file: { path: constant.value, digest: found.digest, bytes: found.bytes, folder: found.folder } };
@@ -189,7 +225,7 @@ function lowerLoop(lowering: Lowering, step: Step): LoopNode {
   const until = fields.find(({ authored }) => authored === child(loop, 'until'));
   const max = fields.find(({ role }) => role === 'max') ?? bug(`the loop \`${step.name}\` without \`max\``);
   const keep = childMap(loop, 'keep');
-  const steps = lowerScope(lowering, step.inner ?? bug(`the loop \`${step.name}\` without steps`));
+  const inner = step.inner ?? bug(`the loop \`${step.name}\` without steps`);
   return {
     node: 'loop',
     deps: depsOf(lowering, step),
@@ -200,8 +236,8 @@ function lowerLoop(lowering: Lowering, step: Step): LoopNode {
     carry: lowerCarries(step, fields),
     commit: childNumber(loop, 'commit') ?? 1,
     keep: { last: childNumber(keep, 'last') ?? 2, every: childNumber(keep, 'every') ?? null, best: bestOf(keep) },
-    steps,
-    summary: `loop of ${Object.keys(steps).sort().join(', ')}`,
+    steps: lowerScope(lowering, inner),
+    summary: `loop of ${[...inner.steps.keys()].sort().join(', ')}`,
   };
 }
 

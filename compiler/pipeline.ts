@@ -8,6 +8,7 @@ import type { Authored, AuthoredMap, Span } from './authored.js';
 import { artifactTypeOf } from './artifact-types.js';
 import { child, childMap } from './authored.js';
 import { declaredKind } from './command.js';
+import type { Matrix } from './matrix.js';
 import type { Param } from './params.js';
 import type { SourceFile } from './source-file.js';
 
@@ -34,6 +35,8 @@ export interface Step {
   /** The body, for a loop. */
   inner: Scope | null;
   carries: Map<string, Carry>;
+  /** What the step is fanned out by; read when the pipeline is analysed. Null where there is none. */
+  matrix: Matrix | null;
   /** The file that it inlines; null for other steps, and when the file could not be read. */
   included: Unit | null;
 }
@@ -106,7 +109,7 @@ function readStep(name: string, key: Span, map: AuthoredMap, scope: Scope, kinds
   const uses = written === 'step' ? usesOf(map) : null;
   const form = uses !== null && isFilePath(uses.name) ? 'include' : written;
   const kind = uses === null ? null : kindOf(uses.name, map, kinds);
-  return { name, key, form, map, scope, uses, kind, inner: null, carries: new Map(), included: null };
+  return { name, key, form, map, scope, uses, kind, inner: null, carries: new Map(), matrix: null, included: null };
 }
 
 function kindOf(name: string, map: AuthoredMap, kinds: Record<string, StepKind>): StepKind | null {

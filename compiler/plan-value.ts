@@ -1,56 +1,111 @@
 // A field as the value that the plan carries; and its value now, where it depends on params only.
-import { lowerExpression } from '../expressions/check.js';
+import { literal, lowerExpression } from '../expressions/check.js';
+import type { ExpressionType } from '../expressions/check.js';
 import { evaluateValue } from '../expressions/evaluate.js';
 import { ExpressionError } from '../expressions/expression-error.js';
-import type { Expression, Value } from '../schemas/generated/plan.js';
+import type { Reference } from '../expressions/parse.js';
+import type { Cell, Expression, Value } from '../schemas/generated/plan.js';
+import type { AxisValue } from '../schemas/ids.js';
 import type { AnalysedField } from './analysed-field.js';
 import { typeOf } from './analysed-field.js';
 import type { Authored } from './authored.js';
+import { axisType, combinations } from './matrix.js';
 import type { Param } from './params.js';
 import type { ExpressionPart } from './text-value.js';
 
-/** The field's value: literals as they are, expressions as {$expr}, text around expressions as {$template}. For fields without errors. Pure. */
-export const planValue = (field: AnalysedField): Value => valueOf(field, field.authored);
+/**
+ * The field's value: literals as they are, expressions as {$expr}, text around expressions as {$template}. In a cell of a
+ * matrix the values of its axes are written in, so that the cell is the step as one would write it by hand. For fields
+ * without errors. Pure.
+ */
+export const planValue = (field: AnalysedField, cell: Cell | null = null): Value =>
+  valueOf(field, field.authored, cell);
 
-function valueOf(field: AnalysedField, authored: Authored): Value {
-  if (authored.form === 'list') return authored.items.map((item) => valueOf(field, item));
+function valueOf(field: AnalysedField, authored: Authored, cell: Cell | null): Value {
+  if (authored.form === 'list') return authored.items.map((item) => valueOf(field, item, cell));
   if (authored.form === 'map') {
-    return Object.fromEntries([...authored.entries].map(([name, { value }]) => [name, valueOf(field, value)]));
+    return Object.fromEntries([...authored.entries].map(([name, { value }]) => [name, valueOf(field, value, cell)]));
   }
   const text = field.texts.get(authored);
   if (text === undefined || text.form === 'literal') return authored.value;
-  if (text.form === 'expression') return expressionOf(field, text.part);
-  return { $template: text.parts.map((part) => (typeof part === 'string' ? part : expressionOf(field, part))) };
+  if (text.form === 'expression') return axisValue(text.part, cell) ?? expressionOf(field, text.part, cell);
+  return templateOf(
+    text.parts.map((part) => {
+      if (typeof part === 'string') return part;
+      const value = axisValue(part, cell);
+      return value === null ? expressionOf(field, part, cell) : String(value);
+    }),
+  );
 }
 
-function expressionOf(field: AnalysedField, part: ExpressionPart): Expression {
+/** Text around expressions; plain text where the cell's values have left none. */
+function templateOf(parts: (string | Expression)[]): Value {
+  return parts.every((part) => typeof part === 'string') ? parts.join('') : { $template: parts };
+}
+
+function expressionOf(field: AnalysedField, part: ExpressionPart, cell: Cell | null): Expression {
   const analysed = field.parts.find((item) => item.part === part);
   if (part.parsed === null || analysed === undefined)
     throw new Error(`Internal error: ${field.label} was lowered with errors`);
-  return { $expr: lowerExpression(part.parsed, (reference) => typeOf(analysed, reference)) };
+  const type = (reference: Reference): ExpressionType => typeOf(analysed, reference);
+  const written = (reference: Reference): string | null => {
+    const value = valueIn(cell, reference);
+    return value === null ? null : literal(value, typeOfAxis(field, reference));
+  };
+  return { $expr: lowerExpression(part.parsed, type, written) };
+}
+
+/** By its values: where a param gives them, they were not known when the expression was typed. */
+function typeOfAxis({ owner }: AnalysedField, { path: [, name] }: Reference): ExpressionType {
+  const axis = owner?.matrix?.axes.find((item) => item.name === name);
+  return axis === undefined ? { is: 'unknown', optional: false } : axisType(axis);
+}
+
+/** The value of an expression that is one reference to an axis; null for any other. */
+function axisValue({ parsed }: ExpressionPart, cell: Cell | null): AxisValue | null {
+  const [reference] = parsed?.references ?? [];
+  return parsed?.plain === true && reference !== undefined ? valueIn(cell, reference) : null;
+}
+
+const valueIn = (cell: Cell | null, { path: [root, axis = ''] }: Reference): AxisValue | null =>
+  cell !== null && root === 'matrix' && Object.hasOwn(cell.matrix, axis) ? (cell.matrix[axis] ?? null) : null;
+
+/**
+ * What the axes that the field reads can be, as cells of these axes alone; null: the field has one value for all. None
+ * where the values are not known, or too many. Pure.
+ */
+export function cellsOf({ owner, parts }: AnalysedField): (Cell | null)[] {
+  const read = parts.flatMap(({ resolutions }) =>
+    resolutions.flatMap(({ reference: { path } }) => (path[0] === 'matrix' ? [path[1]] : [])),
+  );
+  if (read.length === 0) return [null];
+  return combinations(owner?.name ?? '', owner?.matrix?.axes.filter(({ name }) => read.includes(name)) ?? []) ?? [];
 }
 
 export type Constant = { known: true; value: unknown } | { known: false; error: ExpressionError | null };
 
 /**
- * The field's value when it reads params only and has no errors. `error`: it does, but cannot be computed. `params`: with
- * other values than those of the file. Pure.
+ * The field's value when it reads params only, in a cell also `matrix`, and has no errors. `error`: it does, but cannot be
+ * computed. `params`: with other values than those of the file. Pure.
  */
 export function constantOf(
   field: AnalysedField,
+  cell: Cell | null = null,
   params: ReadonlyMap<string, Param> = field.scope.unit.params,
 ): Constant {
   const isKnown = field.parts.every(
     ({ type, resolutions }) =>
       type !== null &&
       resolutions.every(
-        ({ reference: { path } }) => path[0] === 'params' && params.get(path[1] ?? '')?.value !== undefined,
+        ({ reference }) =>
+          valueIn(cell, reference) !== null ||
+          (reference.path[0] === 'params' && params.get(reference.path[1] ?? '')?.value !== undefined),
       ),
   );
   if (!isKnown) return { known: false, error: null };
   const values = Object.fromEntries([...params].map(([name, { value }]) => [name, value]));
   try {
-    return { known: true, value: evaluateValue(planValue(field), { params: values }) };
+    return { known: true, value: evaluateValue(planValue(field, cell), { params: values }) };
   } catch (error) {
     if (error instanceof ExpressionError) return { known: false, error };
     throw error;

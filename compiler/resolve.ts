@@ -1,27 +1,18 @@
 // What a reference of an expression stands for: its type and the step it waits for, or why there is no such thing.
 import type { ExpressionType } from '../expressions/check.js';
 import type { Reference } from '../expressions/parse.js';
-import type { Span } from './authored.js';
-import type { DiagnosticCode } from './diagnostics.js';
 import { nearest, suggest } from './did-you-mean.js';
+import type { Matrix } from './matrix.js';
 import type { Scope, Step } from './pipeline.js';
 import { encloses, visibleNames, visibleStep } from './pipeline.js';
-
-export interface ReferenceProblem {
-  code: DiagnosticCode;
-  message: string;
-  hint: string | null;
-  related: { message: string; span: Span }[];
-}
-
-export type Resolution =
-  | { ok: true; type: ExpressionType; target: Step | null; output: string | null }
-  | { ok: false; problem: ReferenceProblem };
+import { failed as fail, found } from './resolution.js';
+import type { ReferenceProblem, Resolution } from './resolution.js';
+import { namesBest, resolveAxis, resolveCells } from './resolve-matrix.js';
 
 const unknownType: ExpressionType = { is: 'unknown', optional: false };
 
-/** Resolves a reference as `scope` sees it. Pure. */
-export function resolveReference(scope: Scope, reference: Reference): Resolution {
+/** Resolves a reference as `scope` sees it, in a step with that matrix. Pure. */
+export function resolveReference(scope: Scope, reference: Reference, matrix: Matrix | null): Resolution {
   const [root = '', ...rest] = reference.path;
   switch (root) {
     case 'params':
@@ -32,6 +23,8 @@ export function resolveReference(scope: Scope, reference: Reference): Resolution
       return resolveCarry(scope, reference, rest);
     case 'iter':
       return resolveIter(scope, reference, rest);
+    case 'matrix':
+      return resolveAxis(matrix, reference, rest);
     case 'baseline':
       return fail('not-yet', '`baseline` cannot be read yet', null);
     default:
@@ -39,25 +32,8 @@ export function resolveReference(scope: Scope, reference: Reference): Resolution
   }
 }
 
-const found = (type: ExpressionType, target: Step | null = null, output: string | null = null): Resolution => ({
-  ok: true,
-  type,
-  target,
-  output,
-});
-
-const fail = (
-  code: DiagnosticCode,
-  message: string,
-  hint: string | null,
-  related: ReferenceProblem['related'] = [],
-): Resolution => ({
-  ok: false,
-  problem: { code, message, hint, related },
-});
-
 function resolveUnknownRoot(scope: Scope, root: string, reference: Reference): Resolution {
-  let hint = suggest(root, ['params', 'steps', 'carry', 'iter']);
+  let hint = suggest(root, ['params', 'steps', 'carry', 'iter', 'matrix']);
   if (scope.unit.params.has(root)) hint = `did you mean \`params.${reference.text}\`?`;
   else if (visibleStep(scope, root) !== null) hint = `did you mean \`steps.${reference.text}\`?`;
   return fail('unknown-reference', `there is nothing called \`${root}\``, hint);
@@ -134,6 +110,12 @@ function resolveStep(scope: Scope, reference: Reference, [name, ...rest]: string
       `to wait for it write needs: [${name}]`,
       here,
     );
+  if (step.matrix !== null) {
+    return resolveCells(step, reference, rest, ([section, ...below]) => {
+      if (section === 'outputs') return resolveOutput(step, reference, below, here);
+      return section === 'metrics' ? resolveMetric(step, reference, below, here) : null;
+    });
+  }
   const [section, ...below] = rest;
   if (section === 'outputs') return resolveOutput(step, reference, below, here);
   if (section === 'metrics')
@@ -243,6 +225,10 @@ function resolveLoopMetric(loop: Step, reference: Reference, [name, ...below]: s
     );
   }
   const there = [{ message: `\`${step.name}\` is here`, span: step.key }];
+  if (step.matrix !== null && !namesBest(step)) {
+    const message = `\`${step.name}\` does not say which cell is the best, so it has no metrics of its own`;
+    return fail('unknown-reference', message, 'add e.g. best: { metric: …, goal: maximize } to it', there);
+  }
   const resolution =
     step.form === 'loop'
       ? resolveLoopMetric(step, reference, below, there)

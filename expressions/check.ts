@@ -98,18 +98,31 @@ function fromEngineType(name: string): ExpressionType {
 
 /**
  * The source that the plan carries. At run time every number from outside is a double; where an expression divides or
- * indexes, references to whole numbers are written int(…), so that it computes what its type says. Pure.
+ * indexes, references to whole numbers are written int(…), so that it computes what its type says. `literalOf` gives
+ * what is written instead of a reference whose value is known; null leaves it. Pure.
  */
 export function lowerExpression(
   expression: ParsedExpression,
   typeOf: (reference: Reference) => ExpressionType,
+  literalOf: (reference: Reference) => string | null = () => null,
 ): string {
-  if (expression.plain || !expression.dividesOrIndexes) return expression.source;
+  const wraps = !expression.plain && expression.dividesOrIndexes;
+  const written = (reference: Reference): string => {
+    const source = expression.source.slice(reference.start, reference.end);
+    const isWhole = ['integer', 'duration'].includes(typeOf(reference).is);
+    return literalOf(reference) ?? (wraps && isWhole ? `int(${source})` : source);
+  };
   return [...expression.references]
-    .filter((reference) => ['integer', 'duration'].includes(typeOf(reference).is))
     .sort((a, b) => b.start - a.start)
     .reduce(
-      (source, { start, end }) => `${source.slice(0, start)}int(${source.slice(start, end)})${source.slice(end)}`,
+      (source, reference) => `${source.slice(0, reference.start)}${written(reference)}${source.slice(reference.end)}`,
       expression.source,
     );
+}
+
+/** A value as it is written in an expression; `type` tells whether a number is real. Pure. */
+export function literal(value: string | number | boolean, type: ExpressionType): string {
+  if (typeof value !== 'number') return JSON.stringify(value);
+  const text = type.is === 'number' && Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value);
+  return value < 0 ? `(${text})` : text;
 }

@@ -20,6 +20,11 @@ function collectBody(loop: LoopNode, enclosing: ReadonlySet<string>, found: Set<
 }
 
 function collectNode(node: Node, inner: ReadonlySet<string>, found: Set<string>): void {
+  if (node.node === 'matrix') {
+    // Its cells are steps of the body.
+    collectValue(node.else, inner, found);
+    return;
+  }
   collectValue(node.if, inner, found);
   if (node.node === 'step') {
     collectValue(node.with, inner, found);

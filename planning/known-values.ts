@@ -10,6 +10,9 @@ export interface KnownStep {
   outputs: Record<string, unknown>;
   /** Null until the step has run. */
   metrics: Record<string, unknown> | null;
+  /** Of a fanned-out step, once all its cells have run: what it is read by. */
+  cells?: unknown[];
+  best?: { outputs: Record<string, unknown>; metrics: Record<string, unknown> };
 }
 
 export interface Known {
@@ -45,15 +48,18 @@ export function evaluateKnown(value: Value, known: Known): Evaluated {
 export const contextOf = ({ params, steps }: Known): Record<string, unknown> => ({
   params,
   steps: Object.fromEntries(
-    [...steps].map(([name, { outputs, metrics }]) => [name, { outputs, metrics: metrics ?? {} }]),
+    [...steps].map(([name, { metrics, ...step }]) => [name, { ...step, metrics: metrics ?? {} }]),
   ),
 });
 
 function skippedBy({ path }: Reference, known: Known): string | null {
-  const [root, name = '', section, output = ''] = path;
+  const [root, name = '', ...rest] = path;
   const reason = root === 'steps' ? known.skipped.get(name) : undefined;
   if (reason === undefined) return null;
-  const supplied = known.steps.get(name)?.outputs ?? {};
+  const isBest = rest[0] === 'best';
+  const [section, output = ''] = isBest ? rest.slice(1) : rest;
+  const step = known.steps.get(name);
+  const supplied = (isBest ? step?.best : step)?.outputs ?? {};
   return section === 'outputs' && Object.hasOwn(supplied, output) ? null : reason;
 }
 
@@ -62,5 +68,7 @@ function isKnown({ path }: Reference, known: Known): boolean {
   if (root !== 'steps') return root === 'params';
   const step = known.steps.get(name);
   if (step === undefined) return false;
+  if (section === 'cells') return step.cells !== undefined;
+  if (section === 'best') return step.best !== undefined;
   return section === 'outputs' ? Object.hasOwn(step.outputs, leaf) : step.metrics !== null;
 }

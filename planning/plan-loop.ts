@@ -2,6 +2,7 @@
 import { evaluateExpression, ExpressionError } from '../expressions/evaluate.js';
 import { outerReferences } from '../expressions/outer-references.js';
 import { referencesOfValue } from '../expressions/value-references.js';
+import { recordedMatrices } from '../schemas/collect-cells.js';
 import { deriveLoop } from '../schemas/derivation.js';
 import type { LoopNode, Plan, Value } from '../schemas/generated/plan.js';
 import type { Click } from '../schemas/generated/records.js';
@@ -72,9 +73,11 @@ function readyLoop(
 /** As the interpreter: one that reads a step which was skipped there, or a carry, does not hold by the record alone. */
 function untilHolds(node: LoopNode, click: ClickEntry, known: Known): boolean {
   if (node.until === null) return false;
-  const steps = Object.fromEntries(
-    Object.entries(click.metrics).map(([name, metrics]) => [name, { outputs: {}, metrics: deep(metrics) }]),
-  );
+  const recorded = Object.fromEntries(Object.entries(click.metrics).map(([name, metrics]) => [name, deep(metrics)]));
+  const steps = {
+    ...Object.fromEntries(Object.entries(recorded).map(([name, metrics]) => [name, { outputs: {}, metrics }])),
+    ...recordedMatrices<MetricTree>(node.steps, (name) => recorded[name], {}),
+  };
   const readsUnknown = referencesOfValue(node.until).some(
     ({ path: [root, name = ''] }) =>
       root === 'carry' || (root === 'steps' && Object.hasOwn(node.steps, name) && !Object.hasOwn(steps, name)),

@@ -1,6 +1,7 @@
 // What a run of a plan would do, step by step, and why: before anything runs, from the store alone.
+import { collectCells } from '../schemas/collect-cells.js';
 import { checkpointLimit, deriveStep, keyedByRun } from '../schemas/derivation.js';
-import type { GateNode, Node, Plan, StepNode } from '../schemas/generated/plan.js';
+import type { GateNode, MatrixNode, Node, Plan, StepNode, Value } from '../schemas/generated/plan.js';
 import type { Result, RunRecord } from '../schemas/generated/records.js';
 import { newestCheckpoint } from '../store/checkpoints.js';
 import { checkResult, readResult } from '../store/results.js';
@@ -80,6 +81,7 @@ function inOrder({ steps }: Plan): [string, Node][] {
 
 async function decide(planning: Planning, path: string, node: Node): Promise<Decision> {
   const { known, plan, store } = planning;
+  if (node.node === 'matrix') return decideMatrix(planning, path, node);
   const condition = node.if === null ? null : evaluateKnown(node.if, known);
   if (condition !== null && condition.state !== 'known') return blocked(planning, path, condition);
   if (condition?.value === false) return skip(planning, path, node);
@@ -94,13 +96,18 @@ async function decide(planning: Planning, path: string, node: Node): Promise<Dec
 function skip({ known }: Planning, path: string, node: Node): Decision {
   const reason = 'its `if` is false';
   known.skipped.set(path, reason);
+  const outputs = elseOutputs(known, node.node === 'gate' ? null : node.else);
+  known.steps.set(path, { outputs, metrics: null });
+  return { state: 'SKIP', reason };
+}
+
+function elseOutputs(known: Known, values: Record<string, Value> | null): Record<string, unknown> {
   const outputs: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(node.node === 'gate' ? {} : (node.else ?? {}))) {
+  for (const [name, value] of Object.entries(values ?? {})) {
     const evaluated = evaluateKnown(value, known);
     if (evaluated.state === 'known') outputs[name] = evaluated.value;
   }
-  known.steps.set(path, { outputs, metrics: null });
-  return { state: 'SKIP', reason };
+  return outputs;
 }
 
 function blocked({ known }: Planning, path: string, by: Exclude<Evaluated, { state: 'known' }>): Decision {
@@ -118,6 +125,30 @@ function blocked({ known }: Planning, path: string, by: Exclude<Evaluated, { sta
       return { state: 'SKIP', reason };
     }
   }
+}
+
+/** The cells come before: what can be read of them is known when the metrics of all are. */
+function decideMatrix({ known }: Planning, path: string, node: MatrixNode): Decision {
+  const ran = node.cells.filter(({ name }) => !known.skipped.has(name));
+  if (ran.length === 0) return skipMatrix(known, path, node);
+  const missing = ran.filter(({ name }) => known.steps.get(name)?.metrics == null);
+  if (missing.length > 0)
+    return { state: 'PENDING', reason: `${missing.length} of ${ran.length} cells have to run first` };
+  const { cells, best } = collectCells(node, (name) => {
+    const step = known.skipped.has(name) ? undefined : known.steps.get(name);
+    return step === undefined ? undefined : { outputs: step.outputs, metrics: step.metrics ?? {} };
+  });
+  if (node.best !== null && best === null)
+    return { state: 'RUN', reason: `would fail: no cell has \`${node.best.metric}\`` };
+  known.steps.set(path, { outputs: {}, metrics: best?.value.metrics ?? {}, cells, ...(best && { best: best.value }) });
+  return { state: 'CACHED', reason: `${cells.length} cells${best === null ? '' : `; the best is ${best.name}`}` };
+}
+
+function skipMatrix(known: Known, path: string, node: MatrixNode): Decision {
+  const reason = 'every cell is skipped';
+  known.skipped.set(path, reason);
+  known.steps.set(path, { outputs: {}, metrics: null, best: { outputs: elseOutputs(known, node.else), metrics: {} } });
+  return { state: 'SKIP', reason };
 }
 
 function decideGate(planning: Planning, path: string, node: GateNode): Decision {

@@ -1,15 +1,28 @@
 // One path grammar for steps everywhere: in activity ids, records, the CLI and the UI.
 //   path    = segment *("." segment)
-//   segment = name [ "[" index "]" ]        the index of the iteration, from 0, on a loop whose body the path enters
-// e.g. `sft`, `rl` (the loop), `rl[12].update` (a step in its iteration 12), `outer[0].inner[3].step`.
+//   segment = name [ "[" index "]" / cell ]   the index of the iteration, from 0, on a loop whose body the path enters
+//   cell    = "[" axis "=" value *("," axis "=" value) "]"       of a step with a matrix; axes in the order of their names
+//   value   = a word, a number, true or false as they are; any other text as a JSON string
+// e.g. `sft`, `rl` (the loop), `rl[12].update` (a step in its iteration 12), `outer[0].inner[3].step`,
+// `train[lr=0.001,seed=2]` (a cell), `rl[3].train[lr=0.001]`.
 
 export interface PathSegment {
+  /** Name of the node in the plan: that of a cell has its brackets, `train[lr=0.001,seed=2]`. */
   name: string;
   /** Iteration of the loop `name`; null for the step or loop itself. */
   index: number | null;
 }
 
-const segmentPattern = /^([a-z][a-z0-9_]*)(?:\[(0|[1-9][0-9]*)\])?$/;
+/** The value that a cell of a matrix has on an axis. */
+export type AxisValue = string | number | boolean;
+
+const name = '[a-z][a-z0-9_]*';
+const word = '[A-Za-z0-9_.:/@~+-]+';
+const quoted = '"(?:[^"\\\\]|\\\\.)*"';
+const axis = `${name}=(?:${word}|${quoted})`;
+const cell = `${name}\\[${axis}(?:,${axis})*\\]`;
+const segmentPattern = new RegExp(`(?:(${cell})|(${name})(?:\\[(0|[1-9][0-9]*)\\])?)(\\.|$)`, 'y');
+const wordPattern = new RegExp(`^${word}$`);
 
 /** The path of `name` inside `parent`, which is '' at the top and otherwise ends in an iteration (`rl[12]`). Pure. */
 export const childPath = (parent: string, name: string): string => (parent === '' ? name : `${parent}.${name}`);
@@ -17,15 +30,31 @@ export const childPath = (parent: string, name: string): string => (parent === '
 /** The path of one iteration of the loop at `loopPath`. Pure. */
 export const iterationPath = (loopPath: string, index: number): string => `${loopPath}[${index}]`;
 
+/** The name of one cell of a step with a matrix: `train[lr=0.001,seed=2]`. Other values give another name. Pure. */
+export function cellName(step: string, matrix: Readonly<Record<string, AxisValue>>): string {
+  const axes = Object.keys(matrix).sort();
+  return `${step}[${axes.map((one) => `${one}=${axisText(matrix[one] ?? '')}`).join(',')}]`;
+}
+
+/** An axis's value as it stands in a name: text that reads as a number or a boolean is in quotes. Pure. */
+export function axisText(value: AxisValue): string {
+  if (typeof value !== 'string') return JSON.stringify(value);
+  const readsAsOther = value === 'true' || value === 'false' || !Number.isNaN(Number(value));
+  return wordPattern.test(value) && !readsAsOther ? value : JSON.stringify(value);
+}
+
 /** The segments of a path, or null when the text is none. Pure. */
 export function parsePath(text: string): PathSegment[] | null {
   const segments: PathSegment[] = [];
-  for (const part of text.split('.')) {
-    const match = segmentPattern.exec(part);
+  for (let position = 0; ;) {
+    segmentPattern.lastIndex = position;
+    const match = segmentPattern.exec(text);
     if (match === null) return null;
-    segments.push({ name: match[1] ?? '', index: match[2] === undefined ? null : Number(match[2]) });
+    const [, cellText, nameText, index, separator] = match;
+    segments.push({ name: cellText ?? nameText ?? '', index: index === undefined ? null : Number(index) });
+    position = segmentPattern.lastIndex;
+    if (separator === '') return segments;
   }
-  return segments;
 }
 
 /** The text of a path; parsePath's inverse. Pure. */

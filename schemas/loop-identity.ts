@@ -65,6 +65,8 @@ function nodeIdentity(node: Node, kinds: Record<string, PlanKind>): unknown {
         steps: bodyIdentity(steps, kinds),
       };
     }
+    case 'matrix':
+      return { cells: node.cells, best: node.best, else: node.else };
     case 'gate':
       return { if: node.if, assert: node.assert.map((assertion) => assertion.expression) };
   }

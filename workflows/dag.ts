@@ -3,8 +3,10 @@
 import { childPath } from '../schemas/ids.js';
 import type { Level, Outcome, Outcomes } from './level.js';
 import { holds, missingFor, missingIn, valueOf } from './scope.js';
+import type { StepValue } from './scope.js';
 import { runGate } from './run-gate.js';
 import { runLoop } from './run-loop.js';
+import { runMatrix } from './run-matrix.js';
 import { runStep } from './run-step.js';
 import { update } from './state.js';
 import { attemptsOf, readFailures } from './failure.js';
@@ -72,6 +74,8 @@ async function runNode(level: Level, name: string, node: Node): Promise<Outcome>
         return await runLoop(level, path, name, node);
       case 'gate':
         return await runGate(level, path, node);
+      case 'matrix':
+        return runMatrix(level, path, node);
     }
   } catch (error) {
     return failed(level, path, node, error);
@@ -79,6 +83,7 @@ async function runNode(level: Level, name: string, node: Node): Promise<Outcome>
 }
 
 function skipReason(level: Level, node: Node): string | null {
+  if (node.node === 'matrix') return null;
   const missing = missingIn(node.if, level.scope);
   if (missing !== null) return missing;
   if (node.if !== null && !holds(node.if, level.scope)) return `\`${node.if.$expr}\` does not hold`;
@@ -102,6 +107,12 @@ function failed(level: Level, path: string, node: Node, error: unknown): Outcome
   return { status: 'failed', failures, failFast };
 }
 
+/** What `else` supplies: for a fanned-out step the outputs of its best cell. */
+function suppliedBy(node: Node | undefined, outputs: StepValue['outputs']): StepValue {
+  const values: StepValue = { outputs, metrics: {} };
+  return node?.node === 'matrix' ? { outputs: {}, metrics: {}, best: values } : values;
+}
+
 function settle(level: Level, name: string, outcome: Outcome): void {
   const { scope, run } = level;
   const path = childPath(level.prefix, name);
@@ -112,7 +123,7 @@ function settle(level: Level, name: string, outcome: Outcome): void {
       break;
     case 'skipped':
       scope.skipped[name] = outcome.reason;
-      if (outcome.outputs !== null) scope.steps[name] = { outputs: outcome.outputs, metrics: {} };
+      if (outcome.outputs !== null) scope.steps[name] = suppliedBy(level.nodes[name], outcome.outputs);
       update(state, path, { state: 'skipped', reason: outcome.reason, endedAt: port.now() });
       break;
     case 'failed': {

@@ -2,9 +2,10 @@
 // I1: a position is always just after a click (or at the init). I2: the click that the store returns stands, whoever
 // wrote it. Iterations between two clicks (commit > 1) live in the loop's workflow only, until the next click.
 import type { ClickView, InputValue, OpenLoopOutput } from '../activities/calls.js';
-import type { LoopNode } from '../schemas/generated/plan.js';
+import type { LoopNode, MatrixNode, Plan } from '../schemas/generated/plan.js';
 import type { LoopInput, LoopOutput, LoopPositionState } from './loop-input.js';
 import { outerReferences } from '../expressions/outer-references.js';
+import { recordedMatrices } from '../schemas/collect-cells.js';
 import { loopIdentity } from '../schemas/loop-identity.js';
 import type { Run } from './level.js';
 import { failure } from './failure.js';
@@ -106,18 +107,29 @@ const recorded = ({ run, node, input, outer }: LoopRun): Promise<OpenLoopOutput>
       indices: input.indices,
     }),
     max: input.max,
-    metrics: metricsRead(node),
+    metrics: metricsRead(node, run.plan.kinds),
   });
 
 /** Steps and metrics of an iteration that `until` and `keep.best` read, e.g. `update.kl`. */
-function metricsRead(node: LoopNode): string[] {
-  const read = referencesOf(node.until)
-    .filter(
-      ([root, step, part]) =>
-        root === 'steps' && step !== undefined && Object.hasOwn(node.steps, step) && part === 'metrics',
-    )
-    .map(([, step, , ...names]) => [step, ...names].join('.'));
+function metricsRead(node: LoopNode, kinds: Plan['kinds']): string[] {
+  const read = referencesOf(node.until).flatMap(([root, step, ...names]) => {
+    const isInside = root === 'steps' && step !== undefined && Object.hasOwn(node.steps, step);
+    const target = isInside ? node.steps[step] : undefined;
+    if (target === undefined || step === undefined) return [];
+    if (target.node === 'matrix' && names[0] === 'cells') return metricsOfCells(target, node, kinds);
+    // The metrics of a best cell are recorded under the name of the step.
+    const [part, ...path] = target.node === 'matrix' ? names.slice(1) : names;
+    return part === 'metrics' ? [[step, ...path].join('.')] : [];
+  });
   return [...new Set([...read, ...(node.keep.best === null ? [] : [metricName(node.keep.best.metric)])])].sort();
+}
+
+function metricsOfCells(matrix: MatrixNode, { steps }: LoopNode, kinds: Plan['kinds']): string[] {
+  return matrix.cells.flatMap(({ name }) => {
+    const cell = steps[name];
+    const metrics = cell?.node === 'step' ? ((cell.declaration ?? kinds[cell.uses])?.metrics ?? []) : [];
+    return metrics.map((metric) => `${name}.${metric}`);
+  });
 }
 
 /** Whether `until` holds after iteration `index`. One that reads a step that was skipped there, or a carry not known, does not. */
@@ -129,6 +141,10 @@ export function untilHolds(loop: LoopRun, index: number, metrics: MetricTree, ca
     const values = metrics[name];
     if (typeof values === 'object' && values !== null) scope.steps[name] = { outputs: {}, metrics: values };
   }
+  Object.assign(
+    scope.steps,
+    recordedMatrices<MetricTree>(node.steps, (name) => scope.steps[name]?.metrics, {}),
+  );
   const unknown = referencesOf(node.until).some(
     ([root, name = '']) =>
       (root === 'steps' && Object.hasOwn(node.steps, name) && scope.steps[name] === undefined) ||

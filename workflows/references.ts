@@ -21,6 +21,8 @@ export function referencesOfNode(node: Node): Path[] {
   switch (node.node) {
     case 'step':
       return referencesOf(node.with);
+    case 'matrix':
+      return [];
     case 'gate':
       return node.assert.flatMap((one) => referencesOf(one.expression));
     case 'loop':

@@ -2,7 +2,7 @@
 // Owns the values of steps that have ended; a level's results enter once, by `settle` or `skip`.
 import { evaluateExpression, evaluateValue, ExpressionError } from '../expressions/evaluate.js';
 import type { InputValue } from '../activities/calls.js';
-import type { Expression, Node, Scalar, Value } from '../schemas/generated/plan.js';
+import type { Cell, Expression, Node, Scalar, Value } from '../schemas/generated/plan.js';
 import type { MetricTree } from './status.js';
 import { failure } from './failure.js';
 import { referencesOf, referencesOfNode } from './references.js';
@@ -11,6 +11,10 @@ import type { Path } from './references.js';
 export interface StepValue {
   outputs: Record<string, InputValue>;
   metrics: MetricTree;
+  /** Of a fanned-out step: the cells that ran. */
+  cells?: (Cell & { metrics: MetricTree })[];
+  /** Of a fanned-out step that names its best: what that cell made. */
+  best?: { outputs: Record<string, InputValue>; metrics: MetricTree };
 }
 
 /** Carries by name; null = absent (no `init` at iteration 0). */
@@ -83,11 +87,13 @@ export function missingIn(value: Value | null, scope: Scope): string | null {
 }
 
 function missingAmong(references: Path[], scope: Scope): string | null {
-  for (const [root, step, part, leaf] of references) {
+  for (const [root, step, ...names] of references) {
     if (root !== 'steps' || step === undefined) continue;
     const reason = scope.skipped[step];
     if (reason === undefined) continue;
-    const supplied = scope.steps[step];
+    const isBest = names[0] === 'best';
+    const [part, leaf] = isBest ? names.slice(1) : names;
+    const supplied = isBest ? scope.steps[step]?.best : scope.steps[step];
     if (supplied !== undefined && part === 'outputs' && leaf !== undefined && Object.hasOwn(supplied.outputs, leaf))
       continue;
     return `\`${step}\` was skipped: ${reason}`;

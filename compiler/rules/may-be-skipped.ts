@@ -2,8 +2,9 @@
 // `until` that reads a skipped step does not hold, so it may.)
 import type { AnalysedField } from '../analysed-field.js';
 import type { Analysis } from '../analysis.js';
-import { childMap } from '../authored.js';
+import { child, childMap } from '../authored.js';
 import type { Step } from '../pipeline.js';
+import { constantOf } from '../plan-value.js';
 import type { Rule } from './rule.js';
 
 export const mayBeSkipped: Rule = (analysis) =>
@@ -38,7 +39,7 @@ function skippedBy(analysis: Analysis, step: Step, output: string | null, seen: 
   if (seen.has(step)) return null;
   seen.add(step);
   const supplied = output !== null && childMap(step.map, 'else')?.entries.has(output) === true;
-  if (step.map.entries.has('if') && !supplied) return step;
+  if (step.map.entries.has('if') && !supplied && !someCellRuns(analysis, step)) return step;
   // A carry of an enclosing loop or a step outside the loop cannot be missing here: then the loop had not started.
   for (const dep of analysis.deps.get(step) ?? []) {
     if (dep.scope !== step.scope) continue;
@@ -47,6 +48,17 @@ function skippedBy(analysis: Analysis, step: Step, output: string | null, seen: 
     if (culprit !== null) return culprit;
   }
   return null;
+}
+
+/** Whether the `if` of a step with a matrix holds in one of its cells, by what is known now. */
+function someCellRuns({ fields }: Analysis, step: Step): boolean {
+  const condition = child(step.map, 'if');
+  const field = fields.find(({ authored }) => authored === condition);
+  if (field === undefined) return false;
+  return (step.matrix?.cells ?? []).some((cell) => {
+    const constant = constantOf(field, cell);
+    return constant.known && constant.value === true;
+  });
 }
 
 /** The output of `dep` that `step` reads, when it reads exactly one. */

@@ -22,6 +22,7 @@ export const names: Rule = ({ pipeline }) => {
   for (const step of pipeline.steps) {
     refuse(step.name, step.key);
     for (const carry of step.carries.values()) refuse(carry.name, carry.key);
+    for (const axis of step.matrix?.axes ?? []) refuse(axis.name, axis.key);
     if (isCommand(step)) {
       for (const [name, { key }] of childMap(step.map, 'outputs')?.entries ?? []) refuse(name, key);
       for (const { name, span } of metricNames(step.map)) refuse(name, span);

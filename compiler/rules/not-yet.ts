@@ -29,11 +29,6 @@ export const notYet: Rule = ({ pipeline }) => {
   for (const step of steps) {
     if (step.uses !== null && !isCommand(step) && isForeign(step.uses.name))
       diagnostics.push(file.error('not-yet', step.uses.span, 'inlining another pipeline is not run yet'));
-    const matrix = step.map.entries.get('matrix');
-    if (matrix !== undefined)
-      diagnostics.push(
-        file.error('not-yet', matrix.key, '`matrix` is not run yet', { hint: 'write the steps out, one by one' }),
-      );
     const commit = child(childMap(step.map, 'loop'), 'commit');
     if (commit?.form === 'scalar' && typeof commit.value === 'number' && commit.value > 1) {
       const hint = 'what comes out is right; it is only slower than it could be';

@@ -5,6 +5,7 @@ import { suggest } from '../did-you-mean.js';
 import type { Pipeline, Step } from '../pipeline.js';
 import { encloses, visibleNames, visibleStep } from '../pipeline.js';
 import { isOpaque, outputNames } from '../resolve.js';
+import { namesBest } from '../resolve-matrix.js';
 import { spanIn } from '../text-value.js';
 import type { Rule } from './rule.js';
 
@@ -75,6 +76,11 @@ function inBest({ file }: Pipeline, step: Step): Diagnostic[] {
     return [
       file.error('unknown-reference', authored.span, `\`${text}\` is no metric of the loop \`${step.name}\``, { hint }),
     ];
+  }
+  if (target.matrix !== null && !namesBest(target)) {
+    const hint = 'add e.g. best: { metric: …, goal: maximize } to it';
+    const message = `\`${target.name}\` has a matrix and does not say which cell is the best`;
+    return [file.error('unknown-reference', authored.span, message, { hint })];
   }
   if (target.kind === null || Object.hasOwn(target.kind.metrics, metric.metric)) return [];
   const hint = suggest(metric.metric, Object.keys(target.kind.metrics));

@@ -4,9 +4,10 @@ import type { ExpressionType } from '../../expressions/check.js';
 import type { AnalysedField } from '../analysed-field.js';
 import type { Analysis } from '../analysis.js';
 import { plainValue } from '../authored.js';
+import type { Span } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Expectation } from '../fields.js';
-import { constantOf } from '../plan-value.js';
+import { cellsOf, constantOf } from '../plan-value.js';
 import { checkScalar, describeType } from '../scalar-check.js';
 import type { ScalarType } from '../scalar-check.js';
 import { describeExpressionType, singleExpression } from '../single-expression.js';
@@ -24,21 +25,31 @@ function checkField(analysis: Analysis, field: AnalysedField, expect: ScalarExpe
   const single = singleExpression(file, field);
   const takesText = type === 'string' || type === 'file' || type === 'folder';
   if (single.form === 'around' && !takesText) return [single.diagnostic];
-  const ofParts =
-    single.form === 'expression'
+  const ofParts = isAxis(field)
+    ? []
+    : single.form === 'expression'
       ? checkType(analysis, field, expect, single.type, single.span)
       : checkPieces(analysis, field);
   if (ofParts.length > 0) return ofParts;
-  const constant = constantOf(field);
-  if (constant.known) return checkValue(analysis, field, expect, constant.value);
-  if (constant.error !== null)
+  const constants = cellsOf(field).map((cell) => constantOf(field, cell));
+  const ofConstants = constants.flatMap((constant) => {
+    if (constant.known) return checkValue(analysis, field, expect, constant.value);
+    if (constant.error === null) return [];
     return [file.error('expression-type', field.authored.span, `${field.label}: ${constant.error.message}`)];
+  });
+  if (ofConstants.length > 0 || constants.some(({ known }) => known)) return ofConstants;
   const shape = plainValue(field.authored);
   const isShaped =
     single.form !== 'literal' ||
     (type === 'list' ? Array.isArray(shape) : type === 'object' && field.authored.form === 'map');
   return isShaped ? [] : checkValue(analysis, field, { ...expect, declaration: { type } }, shape);
 }
+
+/** Whether the field is one axis of the matrix: then its values are checked, each as if it were written here. */
+const isAxis = ({ parts }: AnalysedField): boolean =>
+  parts.length === 1 &&
+  parts[0]?.part.parsed?.plain === true &&
+  parts[0].resolutions[0]?.reference.path[0] === 'matrix';
 
 function checkValue(
   { pipeline }: Analysis,
@@ -47,15 +58,26 @@ function checkValue(
   value: unknown,
 ): Diagnostic[] {
   const problem =
-    expect.declaration.type === 'duration' && typeof value === 'number' && field.parts.length > 0
+    expect.declaration.type === 'duration' && typeof value === 'number' && field.parts.length > 0 && !isAxis(field)
       ? null
       : checkScalar(value, expect.declaration, field.label);
   if (problem === null) return [];
-  const param = field.parts[0]?.resolutions[0]?.reference.path[1];
-  const declared = param === undefined ? undefined : field.scope.unit.params.get(param);
-  const related =
-    declared === undefined ? [] : [{ message: `the param \`${declared.name}\` is here`, span: declared.key }];
+  const related = field.parts
+    .slice(0, 1)
+    .flatMap(({ resolutions }) => resolutions.slice(0, 1))
+    .flatMap(({ reference: { path } }) => declarationOf(field, path));
   return [pipeline.file.error(problem.code, field.authored.span, problem.message, { hint: problem.hint, related })];
+}
+
+/** Where the value comes from: the param or the axis of that name. */
+function declarationOf(
+  { owner, scope }: AnalysedField,
+  [root, name = '']: string[],
+): { message: string; span: Span }[] {
+  const axis = root === 'matrix' ? owner?.matrix?.axes.find((item) => item.name === name) : undefined;
+  if (axis !== undefined) return [{ message: `the axis \`${name}\` is here`, span: axis.key }];
+  const param = root === 'params' ? scope.unit.params.get(name) : undefined;
+  return param === undefined ? [] : [{ message: `the param \`${name}\` is here`, span: param.key }];
 }
 
 const accepted: Record<ScalarType, readonly ExpressionType['is'][]> = {

@@ -3,7 +3,7 @@ import { pipelineSchema } from '../../schemas/generated/pipeline-schema.js';
 import * as validators from '../../schemas/generated/validators.cjs';
 import type { ValidationError, Validator } from '../../schemas/generated/validators.cjs';
 import type { Authored, AuthoredMap, Span } from '../authored.js';
-import { plainValue } from '../authored.js';
+import { child, plainValue } from '../authored.js';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics.js';
 import { suggest } from '../did-you-mean.js';
 import { showValue } from '../scalar-check.js';
@@ -41,7 +41,7 @@ function explain(file: SourceFile, error: ValidationError, spot: Spot, known: ()
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String(params.additionalProperty);
-      const hint = suggest(name, known());
+      const hint = misplaced(name, spot.value) ?? suggest(name, known());
       return file.error('unknown-key', keyIn(spot, name), `${label(spot.path)} has no key \`${name}\``, { hint });
     }
     case 'propertyNames': {
@@ -56,6 +56,13 @@ function explain(file: SourceFile, error: ValidationError, spot: Spot, known: ()
       return file.error(code, spot.value.span, `${label(spot.path)} ${fact}`, { hint });
     }
   }
+}
+
+/** The way out for a key of a step on a loop or a gate. */
+function misplaced(name: string, on: Authored): string | null {
+  if (name !== 'matrix' && name !== 'best') return null;
+  if (child(on, 'loop') !== undefined) return 'a matrix fans out a single step: put it on a step of the loop';
+  return child(on, 'gate') === undefined ? null : 'a matrix fans out a step that makes something; a gate is asked once';
 }
 
 const keyIn = ({ value, key }: Spot, name: string): Span =>

@@ -40,7 +40,7 @@ function checkField({ pipeline }: Analysis, field: AnalysedField, { name, key, m
   }
   const isFitting = (value: unknown): ReturnType<typeof checkScalar> => {
     const params = new Map<string, Param>([...pipeline.params, [name, { ...param, value }]]);
-    const constant = constantOf(field, params);
+    const constant = constantOf(field, null, params);
     return constant.known && expect.declaration.type !== 'duration'
       ? checkScalar(constant.value, expect.declaration, field.label)
       : null;

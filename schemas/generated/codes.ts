@@ -41,6 +41,21 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nparams:\n  value: { type: number, default: 0.5 }\n  steps: { type: integer, default: 20, max: 100 }\nsteps:\n  a: { uses: test.sleep, with: { value: "${{ params.value }}", steps: "${{ params.steps }}" } }\nmetrics: { value: "${{ steps.a.metrics.value }}" }\nsweep:\n  method: asha\n  metric: { name: value, goal: maximize }\n  parameters: { value: { values: [0.1, 0.2] } }\n  asha: { resource: steps, min: 5, max: 20 }\n  trials: 8\n',
   },
   {
+    code: 'bad-axis',
+    title: 'An axis of a matrix that makes no cells, or the same twice',
+    severity: 'error',
+    meaning:
+      'Each value of an axis makes cells of the step, with a name and a key. So the values must be known before the run, differ from each other, and reach the step through an expression.',
+    remedy:
+      'Write a list of strings, numbers or booleans, or one param of type list, and read each axis as `matrix.<axis>` under `with`.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps:\n  a:\n    uses: test.sleep\n    matrix: { value: [1, 2], seed: [1, 2, 3], single: [1] }\n    with: { value: "${{ matrix.value }}" }\n',
+    output:
+      'bad-axis-unread.yaml:6:30: no expression of `a` reads `matrix.seed`, so its cells would be the same [bad-axis]\n  6 |     matrix: { value: [1, 2], seed: [1, 2, 3], single: [1] }\n    |                              ^^^^\n  = write "${{ matrix.seed }}" under `with`, or remove the axis\n',
+    right:
+      'pawl: 1\nname: good\nparams: { seeds: { type: list, default: [1, 2, 3] } }\nsteps:\n  a:\n    uses: test.sleep\n    matrix: { value: [0.5, 1], steps: "${{ params.seeds }}" }\n    with: { value: "${{ matrix.value }}", steps: "${{ matrix.steps }}" }\n',
+  },
+  {
     code: 'bad-cron',
     title: 'A cron expression that is none',
     severity: 'error',
@@ -230,6 +245,21 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nsteps:\n  train: { uses: command, run: [python, train.py], code: ./train, outputs: { notes: folder } }\n',
   },
   {
+    code: 'matrix-too-wide',
+    title: 'A matrix with too many cells',
+    severity: 'error',
+    meaning:
+      'The cells of a step are all combinations of the values of its axes, and each is a step of its own. At most 256 fit into one step.',
+    remedy:
+      'Take values out, or split the step in two. A large space is better searched with `sweep`, which need not try everything.',
+    wrong:
+      'pawl: 1\nname: bad\nparams: { wide: { type: list, default: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17] } }\nsteps:\n  fits:\n    uses: test.sleep\n    matrix: { value: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], steps: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16] }\n    with: { value: "${{ matrix.value }}", steps: "${{ matrix.steps }}" }\n  bursts:\n    uses: test.sleep\n    matrix: { value: "${{ params.wide }}", steps: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16] }\n    with: { value: "${{ matrix.value }}", steps: "${{ matrix.steps }}" }\n',
+    output:
+      'matrix-too-wide-product.yaml:11:5: the matrix of `bursts` has 272 cells (17 × 16); it can have at most 256 [matrix-too-wide]\n  11 |     matrix: { value: "${{ params.wide }}", steps: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16] }\n     |     ^^^^^^\n  = take values out, split the step in two, or search such a space with `sweep`\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  bursts:\n    uses: test.sleep\n    matrix: { value: [1, 2, 4, 8, 16], steps: [1, 4, 16] }\n    with: { value: "${{ matrix.value }}", steps: "${{ matrix.steps }}" }\n',
+  },
+  {
     code: 'may-be-absent',
     title: 'An artifact that is absent at iteration 0',
     severity: 'error',
@@ -344,9 +374,9 @@ export const codeTexts: readonly CodeText[] = [
       'The file is right, but this version cannot do what it asks. It is a warning where the rest of the run is right without it, and an error where it would not be.',
     remedy: 'Write it another way, as the message says, or leave it out.',
     wrong:
-      'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep, matrix: { value: [1, 2] } }\n  c: { uses: ./other.yaml }\n  l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n  e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n  f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\nsweep:\n  method: grid\n  metric: { name: x, goal: maximize }\n  parameters: { lr: { values: [1, 2] } }\n',
+      'pawl: 1\nname: bad\nsteps:\n  c: { uses: ./other.yaml }\n  l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n  e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n  f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\nsweep:\n  method: grid\n  metric: { name: x, goal: maximize }\n  parameters: { lr: { values: [1, 2] } }\n',
     output:
-      'not-yet-parts.yaml:4:26: `matrix` is not run yet [not-yet]\n  4 |   a: { uses: test.sleep, matrix: { value: [1, 2] } }\n    |                          ^^^^^^\n  = write the steps out, one by one\n\nnot-yet-parts.yaml:5:14: inlining another pipeline is not run yet [not-yet]\n  5 |   c: { uses: ./other.yaml }\n    |              ^^^^^^^^^^^^\n\nnot-yet-parts.yaml:6:32: warning: each step still commits its results in every iteration [not-yet]\n  6 |   l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n    |                                ^\n  = what comes out is right; it is only slower than it could be\n\nnot-yet-parts.yaml:7:35: `baseline` cannot be read yet [not-yet]\n  7 |   e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n    |                                   ^^^^^^^^^^^^^^^^^^\n\nnot-yet-parts.yaml:8:42: input `folder` of `f` is a remote address, which is not read yet [not-yet]\n  8 |   f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\n    |                                          ^^^^^^^^^^^^^^^^^^\n  = download it and name the local path\n\nnot-yet-parts.yaml:9:1: warning: the trials of a sweep are not run yet [not-yet]\n  9 | sweep:\n    | ^^^^^\n  = `pawl run` runs the pipeline once, with the values of its params\n\nnot-yet-parts.yaml:11:19: the run has no metric `x` [sweep-metric-unknown]\n  11 |   metric: { name: x, goal: maximize }\n     |                   ^\n  = hand it out: metrics: { x: "${{ steps.<step>.metrics.<metric> }}" }\n\nnot-yet-parts.yaml:12:17: the sweep varies `lr`, and there is no such param [sweep-param-unknown]\n  12 |   parameters: { lr: { values: [1, 2] } }\n     |                 ^^\n  = declare it: params: { lr: { type: number, default: … } }\n',
+      'not-yet-parts.yaml:4:14: inlining another pipeline is not run yet [not-yet]\n  4 |   c: { uses: ./other.yaml }\n    |              ^^^^^^^^^^^^\n\nnot-yet-parts.yaml:5:32: warning: each step still commits its results in every iteration [not-yet]\n  5 |   l: { loop: { max: 3, commit: 5, steps: { d: { uses: test.sleep } } } }\n    |                                ^\n  = what comes out is right; it is only slower than it could be\n\nnot-yet-parts.yaml:6:35: `baseline` cannot be read yet [not-yet]\n  6 |   e: { uses: test.sleep, if: "${{ baseline.metrics.x > 1.0 }}" }\n    |                                   ^^^^^^^^^^^^^^^^^^\n\nnot-yet-parts.yaml:7:42: input `folder` of `f` is a remote address, which is not read yet [not-yet]\n  7 |   f: { uses: data.jsonl, with: { folder: "s3://bucket/data" } }\n    |                                          ^^^^^^^^^^^^^^^^^^\n  = download it and name the local path\n\nnot-yet-parts.yaml:8:1: warning: the trials of a sweep are not run yet [not-yet]\n  8 | sweep:\n    | ^^^^^\n  = `pawl run` runs the pipeline once, with the values of its params\n\nnot-yet-parts.yaml:10:19: the run has no metric `x` [sweep-metric-unknown]\n  10 |   metric: { name: x, goal: maximize }\n     |                   ^\n  = hand it out: metrics: { x: "${{ steps.<step>.metrics.<metric> }}" }\n\nnot-yet-parts.yaml:11:17: the sweep varies `lr`, and there is no such param [sweep-param-unknown]\n  11 |   parameters: { lr: { values: [1, 2] } }\n     |                 ^^\n  = declare it: params: { lr: { type: number, default: … } }\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  a1: { uses: test.sleep, with: { value: 1 } }\n  a2: { uses: test.sleep, with: { value: 2 } }\n  l: { loop: { max: 3, steps: { d: { uses: test.sleep } } } }\n',
   },
@@ -378,6 +408,20 @@ export const codeTexts: readonly CodeText[] = [
       'out-of-scope-into-loop.yaml:5:46: `a` is a step inside the loop `l` and is not seen from here [out-of-scope]\n  5 |   b: { uses: test.sleep, with: { value: "${{ steps.a.metrics.value }}" }, needs: [a] }\n    |                                              ^^^^^^^^^^^^^^^^^^^^^\n  out-of-scope-into-loop.yaml:4:33: `a` is here\n  = from outside, read `steps.l.outputs.<carry>` or `steps.l.metrics.a.<metric>`\n\nout-of-scope-into-loop.yaml:5:83: `a` is a step inside the loop `l` [out-of-scope]\n  5 |   b: { uses: test.sleep, with: { value: "${{ steps.a.metrics.value }}" }, needs: [a] }\n    |                                                                                   ^\n  = did you mean `l`?\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  l: { loop: { max: 2, steps: { a: { uses: test.sleep, with: { value: "${{ iter.index }}" } } } } }\n  b: { uses: test.sleep, with: { value: "${{ steps.l.metrics.a.value }}" } }\n',
+  },
+  {
+    code: 'plan-too-large',
+    title: 'A plan with too many nodes',
+    severity: 'error',
+    meaning:
+      'A plan travels to its workflow in one piece, and every cell of a matrix is a node of it. More than 2000 nodes do not fit.',
+    remedy: 'Make the matrices smaller, or split the pipeline into several.',
+    wrong:
+      'pawl: 1\nname: bad\nparams: { values: { type: list, default: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16] } }\nsteps:\n  first: { uses: test.sleep }\n  a: &fan\n    uses: test.sleep\n    matrix: { value: "${{ params.values }}", steps: "${{ params.values }}" }\n    with: { value: "${{ matrix.value }}", steps: "${{ matrix.steps }}" }\n  b: *fan\n  c: *fan\n  d: *fan\n  e: *fan\n  f: *fan\n  g: *fan\n  h: *fan\n',
+    output:
+      'plan-too-large-cells.yaml:4:1: the plan would have 2057 nodes; at most 2000 can run [plan-too-large]\n  4 | steps:\n    | ^^^^^\n  plan-too-large-cells.yaml:6:3: `a` makes 257 of them\n  plan-too-large-cells.yaml:10:3: `b` makes 257 of them\n  plan-too-large-cells.yaml:11:3: `c` makes 257 of them\n  = split the pipeline into several\n',
+    right:
+      'pawl: 1\nname: good\nparams: { values: { type: list, default: [1, 2, 3, 4, 5, 6, 7, 8] } }\nsteps:\n  a: &fan\n    uses: test.sleep\n    matrix: { value: "${{ params.values }}", steps: "${{ params.values }}" }\n    with: { value: "${{ matrix.value }}", steps: "${{ matrix.steps }}" }\n  b: *fan\n',
   },
   {
     code: 'sweep-metric-unknown',

@@ -332,7 +332,10 @@ export const pipelineSchema: Record<string, unknown> = {
           description: 'When it fails, checkpoint and stop what runs beside it.',
         },
         matrix: {
-          type: 'object',
+          $ref: '#/$defs/Matrix',
+        },
+        best: {
+          $ref: '#/$defs/Best',
         },
         shards: {
           type: ['integer', 'string'],
@@ -470,7 +473,45 @@ export const pipelineSchema: Record<string, unknown> = {
           description: 'When it fails, checkpoint and stop what runs beside it.',
         },
         matrix: {
-          type: 'object',
+          $ref: '#/$defs/Matrix',
+        },
+        best: {
+          $ref: '#/$defs/Best',
+        },
+      },
+    },
+    Matrix: {
+      type: 'object',
+      minProperties: 1,
+      description:
+        'Runs the step once for each combination of the values of its axes, e.g. { lr: [1e-3, 3e-3], seed: "${{ params.seeds }}" }. The step reads the value of its cell as matrix.<axis>; other steps read steps.<step>.cells and, with `best`, steps.<step>.best.',
+      propertyNames: {
+        pattern: '^[a-z][a-z0-9_]*$',
+      },
+      additionalProperties: {
+        description:
+          'The values of one axis: a list of strings, numbers or booleans, or ${{ params.<name> }} with a param of type list.',
+        type: ['array', 'string'],
+        minItems: 1,
+        items: {
+          type: ['string', 'number', 'boolean'],
+        },
+      },
+    },
+    Best: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['goal', 'metric'],
+      description:
+        'Which cell of the `matrix` is read as steps.<step>.best: the one whose committed metric is largest or smallest. Of equals the first by name; a cell without a value never wins.',
+      properties: {
+        metric: {
+          type: 'string',
+          description: 'Name of a metric of the step, e.g. ndcg_at_10.',
+        },
+        goal: {
+          enum: ['maximize', 'minimize'],
+          description: 'Whether the largest or the smallest value is the best.',
         },
       },
     },

@@ -353,8 +353,39 @@ export interface KindStep {
    * When it fails, checkpoint and stop what runs beside it.
    */
   'fail-fast'?: boolean;
-  matrix?: {};
+  matrix?: Matrix;
+  best?: Best;
   shards?: number | string;
+}
+/**
+ * Runs the step once for each combination of the values of its axes, e.g. { lr: [1e-3, 3e-3], seed: "${{ params.seeds }}" }. The step reads the value of its cell as matrix.<axis>; other steps read steps.<step>.cells and, with `best`, steps.<step>.best.
+ *
+ * This interface was referenced by `Pipeline`'s JSON-Schema
+ * via the `definition` "Matrix".
+ */
+export interface Matrix {
+  /**
+   * The values of one axis: a list of strings, numbers or booleans, or ${{ params.<name> }} with a param of type list.
+   *
+   * @minItems 1
+   */
+  [k: string]: [string | number | boolean, ...(string | number | boolean)[]] | string;
+}
+/**
+ * Which cell of the `matrix` is read as steps.<step>.best: the one whose committed metric is largest or smallest. Of equals the first by name; a cell without a value never wins.
+ *
+ * This interface was referenced by `Pipeline`'s JSON-Schema
+ * via the `definition` "Best".
+ */
+export interface Best {
+  /**
+   * Name of a metric of the step, e.g. ndcg_at_10.
+   */
+  metric: string;
+  /**
+   * Whether the largest or the smallest value is the best.
+   */
+  goal: 'maximize' | 'minimize';
 }
 /**
  * This interface was referenced by `Pipeline`'s JSON-Schema
@@ -448,7 +479,8 @@ export interface CommandStep {
    * When it fails, checkpoint and stop what runs beside it.
    */
   'fail-fast'?: boolean;
-  matrix?: {};
+  matrix?: Matrix;
+  best?: Best;
 }
 /**
  * This interface was referenced by `Pipeline`'s JSON-Schema

@@ -14,7 +14,7 @@ export type ArtifactType = 'dataset' | 'model' | 'trainer-state' | 'index' | 'ro
  * This interface was referenced by `Plan`'s JSON-Schema
  * via the `definition` "Node".
  */
-export type Node = StepNode | LoopNode | GateNode;
+export type Node = StepNode | LoopNode | GateNode | MatrixNode;
 /**
  * This interface was referenced by `Plan`'s JSON-Schema
  * via the `definition` "Value".
@@ -283,6 +283,50 @@ export interface GateNode {
     onTimeout: 'approve' | 'reject';
   } | null;
   summary: string;
+}
+/**
+ * The collector of a fanned-out step: it waits for the cells, which are ordinary steps of the same level under their own names, and picks the best.
+ *
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "MatrixNode".
+ */
+export interface MatrixNode {
+  node: 'matrix';
+  /**
+   * The names of the cells, and what `else` reads; sorted.
+   */
+  deps: string[];
+  /**
+   * In the order of the axes' names and of their values as they are written.
+   */
+  cells: Cell[];
+  best: {
+    metric: string;
+    goal: 'maximize' | 'minimize';
+  } | null;
+  /**
+   * The outputs of `best` when every cell was skipped.
+   */
+  else: {
+    [k: string]: Value;
+  } | null;
+  summary: string;
+}
+/**
+ * This interface was referenced by `Plan`'s JSON-Schema
+ * via the `definition` "Cell".
+ */
+export interface Cell {
+  /**
+   * Name of the step of the cell, e.g. train[lr=0.001,seed=2].
+   */
+  name: string;
+  /**
+   * The value of each axis.
+   */
+  matrix: {
+    [k: string]: string | number | boolean;
+  };
 }
 /**
  * Absent when the pipeline has none; in no key.
