@@ -24,11 +24,15 @@ process.stdout.write('', () => process.exit(exitCode));
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.invalid;
   const { code, message } = facts(error);
-  if (process.argv.includes('--json'))
-    process.stdout.write(`${JSON.stringify({ type: 'error', exitCode: code, message })}\n`);
+  if (wantsJson(process.argv)) process.stdout.write(`${JSON.stringify({ type: 'error', exitCode: code, message })}\n`);
   else process.stderr.write(`pawl: ${message}\n`);
   return code;
 }
+
+const wantsJson = (args: readonly string[]): boolean =>
+  args.some(
+    (arg, index) => arg === '--json' || arg === '--format=json' || (arg === 'json' && args[index - 1] === '--format'),
+  );
 
 function facts(error: unknown): { code: number; message: string } {
   if (error instanceof CliError) return { code: error.exitCode, message: error.message };

@@ -1,8 +1,9 @@
 // A pipeline file on disk, compiled. The only I/O around the compiler.
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, resolve, sep } from 'node:path';
 import { compile, type CompileOutput } from '../compiler/compile.js';
 import type { Diagnostic } from '../compiler/diagnostics.js';
+import { decodeText } from '../compiler/encoding.js';
 import { formatDiagnostics } from '../compiler/format-diagnostics.js';
 import type { FileUse, FoundFile } from '../compiler/rules/rule.js';
 import type { Plan } from '../schemas/generated/plan.js';
@@ -30,7 +31,11 @@ export interface CompileSettings {
 
 /** Compiles a file; diagnostics are in the result. Fails with CliError when it cannot be read. */
 export async function compileFile(path: string, settings: CompileSettings): Promise<CompiledFile> {
-  const text = readText(path);
+  const { text, problem } = readText(path);
+  if (problem !== null) {
+    const output = { plan: null, diagnostics: [problem], positions: {}, texts: new Map([[path, text]]) };
+    return { text, output, files: [] };
+  }
   const folder = dirname(resolve(path));
   const named = new Map<string, LocalInput>();
   const nameOf = (name: string, use: FileUse): string => `${use}:${name}`;
@@ -54,12 +59,23 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
 /** What is there, without a digest; null when nothing is. */
 function lookAt(folder: string, name: string): FoundFile | null {
   const path = resolve(folder, name);
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return null;
+  const found = statOf(path);
+  if (found === null) return null;
   const [inside, real] = [realpathSync(folder), realpathSync(path)];
   // What is reached without a link is where it was said to be.
   const outside = real !== resolve(inside, name) && real !== inside && !real.startsWith(`${inside}${sep}`);
   return { digest: `sha256:${'0'.repeat(64)}`, bytes: found.size, folder: found.isDirectory(), outside };
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A name too long, a file where a folder should be, a loop of links: there is nothing that can be read.
+    if (code !== undefined && code !== 'EACCES') return null;
+    throw error;
+  }
 }
 
 /** With its digest. Why a folder of code cannot be stored becomes a diagnostic; what is data fails with StoreError. */
@@ -96,9 +112,9 @@ export function countOf(diagnostics: readonly Diagnostic[]): string {
   return [...some(errors, 'error'), ...some(warnings, 'warning')].join(', ');
 }
 
-function readText(path: string): string {
+function readText(path: string): ReturnType<typeof decodeText> {
   try {
-    return readFileSync(path, 'utf8');
+    return decodeText(path, readFileSync(path));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const fact =

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import type { PlanOptions } from './commands/plan.js';
 import type { RunOptions } from './commands/run.js';
+import type { ValidateOptions } from './commands/validate.js';
 import { collectSet, runNameOf, seedOf, timeoutOf } from './options.js';
 
 /** The command line. Parsing runs the command, which resolves with its exit status in `finish`. */
@@ -12,7 +13,7 @@ export function buildProgram(version: string, finish: (exitCode: number) => void
     .version(version)
     .showHelpAfterError('(`pawl --help` lists the commands, `pawl COMMAND --help` the options of one)')
     .exitOverride();
-  authoring(program, finish);
+  authoring(program, finish, version);
   runs(program, finish);
   servers(program, finish);
   return program;
@@ -22,15 +23,16 @@ type Finish = (exitCode: number) => void;
 type Json = { json?: true };
 type Run = string | undefined;
 
-function authoring(program: Command, finish: Finish): void {
+function authoring(program: Command, finish: Finish, version: string): void {
   program
     .command('validate')
     .description('check pipeline files; nothing is run, nothing is contacted')
     .argument('<files...>', 'pipeline files')
     .option('--strict', 'fail on warnings, too')
-    .option('--json', 'write JSON lines')
-    .action(async (files: string[], options: Json & { strict?: true }) =>
-      finish(await (await import('./commands/validate.js')).validate(files, options)),
+    .option('--format <format>', 'text, json (lines), github (annotations) or sarif', 'text')
+    .option('--json', 'the same as --format json')
+    .action(async (files: string[], options: ValidateOptions) =>
+      finish(await (await import('./commands/validate.js')).validate(files, { ...options, version })),
     );
   program
     .command('explain')

@@ -218,10 +218,10 @@ export const codeTexts: readonly CodeText[] = [
   },
   {
     code: 'file-not-found',
-    title: 'A file or folder that is not there',
+    title: 'A file or folder that is not there or cannot be read',
     severity: 'error',
     meaning:
-      'Files that a pipeline names are read when the run is submitted, relative to the folder of the pipeline file. There is none at this path, or it is a folder where a file is taken, or the reverse.',
+      'Files that a pipeline names are read when the run is submitted, relative to the folder of the pipeline file. There is none at this path, it cannot be read, or it is a folder where a file is taken, or the reverse.',
     remedy: 'Correct the path, or put the file there.',
     wrong:
       'pawl: 1\nname: bad\nsteps:\n  a: { uses: data.jsonl, with: { folder: bier } }\n  b: { uses: data.jsonl, with: { folder: notes.txt } }\n',

@@ -22,6 +22,11 @@ describe('what `pawl` says when it cannot do it', () => {
 
   it('a file that is not there', async () => {
     expect(await rig.pawl(['validate', 'none.yaml'])).toEqual({
+      ...{ code: 2, stderr: '' },
+      stdout:
+        'none.yaml: there is no such file. Name a pipeline file, such as pipelines/quickstart.yaml. [file-not-found]\n\nnone.yaml: 1 error\n',
+    });
+    expect(await rig.pawl(['plan', 'none.yaml'])).toEqual({
       ...{ code: 2, stdout: '' },
       stderr: 'pawl: none.yaml: there is no such file. Name a pipeline file, such as pipelines/quickstart.yaml.\n',
     });

@@ -16,7 +16,7 @@ function surfaceOf(command: Command): string[] {
 describe('the command line', () => {
   it('has these commands and options, which scripts rely on', () => {
     expect(surfaceOf(buildProgram('0', () => undefined))).toEqual([
-      'validate <files...> --strict --json',
+      'validate <files...> --strict --format <format> --json',
       'explain [code]',
       'plan <file> --set <name=value> --seed <number> --format <format>',
       'run <file> --set <name=value> --seed <number> --name <name> --new --wait --detach --timeout <duration> --json',
