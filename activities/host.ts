@@ -16,6 +16,16 @@ export interface Slot {
   hostQueue: string;
 }
 
+/** What the programs of `uses: command` may have of this worker. */
+export interface Programs {
+  /** The worker's environment. */
+  variables: Readonly<Record<string, string | undefined>>;
+  /** Put before the PATH: where the trainer's Python is. Null = the PATH as it is. */
+  binFolder: string | null;
+  /** Where logs are kept. */
+  logFolder: string;
+}
+
 export interface Host {
   store: ObjectStore;
   /** Where the store is, in words for a person. */
@@ -25,6 +35,7 @@ export interface Host {
   cache: ArtifactCache;
   environment: Environment;
   tracker: Tracker;
+  programs: Programs;
   /** Milliseconds since the epoch. */
   clock: () => number;
   /** Milliseconds between heartbeats. */

@@ -6,7 +6,7 @@ import type { StepCall } from './calls.js';
 import type { CheckpointKeeper } from './checkpoint-keeper.js';
 import { outputFolder } from './commit-step.js';
 import type { JobEvent } from './engine/engine.js';
-import type { Slot } from './host.js';
+import type { Programs, Slot } from './host.js';
 import type { AttemptJournal } from './journal.js';
 import type { EngineDone, EngineRun, KindContext, KindInput } from './kind.js';
 import { StepFailure } from './kind.js';
@@ -24,6 +24,7 @@ export interface AttemptParts {
   checkpoints: CheckpointKeeper;
   pulse: Pulse;
   slot: Slot | null;
+  programs: Programs;
   /** Aborted when the step has to stop, for whatever reason. */
   signal: AbortSignal;
   /** Stops the step with this failure: something beside the kind went wrong. */
@@ -59,9 +60,17 @@ export function kindContext(parts: AttemptParts): KindContext {
       if (level === 'info') log.info(message, { path: call.path });
       else log.warn(message, { path: call.path });
     },
+    ...commandOf(parts),
     engine: engineOf(parts, (event, workDir) => take(context, parts, event, workDir)),
   };
   return context;
+}
+
+/** Only a step that declares itself is a command. */
+function commandOf({ call, attempt, programs, slot }: AttemptParts): Pick<KindContext, 'command'> {
+  if (call.declaration === undefined) return {};
+  const freeSlot = async (): Promise<void> => slot?.engine.stop();
+  return { command: { path: call.path, attempt, declaration: call.declaration, programs, freeSlot } };
 }
 
 function engineOf(parts: AttemptParts, onEvent: (event: JobEvent, workDir: string) => void): KindContext['engine'] {

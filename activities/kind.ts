@@ -1,5 +1,6 @@
 // How a step kind is implemented: one function, given everything it may touch.
-import type { ArtifactType, FailureClass } from '../schemas/generated/plan.js';
+import type { ArtifactType, FailureClass, PlanKind } from '../schemas/generated/plan.js';
+import type { Programs } from './host.js';
 
 /** An artifact input, readable in a local folder (read-only; do not write there). */
 export interface LocalArtifact {
@@ -37,6 +38,17 @@ export interface EngineDone {
   figures: Record<string, number>;
 }
 
+/** What a command needs beside its inputs. */
+export interface CommandFacts {
+  /** Path of the step, and the name of this attempt. */
+  path: string;
+  attempt: string;
+  declaration: PlanKind;
+  programs: Programs;
+  /** Ends the resident trainer of the slot, so that the accelerator is the program's alone; a later job starts it again. */
+  freeSlot(): Promise<void>;
+}
+
 export interface KindContext {
   inputs: Record<string, KindInput>;
   seed: number | null;
@@ -60,6 +72,8 @@ export interface KindContext {
   log(level: 'info' | 'warning', message: string): void;
   /** Aborted when the step is cancelled, paused with --now, or its worker shuts down. */
   signal: AbortSignal;
+  /** Only for `uses: command`. */
+  command?: CommandFacts;
 }
 
 /** Returns the metrics of the step; outputs are what it left in its output folders. Throws StepFailure only. */

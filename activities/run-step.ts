@@ -188,11 +188,10 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     },
   });
   const resume = resumed && { path: resumed.path, step: resumed.record.step };
-  const { number, signal, stopWith } = run;
-  signal.throwIfAborted();
+  run.signal.throwIfAborted();
   pulse.details.text = 'running';
   const metrics = await implementation(
-    kindContext({ call, inputs, attempt, number, folder, resume, journal, checkpoints, pulse, slot, signal, stopWith }),
+    kindContext({ ...run, ...own, inputs, resume, journal, checkpoints, programs: host.programs }),
   );
   await checkpoints.settled();
   pulse.details.text = 'committing';

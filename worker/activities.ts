@@ -7,6 +7,7 @@ import { kindImplementations } from '../activities/kinds/index.js';
 import { StepFailure } from '../activities/kind.js';
 import { localActivities } from '../activities/local-activities.js';
 import { stepActivity, type StepActivity } from '../activities/run-step.js';
+import { commandKind } from '../schemas/command.js';
 import { stepKinds } from '../schemas/generated/kinds.js';
 
 /** Served by the queue of the workflows: local activities, and the kinds that need no trainer. */
@@ -19,7 +20,10 @@ export const workflowQueueActivities = (host: Host): object => ({
 export const trainerActivities = (host: Host, slot: Slot): object => stepActivities(host, 'trainer', slot);
 
 function stepActivities(host: Host, runs: 'worker' | 'trainer', slot: Slot | null): Record<string, StepActivity> {
-  const kinds = Object.entries(kindImplementations).filter(([kind]) => stepKinds[kind]?.runs === runs);
+  const kinds = Object.entries(kindImplementations).filter(
+    // A command goes where its resources send it.
+    ([kind]) => kind === commandKind || stepKinds[kind]?.runs === runs,
+  );
   const activities = kinds.map(([kind, load]): [string, StepActivity] => [kind, stepActivity(host, slot, load)]);
   // Temporal calls `default` for any other name: said clearly, instead of a type that is not registered.
   return { ...Object.fromEntries(activities), default: unknownKind(kinds.map(([kind]) => kind)) };

@@ -1,7 +1,7 @@
 // The composition root: store, tracker, engines and activities, and a Temporal worker for each queue they serve.
 // Owns: the connection, the workers, the engines. I1: when run() has resolved, no trainer process is left.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createArtifactCache } from '../activities/artifact-cache.js';
 import { openWorkRoot } from '../activities/attempt.js';
@@ -72,6 +72,11 @@ async function openHost(config: TemporalConfig, makeTracker: (host: Pick<Host, '
     cache: createArtifactCache(store, join(config.home, 'cache'), config.hostCacheBytes),
     environment: createEnvironment(config.trainer.python),
     tracker: makeTracker({ store }),
+    programs: {
+      variables: process.env, // handed on by name only: what a command declares
+      binFolder: isAbsolute(config.trainer.python) ? dirname(config.trainer.python) : null,
+      logFolder: join(config.home, 'logs'),
+    },
     clock: Date.now,
     pulseEveryMs: 1_500,
     claimEveryMs: 5_000,

@@ -15,6 +15,7 @@ export const kindImplementations: Readonly<Record<string, Loader>> = {
   'rl.reward': async () => (await import('./rl-reward.js')).run,
   'eval.retrieval': async () => (await import('./eval-retrieval.js')).run,
   'data.jsonl': async () => (await import('./data-jsonl.js')).run,
+  command: async () => (await import('./command.js')).run,
   'test.fail': async () => (await import('./test-fail.js')).run,
   'test.sleep': async () => (await import('./test-sleep.js')).run,
 };

@@ -33,6 +33,13 @@ export function booleanInput(inputs: Inputs, name: string): boolean {
   throw wrong(name, 'true or false', value);
 }
 
+/** The list of strings under `name`; absent is empty. */
+export function stringListInput(inputs: Inputs, name: string): string[] {
+  const value = inputs[name] ?? [];
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+  throw wrong(name, 'a list of strings', value);
+}
+
 /** The artifact under `name`. */
 export function artifactInput(inputs: Inputs, name: string): LocalArtifact {
   const value = optionalArtifact(inputs, name);

@@ -53,6 +53,7 @@ export async function openBench(): Promise<Bench> {
     cache: createArtifactCache(store, join(home, 'cache'), 1e9),
     environment: () => Promise.resolve({}),
     tracker,
+    programs: { variables: { PATH: process.env.PATH }, binFolder: null, logFolder: join(home, 'logs') },
     clock: Date.now,
     pulseEveryMs: 20,
     claimEveryMs: 200,

@@ -1,0 +1,58 @@
+// Which failure the end of a user's program is: by what it said, its exit code or its signal.
+import { classOfExit } from '../engine/exit-failure.js';
+import type { Failed } from '../../schemas/generated/event.js';
+import type { FailureClass } from '../../schemas/generated/plan.js';
+import { StepFailure } from '../kind.js';
+import type { ProgramEnd } from './program.js';
+
+export interface EndFacts {
+  argv: readonly string[];
+  shell: boolean;
+  /** Its last lines, masked. */
+  tail: string;
+  log: string;
+  /** Its last event of that type. */
+  failed: Failed | null;
+}
+
+/** The failure of a program that has ended; null when it ended well. Pure; exit codes as in schemas/failure-classes.json. */
+export function failureOfCommand(end: ProgramEnd, facts: EndFacts): StepFailure | null {
+  const [program = ''] = facts.argv;
+  if (end.error !== null) return new StepFailure('config', notStarted(end.error, program), { program });
+  if (end.code === 0 && facts.failed === null) return null;
+  const details = { exitCode: end.code, signal: end.signal, log: facts.log, output: facts.tail };
+  const { failed } = facts;
+  if (failed !== null) {
+    const traceback = failed.traceback === null ? {} : { traceback: failed.traceback };
+    return new StepFailure(ownClass(failed.class), failed.message, { ...failed.details, ...details, ...traceback });
+  }
+  const killed = end.signal === 'SIGKILL' || end.code === 137;
+  const note = killed
+    ? ' Nobody asked for it here, so it may be the kernel that ran out of memory (`dmesg` tells), or somebody who ended it.'
+    : '';
+  const how = end.signal !== null ? `was ended by ${end.signal}` : `ended with exit code ${end.code ?? 'unknown'}`;
+  const lastLines =
+    facts.tail === '' ? ` It wrote nothing (${facts.log}).` : `\nIts last lines (${facts.log}):\n${facts.tail}`;
+  const line = facts.argv.join(' ');
+  const shown = line.length > 200 ? `${line.slice(0, 199)}…` : line;
+  return new StepFailure(classOf(end, facts.shell), `\`${shown}\` ${how}.${note}${lastLines}`, details);
+}
+
+/** A shell says by 127 and 126 that there is no such program. */
+const classOf = (end: ProgramEnd, shell: boolean): FailureClass =>
+  shell && (end.code === 127 || end.code === 126) ? 'config' : ownClass(classOfExit(end));
+
+/** `internal` is a bug of Pawl; this is the user's program. */
+const ownClass = (failureClass: FailureClass): FailureClass =>
+  failureClass === 'internal' ? 'trainer_crash' : failureClass;
+
+function notStarted(error: string, program: string): string {
+  switch (error) {
+    case 'ENOENT':
+      return `There is no program \`${program}\` on this worker. One of \`code\` is written with its path, e.g. ./${program.replace(/^\.\//, '')}; any other must be on the PATH of the worker.`;
+    case 'EACCES':
+      return `\`${program}\` is no program: it neither begins with #! nor is a binary. Write run: [python, ${program}], or whatever reads it.`;
+    default:
+      return `\`${program}\` cannot be started: ${error}.`;
+  }
+}
