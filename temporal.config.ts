@@ -1,15 +1,21 @@
 // Where pipelines run. The only reader of the environment in product code; loaded lazily.
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
-import type { TemporalConfig } from './schemas/config.js';
+import type { KindSource, TemporalConfig } from './schemas/config.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packageRoot = existsSync(join(here, 'package.json')) ? here : dirname(here);
 const env = process.env;
 const home = resolve(env.PAWL_HOME ?? join(packageRoot, '.pawl'));
 const port = (name: string, fallback: number): number => Number(env[name] ?? fallback);
+/** PAWL_KINDS lists declarations, each with its implementation beside it. */
+const kindsOf = (list: string): KindSource[] =>
+  list
+    .split(delimiter)
+    .filter((path) => path !== '')
+    .map((declaration) => ({ declaration }));
 
 export default {
   home,
@@ -36,5 +42,7 @@ export default {
     cacheBytes: 2 ** 28,
     device: 'auto',
   },
+  // Step kinds of your own, e.g. { declaration: '../acme/clean.json', implementation: '../acme/clean.js' }.
+  kinds: kindsOf(env.PAWL_KINDS ?? ''),
   hostCacheBytes: 20 * 2 ** 30,
 } satisfies TemporalConfig;

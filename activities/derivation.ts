@@ -2,11 +2,10 @@
 // the one that the key speaks of.
 import { commandKind, commandVersion } from '../schemas/command.js';
 import { inputIdentity } from '../schemas/derivation.js';
-import { stepKinds } from '../schemas/generated/kinds.js';
 import type { Derivation } from '../schemas/generated/records.js';
 import { stepKey } from '../schemas/identity.js';
 import type { StepCall } from './calls.js';
-import type { Environment } from './environment.js';
+import type { Host } from './host.js';
 import { StepFailure } from './kind.js';
 
 /** The field that keeps a step with `cache: false` apart from every other run's. */
@@ -16,8 +15,11 @@ const runField = 'run';
  * The derivation whose digest is the call's key. Fails with worker_outdated when this worker would compute something else
  * than the key says: another version of the kind, another Python.
  */
-export async function derivationOf(call: StepCall, environment: Environment): Promise<Derivation> {
-  const declared = (call.declaration ?? stepKinds[call.uses])?.environment ?? [];
+export async function derivationOf(
+  call: StepCall,
+  { kinds, environment }: Pick<Host, 'kinds' | 'environment'>,
+): Promise<Derivation> {
+  const declared = (call.declaration ?? kinds[call.uses])?.environment ?? [];
   const own = await environment(declared);
   const inputs = Object.entries(call.inputs)
     .filter(([, value]) => value !== null)
@@ -37,8 +39,8 @@ export async function derivationOf(call: StepCall, environment: Environment): Pr
 }
 
 /** Fails with worker_outdated when the plan asks for a newer version of the kind than this worker has. Pure. */
-export function refuseNewerKind(call: StepCall): void {
-  const known = call.uses === commandKind ? commandVersion : (stepKinds[call.uses]?.version ?? 0);
+export function refuseNewerKind(call: StepCall, { kinds }: Pick<Host, 'kinds'>): void {
+  const known = call.uses === commandKind ? commandVersion : (kinds[call.uses]?.version ?? 0);
   if (call.version <= known) return;
   throw new StepFailure(
     'worker_outdated',

@@ -1,4 +1,5 @@
 // What the activities of one worker share: made once by the composition root.
+import type { StepKind } from '../schemas/generated/step-kind.js';
 import type { ObjectStore } from '../store/store.js';
 import type { ArtifactCache } from './artifact-cache.js';
 import type { RunInfo } from './calls.js';
@@ -34,6 +35,8 @@ export interface Host {
   workRoot: string;
   cache: ArtifactCache;
   environment: Environment;
+  /** Declarations of the step kinds that this worker has, by name. */
+  kinds: Readonly<Record<string, StepKind>>;
   tracker: Tracker;
   programs: Programs;
   /** Milliseconds since the epoch. */

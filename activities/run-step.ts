@@ -5,7 +5,6 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { checkpointLimit } from '../schemas/derivation.js';
-import { stepKinds } from '../schemas/generated/kinds.js';
 import type { Checkpoint, Derivation, Result } from '../schemas/generated/records.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
@@ -106,8 +105,8 @@ async function inSlot(run: StepRun, work: () => Promise<Result>): Promise<Result
 async function claimed(run: StepRun, implementation: () => Promise<KindImplementation>): Promise<Result> {
   const { host, call, pulse } = run;
   refuseForeignStore(host, call.run);
-  refuseNewerKind(call);
-  const derivation = await derivationOf(call, host.environment);
+  refuseNewerKind(call, host);
+  const derivation = await derivationOf(call, host);
   const attempt = attemptName(host.clock());
   const claim = await claimOrWait(
     host,
@@ -230,7 +229,7 @@ const journalStart = ({ key, attempt, provenance, journalOffset }: Checkpoint): 
 
 /** Kinds that declare no checkpoints have none to look for. */
 function newestRecord(host: Host, call: StepCall): Promise<Checkpoint | null> {
-  const kind = call.declaration ?? stepKinds[call.uses];
+  const kind = call.declaration ?? host.kinds[call.uses];
   if (kind?.checkpoints === false) return Promise.resolve(null);
   return newestCheckpoint(host.store, call.checkpointKey, checkpointLimit(kind?.inputs ?? {}, call.inputs));
 }

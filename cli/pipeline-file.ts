@@ -9,6 +9,7 @@ import type { FileUse, FoundFile } from '../compiler/rules/rule.js';
 import type { Plan } from '../schemas/generated/plan.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
+import { knownKinds } from './known-kinds.js';
 
 export interface CompiledFile {
   text: string;
@@ -39,7 +40,8 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
   const folder = dirname(resolve(path));
   const named = new Map<string, LocalInput>();
   const nameOf = (name: string, use: FileUse): string => `${use}:${name}`;
-  const input = { path, text, set: settings.set, seed: settings.seed };
+  const { default: config } = await import('../temporal.config.js');
+  const input = { path, text, set: settings.set, seed: settings.seed, kinds: await knownKinds(config) };
   const first = compile({
     ...input,
     files: (name, use) => {

@@ -13,6 +13,7 @@ export function buildProgram(version: string, finish: (exitCode: number) => void
     .version(version)
     .showHelpAfterError('(`pawl --help` lists the commands, `pawl COMMAND --help` the options of one)')
     .exitOverride();
+  beginning(program, finish);
   authoring(program, finish, version);
   runs(program, finish);
   servers(program, finish);
@@ -64,6 +65,19 @@ function authoring(program: Command, finish: Finish, version: string): void {
     .action(async (file: string, options: RunOptions) =>
       finish(await (await import('./commands/run.js')).run(file, options)),
     );
+}
+
+function beginning(program: Command, finish: Finish): void {
+  program
+    .command('init')
+    .description('write a small pipeline to begin with, which runs within seconds; overwrites nothing')
+    .argument('[name]', 'its name, and that of the file without .yaml', 'first')
+    .action(async (name: string) => finish(await (await import('./commands/init.js')).init(name)));
+  program
+    .command('schema')
+    .description('print a JSON schema: of pipelines for an editor, with all step kinds, or of what other tools read')
+    .argument('[name]', 'pipeline, step-kind or plan', 'pipeline')
+    .action(async (name: string) => finish(await (await import('./commands/schema.js')).schema(name)));
 }
 
 function runs(program: Command, finish: Finish): void {

@@ -1,6 +1,6 @@
 // How the worker is started as a background process.
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { TemporalConfig } from '../schemas/config.js';
 import { LocalError } from './local-error.js';
 import type { ServiceSpec } from './service-spec.js';
@@ -18,8 +18,21 @@ export function workerService(config: TemporalConfig): ServiceSpec {
     args: [main],
     env: { PAWL_HOME: config.home },
     cwd: config.packageRoot,
-    stamp: String(Math.max(...builtMs)),
+    stamp: [Math.max(...builtMs), ...kindFiles(config)].join(' '),
     afterPort: config.temporal.address === null ? config.ports.temporal : null,
     graceMs: 20_000,
   };
+}
+
+/** The files of step kinds of one's own, with their times: a worker that has read others is started again. */
+function kindFiles({ kinds, packageRoot }: TemporalConfig): string[] {
+  const named = kinds.flatMap(({ declaration, implementation }) => [
+    declaration,
+    ...(implementation === undefined
+      ? ['.js', '.py'].map((end) => declaration.replace(/\.json$/, end))
+      : [implementation]),
+  ]);
+  return named
+    .map((path) => resolve(packageRoot, path))
+    .map((path) => `${path}@${statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? '-'}`);
 }

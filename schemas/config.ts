@@ -7,6 +7,17 @@ export interface TrainerQueue {
   labels: string[];
 }
 
+/** A step kind of your own: its declaration, and what runs it. Paths are relative to temporal.config.ts, or lead into a package. */
+export interface KindSource {
+  /** JSON as schemas/step-kind.schema.json has it. */
+  declaration: string;
+  /**
+   * A module that exports `run`, a KindImplementation; or, for a kind that runs on the trainer, a Python file with `run(job)`.
+   * Default: beside the declaration, with the ending .js or else .py.
+   */
+  implementation?: string;
+}
+
 export interface TemporalConfig {
   /** State of the embedded servers, work folders and caches. */
   home: string;
@@ -36,6 +47,8 @@ export interface TemporalConfig {
     cacheBytes: number;
     device: 'auto' | 'cpu';
   };
+  /** Step kinds beside Pawl's own. */
+  kinds: KindSource[];
   /** Bytes of materialised artifacts that a host keeps. */
   hostCacheBytes: number;
 }

@@ -1,5 +1,5 @@
-// Generates schemas/generated/, docs/reference/steps.md and docs/codes.md from the JSON schemas, the step-kind declarations
-// and the texts of the codes.
+// Generates schemas/generated/, the schema that editors read, docs/reference/steps.md and docs/codes.md from the JSON
+// schemas, the step-kind declarations and the texts of the codes.
 // `npm run generate` writes what has changed; `npm run verify` runs it with --check, which only compares.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
 import prettier from 'prettier';
+import { tsImport } from 'tsx/esm/api';
 import { codesModule, codesPage, readCodes } from './generate/codes.mjs';
 import { stepsPage } from './generate/steps-page.mjs';
 
@@ -24,8 +25,11 @@ const jsonFiles = (dir, suffix) =>
     .sort()
     .map((name) => join(dir, name));
 
+/** What editors read is made from the others. */
+const editorSchemaPath = 'schemas/pipeline.schema.json';
+
 const schemas = [
-  ...jsonFiles(schemasDir, '.schema.json'),
+  ...jsonFiles(schemasDir, '.schema.json').filter((path) => path !== join(root, editorSchemaPath)),
   ...jsonFiles(join(schemasDir, 'artifacts'), '.schema.json'),
 ].map(readJson);
 const kinds = jsonFiles(join(schemasDir, 'steps'), '.json').map(readJson);
@@ -106,9 +110,17 @@ async function generatedFiles() {
     result[`schemas/generated/${name}`] = await prettier.format(code, { ...options, parser: 'typescript' });
   }
   result['schemas/generated/validators.cjs'] = validators();
+  result[editorSchemaPath] = await editorSchemaText();
   result['docs/reference/steps.md'] = stepsPage(kinds);
   result['docs/codes.md'] = codesPage(codes);
   return result;
+}
+
+/** The function is the product's: `pawl schema` adds the kinds of a configuration. */
+async function editorSchemaText() {
+  const { editorSchema } = await tsImport('../schemas/editor-schema.ts', import.meta.url);
+  const language = schemas.find(({ $id }) => $id === 'pipeline');
+  return `${JSON.stringify(editorSchema(language, Object.fromEntries(kinds.map((kind) => [kind.kind, kind]))), null, 2)}\n`;
 }
 
 const textOf = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : null);

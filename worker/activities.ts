@@ -3,26 +3,33 @@ import { Context } from '@temporalio/activity';
 import type { StepCall } from '../activities/calls.js';
 import { fail } from '../activities/failure.js';
 import type { Host, Slot } from '../activities/host.js';
-import { kindImplementations } from '../activities/kinds/index.js';
 import { StepFailure } from '../activities/kind.js';
 import { localActivities } from '../activities/local-activities.js';
 import { stepActivity, type StepActivity } from '../activities/run-step.js';
 import { commandKind } from '../schemas/command.js';
-import { stepKinds } from '../schemas/generated/kinds.js';
+import type { WorkerKinds } from './kinds.js';
+
+type Implementations = WorkerKinds['implementations'];
 
 /** Served by the queue of the workflows: local activities, and the kinds that need no trainer. */
-export const workflowQueueActivities = (host: Host): object => ({
+export const workflowQueueActivities = (host: Host, implementations: Implementations): object => ({
   ...localActivities(host),
-  ...stepActivities(host, 'worker', null),
+  ...stepActivities(host, implementations, 'worker', null),
 });
 
 /** Served by the queues of a trainer slot. */
-export const trainerActivities = (host: Host, slot: Slot): object => stepActivities(host, 'trainer', slot);
+export const trainerActivities = (host: Host, implementations: Implementations, slot: Slot): object =>
+  stepActivities(host, implementations, 'trainer', slot);
 
-function stepActivities(host: Host, runs: 'worker' | 'trainer', slot: Slot | null): Record<string, StepActivity> {
-  const kinds = Object.entries(kindImplementations).filter(
+function stepActivities(
+  host: Host,
+  implementations: Implementations,
+  runs: 'worker' | 'trainer',
+  slot: Slot | null,
+): Record<string, StepActivity> {
+  const kinds = Object.entries(implementations).filter(
     // A command goes where its resources send it.
-    ([kind]) => kind === commandKind || stepKinds[kind]?.runs === runs,
+    ([kind]) => kind === commandKind || host.kinds[kind]?.runs === runs,
   );
   const activities = kinds.map(([kind, load]): [string, StepActivity] => [kind, stepActivity(host, slot, load)]);
   // Temporal calls `default` for any other name: said clearly, instead of a type that is not registered.

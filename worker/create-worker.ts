@@ -1,7 +1,7 @@
 // The composition root: store, tracker, engines and activities, and a Temporal worker for each queue they serve.
 // Owns: the connection, the workers, the engines. I1: when run() has resolved, no trainer process is left.
 import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createArtifactCache } from '../activities/artifact-cache.js';
 import { openWorkRoot } from '../activities/attempt.js';
@@ -16,6 +16,7 @@ import { openStore } from '../store/open.js';
 import { trainerActivities, workflowQueueActivities } from './activities.js';
 import { workflowsPath } from './bundle.js';
 import { hostQueueOf } from './host-queue.js';
+import { kindsOf, type WorkerKinds } from './kinds.js';
 
 export interface RunningWorker {
   /** The queues that are served, the host's own among them. */
@@ -31,18 +32,20 @@ const shutdownForceTime = '60s';
 const cancelGraceMs = 12_000;
 const trackerFlushMs = 3_000;
 
-/** Connects and builds everything; nothing is polled before run(). Fails with StoreError or TransportError. */
+/** Connects and builds everything; nothing is polled before run(). Fails with KindError, StoreError or TransportError. */
 export async function createWorker(
   config: TemporalConfig,
   makeTracker: (host: Pick<Host, 'store'>) => Tracker,
 ): Promise<RunningWorker> {
-  const host = await openHost(config, makeTracker);
+  const kinds = kindsOf(config);
+  const host = await openHost(config, kinds, makeTracker);
   const connection = await connect(config);
-  const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer) }));
-  const workers = [await workflowWorker(config, connection, host)];
+  const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer, kinds.pythonFolders) }));
+  const workers = [await workflowWorker(config, connection, workflowQueueActivities(host, kinds.implementations))];
   for (const { trainer, slot } of slots) {
     for (const queue of [trainer.queue, slot.hostQueue]) {
-      workers.push(await Worker.create(trainerOptions(config, connection, queue, trainerActivities(host, slot))));
+      const activities = trainerActivities(host, kinds.implementations, slot);
+      workers.push(await Worker.create(trainerOptions(config, connection, queue, activities)));
     }
   }
   const shutdown = (): void => {
@@ -63,7 +66,11 @@ export async function createWorker(
   };
 }
 
-async function openHost(config: TemporalConfig, makeTracker: (host: Pick<Host, 'store'>) => Tracker): Promise<Host> {
+async function openHost(
+  config: TemporalConfig,
+  kinds: WorkerKinds,
+  makeTracker: (host: Pick<Host, 'store'>) => Tracker,
+): Promise<Host> {
   const store = await openStore(config.store);
   return {
     store,
@@ -71,6 +78,7 @@ async function openHost(config: TemporalConfig, makeTracker: (host: Pick<Host, '
     workRoot: await openWorkRoot(config.home, Date.now()),
     cache: createArtifactCache(store, join(config.home, 'cache'), config.hostCacheBytes),
     environment: createEnvironment(config.trainer.python),
+    kinds: kinds.declarations,
     tracker: makeTracker({ store }),
     programs: {
       variables: process.env, // handed on by name only: what a command declares
@@ -102,11 +110,11 @@ async function connect(config: TemporalConfig): Promise<NativeConnection> {
   }
 }
 
-function createSlot(config: TemporalConfig, { queue }: TrainerQueue): Slot {
+function createSlot(config: TemporalConfig, { queue }: TrainerQueue, pythonFolders: string[]): Slot {
   const engine = createEngine({
     command: config.trainer.python,
     args: ['-m', 'pawl_trainer'],
-    pythonPath: join(config.packageRoot, 'trainer'),
+    pythonPath: [join(config.packageRoot, 'trainer'), ...pythonFolders].join(delimiter),
     logFile: join(config.home, 'logs', `trainer-${queue}.log`),
     threads: config.trainer.threads,
     cacheBytes: config.trainer.cacheBytes,
@@ -129,13 +137,13 @@ function commonOptions(config: TemporalConfig, connection: NativeConnection): Om
   };
 }
 
-function workflowWorker(config: TemporalConfig, connection: NativeConnection, host: Host): Promise<Worker> {
+function workflowWorker(config: TemporalConfig, connection: NativeConnection, activities: object): Promise<Worker> {
   const codePath = join(config.packageRoot, 'dist', 'workflow-bundle.js');
   return Worker.create({
     ...commonOptions(config, connection),
     ...(existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: workflowsPath() }),
     taskQueue: config.workflowQueue,
-    activities: workflowQueueActivities(host),
+    activities,
     maxConcurrentActivityTaskExecutions: 32,
     maxConcurrentWorkflowTaskPolls: 2,
     maxConcurrentActivityTaskPolls: 2,

@@ -108,6 +108,7 @@ export const pipelineSchema: Record<string, unknown> = {
     },
     notify: {
       $ref: '#/$defs/Notify',
+      description: 'Whom to tell about the run.',
     },
   },
   $defs: {
@@ -118,6 +119,7 @@ export const pipelineSchema: Record<string, unknown> = {
       properties: {
         type: {
           enum: ['string', 'number', 'integer', 'boolean', 'duration', 'list'],
+          description: 'What it takes; checked before anything runs.',
         },
         default: {
           description: 'Without one, --set must give a value.',
@@ -152,6 +154,7 @@ export const pipelineSchema: Record<string, unknown> = {
           description: 'What it is for; shown by the editor and in errors.',
         },
       },
+      description: 'A value that can be set from outside.',
     },
     Retry: {
       type: 'object',
@@ -196,6 +199,7 @@ export const pipelineSchema: Record<string, unknown> = {
           description: 'Failure classes to retry; default: those that the class table calls retryable.',
         },
       },
+      description: 'What happens when an attempt fails.',
     },
     Checkpoint: {
       type: 'object',
@@ -212,10 +216,13 @@ export const pipelineSchema: Record<string, unknown> = {
             last: {
               type: 'integer',
               minimum: 1,
+              description: 'So many of the newest stay.',
             },
           },
+          description: 'How many checkpoints stay.',
         },
       },
+      description: 'How often a step that can go on from a checkpoint writes one, and how many are kept.',
     },
     Resources: {
       type: 'object',
@@ -224,14 +231,17 @@ export const pipelineSchema: Record<string, unknown> = {
         gpus: {
           type: 'integer',
           minimum: 0,
+          description: 'GPUs, at least.',
         },
         labels: {
           type: 'array',
           items: {
             type: 'string',
           },
+          description: 'Labels that the queue must have, as in temporal.config.ts.',
         },
       },
+      description: 'What the worker that runs the step must have.',
     },
     Step: {
       description: 'A step (`uses`), a `loop` or a `gate`.',
@@ -333,12 +343,14 @@ export const pipelineSchema: Record<string, unknown> = {
         },
         matrix: {
           $ref: '#/$defs/Matrix',
+          description: 'Runs the step once for each combination of the values.',
         },
         best: {
           $ref: '#/$defs/Best',
         },
         shards: {
           type: ['integer', 'string'],
+          description: 'Splits the step into so many parts that run side by side.',
         },
       },
     },
@@ -410,12 +422,15 @@ export const pipelineSchema: Record<string, unknown> = {
             properties: {
               goal: {
                 enum: ['maximize', 'minimize'],
+                description: 'Whether larger or smaller is better.',
               },
               unit: {
                 type: 'string',
+                description: 'For people: nats, seconds, …',
               },
               help: {
                 type: 'string',
+                description: 'What it measures.',
               },
             },
           },
@@ -474,6 +489,7 @@ export const pipelineSchema: Record<string, unknown> = {
         },
         matrix: {
           $ref: '#/$defs/Matrix',
+          description: 'Runs the step once for each combination of the values.',
         },
         best: {
           $ref: '#/$defs/Best',
@@ -580,10 +596,12 @@ export const pipelineSchema: Record<string, unknown> = {
             last: {
               type: 'integer',
               minimum: 1,
+              description: 'So many of the newest.',
             },
             every: {
               type: 'integer',
               minimum: 1,
+              description: 'Each iteration whose number is a multiple of this.',
             },
             best: {
               type: 'object',
@@ -596,10 +614,13 @@ export const pipelineSchema: Record<string, unknown> = {
                 },
                 goal: {
                   enum: ['maximize', 'minimize'],
+                  description: 'Whether larger or smaller is better.',
                 },
               },
+              description: 'The iteration with the best value of a metric.',
             },
           },
+          description: 'Which iterations keep what they carried.',
         },
         steps: {
           type: 'object',
@@ -610,8 +631,10 @@ export const pipelineSchema: Record<string, unknown> = {
             $ref: '#/$defs/Step',
           },
           minProperties: 1,
+          description: 'Steps of one iteration; they also see the steps around the loop.',
         },
       },
+      description: 'Repeats its steps; what crosses iterations is in `carry`.',
     },
     Carry: {
       type: 'object',
@@ -634,6 +657,7 @@ export const pipelineSchema: Record<string, unknown> = {
             'duration',
             'list',
           ],
+          description: 'Type of an artifact or of a value.',
         },
         init: {
           description: 'Value at iteration 0; without one it is absent there.',
@@ -642,6 +666,7 @@ export const pipelineSchema: Record<string, unknown> = {
           description: 'Value for the next iteration.',
         },
       },
+      description: 'A value or an artifact that an iteration hands to the next.',
     },
     GateStep: {
       type: 'object',
@@ -687,11 +712,14 @@ export const pipelineSchema: Record<string, unknown> = {
             },
             'on-timeout': {
               enum: ['approve', 'reject'],
+              description: 'What happens when nobody has decided in time.',
             },
           },
+          description: 'A person must say yes: `pawl approve` or `pawl reject`.',
         },
       },
       minProperties: 1,
+      description: 'Lets the run go on only when its conditions hold.',
     },
     Sweep: {
       type: 'object',
@@ -713,8 +741,10 @@ export const pipelineSchema: Record<string, unknown> = {
             },
             goal: {
               enum: ['maximize', 'minimize'],
+              description: 'Whether larger or smaller is better.',
             },
           },
+          description: 'What is looked at to choose.',
         },
         parameters: {
           type: 'object',
@@ -755,6 +785,7 @@ export const pipelineSchema: Record<string, unknown> = {
               description: 'sync waits for a rung to be full; default async.',
             },
           },
+          description: 'How trials are stopped early; for `method: asha`.',
         },
         trials: {
           type: 'integer',
@@ -774,22 +805,27 @@ export const pipelineSchema: Record<string, unknown> = {
             'gpu-hours': {
               type: 'number',
               exclusiveMinimum: 0,
+              description: 'GPUs times hours.',
             },
             hours: {
               type: 'number',
               exclusiveMinimum: 0,
+              description: 'Hours from the first trial on.',
             },
             trials: {
               type: 'integer',
               minimum: 1,
+              description: 'Trials that have ended.',
             },
             'on-exceeded': {
               enum: ['pause', 'stop'],
               description: 'Default pause.',
             },
           },
+          description: 'What the whole sweep may use.',
         },
       },
+      description: 'Searches for the best params by many runs.',
     },
     Schedule: {
       type: 'object',
@@ -813,6 +849,7 @@ export const pipelineSchema: Record<string, unknown> = {
           description: 'How late a missed start is still made up for; default 1h.',
         },
       },
+      description: 'Starts the pipeline at fixed times.',
     },
     SweepParameter: {
       type: 'object',
@@ -829,9 +866,11 @@ export const pipelineSchema: Record<string, unknown> = {
         },
         min: {
           type: ['number', 'string'],
+          description: 'Smallest value.',
         },
         max: {
           type: ['number', 'string'],
+          description: 'Largest value.',
         },
         step: {
           type: ['number', 'string'],

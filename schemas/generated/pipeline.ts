@@ -73,10 +73,15 @@ export interface Pipeline {
   notify?: Notify;
 }
 /**
+ * A value that can be set from outside.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Param".
  */
 export interface Param {
+  /**
+   * What it takes; checked before anything runs.
+   */
   type: 'string' | 'number' | 'integer' | 'boolean' | 'duration' | 'list';
   /**
    * Without one, --set must give a value.
@@ -116,6 +121,8 @@ export interface Param {
   help?: string;
 }
 /**
+ * What happens when an attempt fails.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Retry".
  */
@@ -156,6 +163,8 @@ export interface Retry {
   )[];
 }
 /**
+ * How often a step that can go on from a checkpoint writes one, and how many are kept.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Checkpoint".
  */
@@ -164,16 +173,30 @@ export interface Checkpoint {
    * `50 steps` or a duration, e.g. 2m.
    */
   every?: string;
+  /**
+   * How many checkpoints stay.
+   */
   keep?: {
+    /**
+     * So many of the newest stay.
+     */
     last?: number;
   };
 }
 /**
+ * What the worker that runs the step must have.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Resources".
  */
 export interface Resources {
+  /**
+   * GPUs, at least.
+   */
   gpus?: number;
+  /**
+   * Labels that the queue must have, as in temporal.config.ts.
+   */
   labels?: string[];
 }
 /**
@@ -184,6 +207,8 @@ export interface Resources {
  */
 export interface Step {}
 /**
+ * Searches for the best params by many runs.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Sweep".
  */
@@ -192,11 +217,17 @@ export interface Sweep {
    * How trials are chosen.
    */
   method: 'grid' | 'random' | 'tpe' | 'asha';
+  /**
+   * What is looked at to choose.
+   */
   metric: {
     /**
      * A metric of the run, as named under `metrics`.
      */
     name: string;
+    /**
+     * Whether larger or smaller is better.
+     */
     goal: 'maximize' | 'minimize';
   };
   /**
@@ -205,6 +236,9 @@ export interface Sweep {
   parameters: {
     [k: string]: SweepParameter;
   };
+  /**
+   * How trials are stopped early; for `method: asha`.
+   */
   asha?: {
     /**
      * What a rung has more of: <loop>.iterations, or an integer param.
@@ -235,9 +269,21 @@ export interface Sweep {
    * Trials at a time; default 1.
    */
   concurrency?: number;
+  /**
+   * What the whole sweep may use.
+   */
   budget?: {
+    /**
+     * GPUs times hours.
+     */
     'gpu-hours'?: number;
+    /**
+     * Hours from the first trial on.
+     */
     hours?: number;
+    /**
+     * Trials that have ended.
+     */
     trials?: number;
     /**
      * Default pause.
@@ -260,7 +306,13 @@ export interface SweepParameter {
    * How values are drawn between min and max.
    */
   distribution?: 'uniform' | 'log-uniform' | 'int-uniform' | 'int-log-uniform';
+  /**
+   * Smallest value.
+   */
   min?: number | string;
+  /**
+   * Largest value.
+   */
   max?: number | string;
   /**
    * Distance of the values from min on; not for the logarithmic ones.
@@ -268,6 +320,8 @@ export interface SweepParameter {
   step?: number | string;
 }
 /**
+ * Starts the pipeline at fixed times.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Schedule".
  */
@@ -290,8 +344,7 @@ export interface Schedule {
   'catch-up'?: string;
 }
 /**
- * This interface was referenced by `Pipeline`'s JSON-Schema
- * via the `definition` "Notify".
+ * Whom to tell about the run.
  */
 export interface Notify {
   /**
@@ -355,13 +408,13 @@ export interface KindStep {
   'fail-fast'?: boolean;
   matrix?: Matrix;
   best?: Best;
+  /**
+   * Splits the step into so many parts that run side by side.
+   */
   shards?: number | string;
 }
 /**
- * Runs the step once for each combination of the values of its axes, e.g. { lr: [1e-3, 3e-3], seed: "${{ params.seeds }}" }. The step reads the value of its cell as matrix.<axis>; other steps read steps.<step>.cells and, with `best`, steps.<step>.best.
- *
- * This interface was referenced by `Pipeline`'s JSON-Schema
- * via the `definition` "Matrix".
+ * Runs the step once for each combination of the values.
  */
 export interface Matrix {
   /**
@@ -432,8 +485,17 @@ export interface CommandStep {
   metrics?:
     | {
         [k: string]: {
+          /**
+           * Whether larger or smaller is better.
+           */
           goal?: 'maximize' | 'minimize';
+          /**
+           * For people: nats, seconds, …
+           */
           unit?: string;
+          /**
+           * What it measures.
+           */
           help?: string;
         } | null;
       }
@@ -479,8 +541,33 @@ export interface CommandStep {
    * When it fails, checkpoint and stop what runs beside it.
    */
   'fail-fast'?: boolean;
-  matrix?: Matrix;
+  matrix?: Matrix1;
   best?: Best;
+}
+/**
+ * Runs the step once for each combination of the values.
+ */
+export interface Matrix1 {
+  /**
+   * The values of one axis: a list of strings, numbers or booleans, or ${{ params.<name> }} with a param of type list.
+   *
+   * @minItems 1
+   */
+  [k: string]: [string | number | boolean, ...(string | number | boolean)[]] | string;
+}
+/**
+ * Runs the step once for each combination of the values of its axes, e.g. { lr: [1e-3, 3e-3], seed: "${{ params.seeds }}" }. The step reads the value of its cell as matrix.<axis>; other steps read steps.<step>.cells and, with `best`, steps.<step>.best.
+ *
+ * This interface was referenced by `Pipeline`'s JSON-Schema
+ * via the `definition` "Matrix".
+ */
+export interface Matrix2 {
+  /**
+   * The values of one axis: a list of strings, numbers or booleans, or ${{ params.<name> }} with a param of type list.
+   *
+   * @minItems 1
+   */
+  [k: string]: [string | number | boolean, ...(string | number | boolean)[]] | string;
 }
 /**
  * This interface was referenced by `Pipeline`'s JSON-Schema
@@ -504,6 +591,8 @@ export interface LoopStep {
   loop: Loop;
 }
 /**
+ * Repeats its steps; what crosses iterations is in `carry`.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Loop".
  */
@@ -526,26 +615,49 @@ export interface Loop {
    * Iterations per durable click; default 1.
    */
   commit?: number;
+  /**
+   * Which iterations keep what they carried.
+   */
   keep?: {
+    /**
+     * So many of the newest.
+     */
     last?: number;
+    /**
+     * Each iteration whose number is a multiple of this.
+     */
     every?: number;
+    /**
+     * The iteration with the best value of a metric.
+     */
     best?: {
       /**
        * steps.<step>.metrics.<metric>
        */
       metric: string;
+      /**
+       * Whether larger or smaller is better.
+       */
       goal: 'maximize' | 'minimize';
     };
   };
+  /**
+   * Steps of one iteration; they also see the steps around the loop.
+   */
   steps: {
     [k: string]: Step;
   };
 }
 /**
+ * A value or an artifact that an iteration hands to the next.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Carry".
  */
 export interface Carry {
+  /**
+   * Type of an artifact or of a value.
+   */
   type:
     | 'dataset'
     | 'model'
@@ -589,6 +701,8 @@ export interface GateStep {
   gate: Gate;
 }
 /**
+ * Lets the run go on only when its conditions hold.
+ *
  * This interface was referenced by `Pipeline`'s JSON-Schema
  * via the `definition` "Gate".
  */
@@ -599,11 +713,33 @@ export interface Gate {
    * @minItems 1
    */
   assert?: [string, ...string[]];
+  /**
+   * A person must say yes: `pawl approve` or `pawl reject`.
+   */
   approve?: {
     /**
      * How long a person has.
      */
     timeout: string;
+    /**
+     * What happens when nobody has decided in time.
+     */
     'on-timeout'?: 'approve' | 'reject';
   };
+}
+/**
+ * This interface was referenced by `Pipeline`'s JSON-Schema
+ * via the `definition` "Notify".
+ */
+export interface Notify1 {
+  /**
+   * When to tell; default all of them.
+   *
+   * @minItems 1
+   */
+  on?: ['failed' | 'succeeded' | 'waiting' | 'cancelled', ...('failed' | 'succeeded' | 'waiting' | 'cancelled')[]];
+  /**
+   * Name of the environment variable of the worker that holds the address, e.g. SLACK_URL; never the address.
+   */
+  webhook: string;
 }

@@ -52,6 +52,7 @@ export async function openBench(): Promise<Bench> {
     workRoot: await openWorkRoot(home, Date.now()),
     cache: createArtifactCache(store, join(home, 'cache'), 1e9),
     environment: () => Promise.resolve({}),
+    kinds: stepKinds,
     tracker,
     programs: { variables: { PATH: process.env.PATH }, binFolder: null, logFolder: join(home, 'logs') },
     clock: Date.now,

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { derivationOf } from '../../activities/derivation.js';
 import { deriveStep } from '../../schemas/derivation.js';
+import type { Host } from '../../activities/host.js';
+import { stepKinds } from '../../schemas/generated/kinds.js';
 import { stepKey } from '../../schemas/identity.js';
 import type { StepCall } from '../../activities/calls.js';
 import { callOf, openBench, planKind, type Bench } from './bench.js';
@@ -17,7 +19,10 @@ const keyedWith = (version: string): StepCall => {
   const { key } = deriveStep({ ...step, environment: { python_version: version } });
   return { ...callOf(bench, 'test.sleep', {}), uses: 'data.code-search', inputs, key };
 };
-const python = (version: string) => () => Promise.resolve({ python_version: version });
+const python = (version: string): Pick<Host, 'kinds' | 'environment'> => ({
+  kinds: stepKinds,
+  environment: () => Promise.resolve({ python_version: version }),
+});
 
 describe('the derivation of a call', () => {
   it('has the digest that the key is', async () => {

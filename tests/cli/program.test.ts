@@ -16,6 +16,8 @@ function surfaceOf(command: Command): string[] {
 describe('the command line', () => {
   it('has these commands and options, which scripts rely on', () => {
     expect(surfaceOf(buildProgram('0', () => undefined))).toEqual([
+      'init [name]',
+      'schema [name]',
       'validate <files...> --strict --format <format> --json',
       'explain [code]',
       'plan <file> --set <name=value> --seed <number> --format <format>',

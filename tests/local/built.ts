@@ -33,7 +33,8 @@ export async function ensureBuilt(): Promise<void> {
     }
   }
   try {
-    const stamp = join(repository, 'dist', '.tsbuildinfo');
+    // The check of types writes another one beside it.
+    const stamp = join(repository, 'dist', '.build.tsbuildinfo');
     const built = existsSync(stamp) ? statSync(stamp).mtimeMs : 0;
     if (Math.max(...sources.map((folder) => newest(join(repository, folder)))) > built) build();
   } finally {

@@ -38,6 +38,7 @@ export async function homeRig(options: { mlflow?: boolean } = {}): Promise<HomeR
       cacheBytes: 2 ** 20,
       device: 'cpu',
     },
+    kinds: [],
     hostCacheBytes: 2 ** 20,
   };
   return {

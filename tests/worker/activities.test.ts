@@ -12,8 +12,8 @@ afterEach(() => bench.close());
 
 describe('the activities of a worker', () => {
   it('are all declared step kinds, each on the queue that its declaration says', () => {
-    const onWorkflowQueue = Object.keys(workflowQueueActivities(bench.host));
-    const onTrainer = Object.keys(trainerActivities(bench.host, bench.slot()));
+    const onWorkflowQueue = Object.keys(workflowQueueActivities(bench.host, kindImplementations));
+    const onTrainer = Object.keys(trainerActivities(bench.host, kindImplementations, bench.slot()));
     for (const [kind, { runs }] of Object.entries(stepKinds)) {
       expect(runs === 'trainer' ? onTrainer : onWorkflowQueue).toContain(kind);
       expect(runs === 'trainer' ? onWorkflowQueue : onTrainer).not.toContain(kind);

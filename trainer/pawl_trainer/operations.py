@@ -24,11 +24,29 @@ OPERATIONS: dict[str, tuple[str, str | None]] = {
 }
 
 
-def find(op: str) -> tuple[Callable[[Job], dict[str, float]], Mapping[str, Any]]:
-    """The function of an operation and the declaration of its inputs."""
+# How an operation outside this package is named: this, then its module.
+MODULE = "module:"
+
+
+def find(op: str) -> tuple[Callable[[Job], dict[str, float]], Mapping[str, Any] | None]:
+    """The function of an operation and the declaration of its inputs; None = they are checked elsewhere."""
+    if op.startswith(MODULE):
+        return _outside(op.removeprefix(MODULE)), None
     if op not in OPERATIONS:
         raise Failure("worker_outdated", f"This trainer has no operation `{op}`; it has {', '.join(OPERATIONS)}.")
     module_name, kind = OPERATIONS[op]
     module = importlib.import_module(f"pawl_trainer.{module_name}")
     declared = module.INPUTS if kind is None else schemas.load(f"steps/{kind}.json")["inputs"]
     return module.run, declared
+
+
+def _outside(name: str) -> Callable[[Job], dict[str, float]]:
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        message = f"The trainer cannot import `{name}`: {error}. It is named under `kinds` in temporal.config.ts."
+        raise Failure("config", message) from error
+    run: Callable[[Job], dict[str, float]] | None = getattr(module, "run", None)
+    if run is None:
+        raise Failure("config", f"The module `{name}` has no function `run(job)`.")
+    return run

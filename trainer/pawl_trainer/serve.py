@@ -130,7 +130,8 @@ def serve(server: Server, line: dict[str, Any]) -> FailureClass | None:
     try:
         job = make_job(server, line, stop)
         function, declared = operations.find(job.op)
-        job.inputs = declaration.checked(job.op, declared, job.inputs)
+        if declared is not None:
+            job.inputs = declaration.checked(job.op, declared, job.inputs)
         seeds.set_global(job.seed)
         job.boundary(0, None)
         metrics = function(job)
