@@ -3,10 +3,11 @@ import type { ArtifactInput, ScalarInput, StepKind } from '../schemas/generated/
 import { stepKind as validKind } from '../schemas/generated/validators.cjs';
 import type { ValidationError } from '../schemas/generated/validators.cjs';
 import type { Authored, Span } from './authored.js';
-import { child, childMap, parseText, plainValue } from './authored.js';
+import { child, childMap, plainValue } from './authored.js';
 import type { Diagnostic, DiagnosticCode } from './diagnostics.js';
 import { sortDiagnostics } from './diagnostics.js';
 import { suggest } from './did-you-mean.js';
+import { parseText } from './parse-text.js';
 import { checkScalar, showValue } from './scalar-check.js';
 import type { SourceFile } from './source-file.js';
 import { makeSourceFile } from './source-file.js';
@@ -20,10 +21,10 @@ export interface ReadDeclaration {
 /** Reads a declaration (schemas/step-kind.schema.json). `taken` are the kinds that exist, each with where it is from. Pure. */
 export function readDeclaration(path: string, text: string, taken: ReadonlyMap<string, string>): ReadDeclaration {
   const file = makeSourceFile(path, text);
-  const { root, errors } = parseText(text);
+  const { root, problems } = parseText(text);
   const whole: Span = { start: 0, end: 1 };
-  if (errors.length > 0)
-    return failed(errors.map(({ pos, message }) => file.error('yaml-syntax', { start: pos[0], end: pos[1] }, message)));
+  if (problems.length > 0)
+    return failed(problems.map(({ code, span, message, hint }) => file.error(code, span, message, { hint })));
   if (root?.form !== 'map') return failed([file.error('wrong-type', whole, 'the declaration is not a JSON object')]);
   const value = plainValue(root);
   const diagnostics = validKind(value)
