@@ -41,7 +41,8 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
   const named = new Map<string, LocalInput>();
   const nameOf = (name: string, use: FileUse): string => `${use}:${name}`;
   const { default: config } = await import('../temporal.config.js');
-  const input = { path, text, set: settings.set, seed: settings.seed, kinds: await knownKinds(config) };
+  const kinds = await knownKinds(config);
+  const input = { path, text, set: settings.set, seed: settings.seed, kinds, queues: config.trainers };
   const first = compile({
     ...input,
     files: (name, use) => {

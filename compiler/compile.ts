@@ -6,6 +6,7 @@ import { plan as validPlan } from '../schemas/generated/validators.cjs';
 import { analyse } from './analysis.js';
 import { sortDiagnostics } from './diagnostics.js';
 import type { Diagnostic, Place } from './diagnostics.js';
+import { withoutEchoes, withoutNoise } from './echoes.js';
 import { lower } from './lower.js';
 import type { Pipeline, Step } from './pipeline.js';
 import { readFiles } from './read-files.js';
@@ -15,6 +16,7 @@ import { commands } from './rules/commands.js';
 import { ashaResource } from './rules/asha-resource.js';
 import { conditions } from './rules/conditions.js';
 import { cycles } from './rules/cycles.js';
+import { endlessLoop } from './rules/endless-loop.js';
 import { durations } from './rules/durations.js';
 import { expressions } from './rules/expressions.js';
 import { inputs } from './rules/inputs.js';
@@ -26,7 +28,9 @@ import { names } from './rules/names.js';
 import { notYet } from './rules/not-yet.js';
 import { notify } from './rules/notify.js';
 import { references } from './rules/references.js';
-import type { FileLookup, Rule } from './rules/rule.js';
+import { noQueue } from './rules/no-queue.js';
+import { plaintextSecret, secretsOf } from './rules/plaintext-secret.js';
+import type { FileLookup, Queue, Rule } from './rules/rule.js';
 import { scalars } from './rules/scalars.js';
 import { schedule } from './rules/schedule.js';
 import { shards } from './rules/shards.js';
@@ -34,6 +38,10 @@ import { sweepMetric } from './rules/sweep-metric.js';
 import { sweepParams } from './rules/sweep-params.js';
 import { sweepUses } from './rules/sweep-uses.js';
 import { sweepValues } from './rules/sweep-values.js';
+import { unusedParam } from './rules/unused-param.js';
+import { unusedStep } from './rules/unused-step.js';
+import { yaml11 } from './rules/yaml-1-1.js';
+import { hideSecrets, withoutSecrets } from './secrets.js';
 
 export interface CompileInput {
   /** The file as the user named it; only shown. */
@@ -47,6 +55,8 @@ export interface CompileInput {
   files: FileLookup;
   /** Files that steps inline, by their path relative to the pipeline file; default: there are none. */
   includes?: TextLookup | undefined;
+  /** Queues of trainers and what they offer; default: not known, and nothing is said about them. */
+  queues?: readonly Queue[] | undefined;
   /** Step kinds that may be used; default: Pawl's own. */
   kinds?: Record<string, StepKind> | undefined;
 }
@@ -86,17 +96,26 @@ const rules: Rule[] = [
   schedule,
   shards,
   notify,
+  noQueue,
+  endlessLoop,
+  plaintextSecret,
+  unusedParam,
+  unusedStep,
+  yaml11,
 ];
 
 /** Compiles a pipeline. Pure; never throws on a bad file. Same text, params and files = same plan, byte for byte. */
 export function compile(input: CompileInput): CompileOutput {
   const { path, text, set, includes = () => null, kinds = stepKinds } = input;
   const { file, pipeline, diagnostics, ofSchema } = readFiles({ path, text, set, includes, kinds });
-  const texts = file.texts();
-  const all = (found: Diagnostic[]): Diagnostic[] => sortDiagnostics(found, texts.keys());
+  // The values of secrets are in no text and no message that leaves the compiler.
+  const secrets = pipeline === null ? [] : secretsOf(pipeline).map(({ value }) => value);
+  const texts = new Map([...file.texts()].map(([name, whole]) => [name, hideSecrets(whole, secrets)] as const));
+  const all = (found: Diagnostic[]): Diagnostic[] =>
+    sortDiagnostics(withoutNoise(found), texts.keys()).map((item) => withoutSecrets(item, secrets));
   if (pipeline === null) return { plan: null, diagnostics: all(diagnostics), positions: {}, texts };
   const analysis = analyse(pipeline);
-  const ofRules = rules.flatMap((rule) => rule(analysis, input.files));
+  const ofRules = rules.flatMap((rule) => rule(analysis, input.files, input.queues ?? null));
   diagnostics.push(...withoutEchoes(ofSchema, ofRules), ...ofRules);
   const hasErrors = diagnostics.some(({ severity }) => severity === 'error');
   return {
@@ -105,15 +124,6 @@ export function compile(input: CompileInput): CompileOutput {
     positions: positionsOf(pipeline),
     texts,
   };
-}
-
-/** What the schema says about a value on which a rule is more exact is left out. */
-function withoutEchoes(ofSchema: Diagnostic[], ofRules: Diagnostic[]): Diagnostic[] {
-  const placeOf = ({ at }: Diagnostic): string => `${at.file}:${at.line}:${at.column}`;
-  const exact = new Set(ofRules.map(placeOf));
-  const isAboutValue = ({ code }: Diagnostic): boolean =>
-    ['wrong-type', 'out-of-range', 'bad-name', 'bad-value'].includes(code);
-  return ofSchema.filter((item) => !isAboutValue(item) || !exact.has(placeOf(item)));
 }
 
 function checked(plan: Plan): Plan {

@@ -41,6 +41,15 @@ export const diagnosticCodes = [
   'bad-axis',
   'matrix-too-wide',
   'plan-too-large',
+  'shadowed-name',
+  'endless-loop',
+  'unknown-failure-class',
+  'unsupported-version',
+  'no-queue',
+  'plaintext-secret',
+  'unused-param',
+  'unused-step',
+  'yaml-1-1',
   'not-yet',
 ] as const;
 

@@ -21,6 +21,8 @@ export interface Param {
   declaration: ScalarDeclaration | null;
   hasDefault: boolean;
   help: string | null;
+  /** Where it was given from outside; null when it was not. */
+  given: Place | null;
   /** As the plan holds it; undefined when it has none or a wrong one. */
   value: unknown;
 }
@@ -52,7 +54,17 @@ function paramOf(name: string, key: Span, value: Authored, declaration: ScalarDe
   const artifact = artifactTypes.find((type) => type === childString(value, 'type')) ?? null;
   const hasDefault = child(value, 'default') !== undefined;
   const help = childString(value, 'help') ?? null;
-  return { name, key, type: declaration?.type ?? null, artifact, declaration, hasDefault, help, value: undefined };
+  return {
+    name,
+    key,
+    type: declaration?.type ?? null,
+    artifact,
+    declaration,
+    hasDefault,
+    help,
+    given: null,
+    value: undefined,
+  };
 }
 
 /** An artifact can be handed in by a step that inlines the file, and in no other way. */
@@ -98,11 +110,12 @@ function readGiven(
   if (declaration === null || set === null) return [];
   if (Object.hasOwn(set, name)) {
     const value = fromText(set[name], declaration.type);
+    param.given = setPlace(name, set[name]);
     const problem = checkScalar(value, declaration, `param \`${name}\``);
     param.value = problem === null ? planScalar(value, declaration.type) : undefined;
     if (problem === null) return [];
     const diagnostic = file.error(problem.code, key, problem.message, { hint: problem.hint });
-    return [{ ...diagnostic, at: setPlace(name, set[name]) }];
+    return [{ ...diagnostic, at: param.given }];
   }
   if (param.hasDefault) return [];
   const required = child(map, 'required');

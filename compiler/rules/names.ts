@@ -1,9 +1,12 @@
-// duplicate-name, bad-name: step names are unique in the file, and every name can stand in an expression.
+// duplicate-name, shadowed-name, bad-name: step names are unique in the file, and every name can stand in an expression.
 import { childMap } from '../authored.js';
 import type { Span } from '../authored.js';
 import { metricNames } from '../command.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { isCommand } from '../fields.js';
+import type { Step } from '../pipeline.js';
+import { encloses } from '../pipeline.js';
+import type { SourceFile } from '../source-file.js';
 import type { Rule } from './rule.js';
 
 /** Words of CEL that cannot follow a dot. */
@@ -18,27 +21,33 @@ export const names: Rule = ({ pipeline }) => {
       file.error('bad-name', span, `\`${name}\` is a word of the expression language and cannot be a name`),
     );
   };
-  const first = new Map<string, Span>();
-  for (const step of pipeline.steps) {
-    refuse(step.name, step.key);
-    for (const carry of step.carries.values()) refuse(carry.name, carry.key);
-    for (const axis of step.matrix?.axes ?? []) refuse(axis.name, axis.key);
-    if (isCommand(step)) {
-      for (const [name, { key }] of childMap(step.map, 'outputs')?.entries ?? []) refuse(name, key);
-      for (const { name, span } of metricNames(step.map)) refuse(name, span);
-    }
-    const earlier = first.get(step.name);
-    if (earlier === undefined) first.set(step.name, step.key);
-    else {
-      const related = [{ message: `the other \`${step.name}\` is here`, span: earlier }];
-      diagnostics.push(
-        file.error('duplicate-name', step.key, `there are two steps called \`${step.name}\``, {
-          related,
-          hint: 'step names are unique in the file, loops included',
-        }),
-      );
+  for (const unit of pipeline.units) {
+    const first = new Map<string, Step>();
+    for (const step of unit.steps) {
+      refuse(step.name, step.key);
+      for (const carry of step.carries.values()) refuse(carry.name, carry.key);
+      for (const axis of step.matrix?.axes ?? []) refuse(axis.name, axis.key);
+      if (isCommand(step)) {
+        for (const [name, { key }] of childMap(step.map, 'outputs')?.entries ?? []) refuse(name, key);
+        for (const { name, span } of metricNames(step.map)) refuse(name, span);
+      }
+      const earlier = first.get(step.name);
+      if (earlier === undefined) first.set(step.name, step);
+      else diagnostics.push(sameName(file, step, earlier));
     }
   }
   for (const [name, { key }] of childMap(pipeline.root, 'params')?.entries ?? []) refuse(name, key);
   return diagnostics;
 };
+
+/** A step in a loop that hides one around the loop, or the other way round; else two steps apart from each other. */
+function sameName(file: SourceFile, step: Step, earlier: Step): Diagnostic {
+  const hint = 'step names are unique in the file, loops included';
+  const related = [{ message: `the other \`${step.name}\` is here`, span: earlier.key }];
+  const inner = encloses(earlier.scope, step.scope) ? step : encloses(step.scope, earlier.scope) ? earlier : null;
+  const loop = inner?.scope.loop;
+  if (loop == null)
+    return file.error('duplicate-name', step.key, `there are two steps called \`${step.name}\``, { related, hint });
+  const message = `\`${step.name}\` in the loop \`${loop.name}\` hides the step \`${step.name}\` around it`;
+  return file.error('shadowed-name', step.key, message, { related, hint });
+}

@@ -2,7 +2,14 @@
 import type { Analysis } from '../analysis.js';
 import type { Diagnostic } from '../diagnostics.js';
 
-export type Rule = (analysis: Analysis, files: FileLookup) => Diagnostic[];
+export type Rule = (analysis: Analysis, files: FileLookup, queues: readonly Queue[] | null) => Diagnostic[];
+
+/** What the trainers of one queue offer. */
+export interface Queue {
+  queue: string;
+  gpus: number;
+  labels: readonly string[];
+}
 
 /** What a file is for: of a folder with `code`, caches and hidden files are left out. */
 export type FileUse = 'data' | 'code';

@@ -1,4 +1,5 @@
-// unknown-key, missing-key, wrong-type, out-of-range, bad-value, bad-name: the file against schemas/language.schema.json.
+// unknown-key, missing-key, wrong-type, out-of-range, bad-value, bad-name, unsupported-version, unknown-failure-class,
+// endless-loop (no `max`): the file against schemas/language.schema.json.
 import { pipelineSchema } from '../../schemas/generated/pipeline-schema.js';
 import * as validators from '../../schemas/generated/validators.cjs';
 import type { ValidationError, Validator } from '../../schemas/generated/validators.cjs';
@@ -51,11 +52,31 @@ function explain(file: SourceFile, error: ValidationError, spot: Spot, known: ()
     }
     case 'required':
       return missing(file, spot, String(params.missingProperty));
-    default: {
-      const { code, fact, hint = null } = aboutValue(error, plainValue(spot.value));
-      return file.error(code, spot.value.span, `${label(spot.path)} ${fact}`, { hint });
-    }
+    case 'const':
+      if (spot.path.join('.') === 'pawl') return version(file, spot, error);
+      break;
+    case 'enum':
+      if (spot.path.at(-2) === 'for' && spot.path.at(-3) === 'retry') return failureClass(file, spot, error);
+      break;
   }
+  const { code, fact, hint = null } = aboutValue(error, plainValue(spot.value));
+  return file.error(code, spot.value.span, `${label(spot.path)} ${fact}`, { hint });
+}
+
+/** The file says which version of the language it is written in. */
+function version(file: SourceFile, { value }: Spot, { params }: ValidationError): Diagnostic {
+  const asked = plainValue(value);
+  const known = showValue(params.allowedValue);
+  const isLater = typeof asked === 'number' && asked > Number(params.allowedValue);
+  const message = `the file asks for version ${showValue(asked)} of the language; this is version ${known}`;
+  const hint = isLater ? 'use a newer version of Pawl' : `write pawl: ${known}`;
+  return file.error('unsupported-version', value.span, message, { hint });
+}
+
+function failureClass(file: SourceFile, { value }: Spot, { params }: ValidationError): Diagnostic {
+  const name = String(plainValue(value));
+  const hint = suggest(name, (params.allowedValues as unknown[]).map(String));
+  return file.error('unknown-failure-class', value.span, `there is no failure class \`${name}\``, { hint });
 }
 
 /** The way out for a key of a step on a loop or a gate. */
@@ -108,6 +129,11 @@ function missing(file: SourceFile, spot: Spot, name: string): Diagnostic {
     return file.error('missing-key', spot.key, `the step \`${spot.path.at(-1) ?? ''}\` does not say what it does`, {
       hint: 'give it `uses`, `loop` or `gate`',
     });
+  }
+  const loop = spot.path.at(-2);
+  if (spot.path.at(-1) === 'loop' && name === 'max' && loop !== undefined) {
+    const hint = `write max: under \`loop\`, a number or \${{ params.<name> }}`;
+    return file.error('endless-loop', spot.key, `the loop \`${loop}\` has no \`max\`: it might never end`, { hint });
   }
   const hint = spot.path.length === 0 && name === 'pawl' ? 'begin the file with pawl: 1' : null;
   return file.error('missing-key', spot.key, `${label(spot.path)} needs the key \`${name}\``, { hint });

@@ -146,7 +146,7 @@ export const codeTexts: readonly CodeText[] = [
     wrong:
       'pawl: 1\nname: bad\nsteps: { a: { uses: test.sleep } }\nnotify: { on: [failed, done], webhook: "https://hooks.example.org/T0/B0/key" }\n',
     output:
-      'bad-webhook-address.yaml:4:24: item 2 of `on` cannot be "done" [bad-value]\n  4 | notify: { on: [failed, done], webhook: "https://hooks.example.org/T0/B0/key" }\n    |                        ^^^^\n  = there are `cancelled`, `failed`, `succeeded`, `waiting`\n\nbad-webhook-address.yaml:4:40: `webhook` takes the name of an environment variable, not an address [bad-webhook]\n  4 | notify: { on: [failed, done], webhook: "https://hooks.example.org/T0/B0/key" }\n    |                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = write e.g. webhook: SLACK_URL, and set SLACK_URL where the worker runs\n',
+      'bad-webhook-address.yaml:4:24: item 2 of `on` cannot be "done" [bad-value]\n  4 | notify: { on: [failed, done], webhook: "***********************************" }\n    |                        ^^^^\n  = there are `cancelled`, `failed`, `succeeded`, `waiting`\n\nbad-webhook-address.yaml:4:40: `webhook` takes the name of an environment variable, not an address [bad-webhook]\n  4 | notify: { on: [failed, done], webhook: "***********************************" }\n    |                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = write e.g. webhook: SLACK_URL, and set SLACK_URL where the worker runs\n',
     right: 'pawl: 1\nname: good\nsteps: { a: { uses: test.sleep } }\nnotify: { on: [failed], webhook: SLACK_URL }\n',
   },
   {
@@ -182,11 +182,24 @@ export const codeTexts: readonly CodeText[] = [
       'Step names are unique in the whole file, bodies of loops included, so that a name means one step wherever it is read and shown.',
     remedy: 'Rename one of the steps.',
     wrong:
-      'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep }\n  l: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n',
+      'pawl: 1\nname: bad\nsteps:\n  l: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n  m: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n',
     output:
-      'duplicate-name-in-loop.yaml:5:33: there are two steps called `a` [duplicate-name]\n  5 |   l: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n    |                                 ^\n  duplicate-name-in-loop.yaml:4:3: the other `a` is here\n  = step names are unique in the file, loops included\n',
+      'duplicate-name-two-loops.yaml:5:33: there are two steps called `a` [duplicate-name]\n  5 |   m: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n    |                                 ^\n  duplicate-name-two-loops.yaml:4:33: the other `a` is here\n  = step names are unique in the file, loops included\n',
     right:
-      'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n  l: { loop: { max: 2, steps: { b: { uses: test.sleep } } } }\n',
+      'pawl: 1\nname: good\nsteps:\n  l: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n  m: { loop: { max: 2, steps: { b: { uses: test.sleep } } } }\n',
+  },
+  {
+    code: 'endless-loop',
+    title: 'A loop that cannot end as it says',
+    severity: 'error',
+    meaning:
+      'Every loop has a `max`, so that it ends. Its `until` can end it earlier, and so must read something that changes from iteration to iteration: a metric of a step in the loop, `carry` or `iter`.',
+    remedy: 'Give the loop a `max`; let `until` read what the loop changes, or leave it out.',
+    wrong: 'pawl: 1\nname: bad\nsteps:\n  l: { loop: { steps: { a: { uses: test.sleep } } } }\n',
+    output:
+      'endless-loop-no-max.yaml:4:8: the loop `l` has no `max`: it might never end [endless-loop]\n  4 |   l: { loop: { steps: { a: { uses: test.sleep } } } }\n    |        ^^^^\n  = write max: under `loop`, a number or ${{ params.<name> }}\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  l: { loop: { max: 10, until: "${{ steps.a.metrics.value > 0.5 }}", steps: { a: { uses: test.sleep } } } }\n',
   },
   {
     code: 'expression-syntax',
@@ -306,10 +319,10 @@ export const codeTexts: readonly CodeText[] = [
     meaning:
       'The map stands for something that cannot work without this key, such as a loop without `max` or a step without `uses`.',
     remedy: 'Add the key.',
-    wrong: 'pawl: 1\nname: bad\nsteps:\n  l: { loop: { steps: { a: { uses: test.sleep } } } }\n',
+    wrong: 'name: bad\nsteps:\n  a: { uses: test.sleep }\n',
     output:
-      'missing-key-loop-max.yaml:4:8: `loop` needs the key `max` [missing-key]\n  4 |   l: { loop: { steps: { a: { uses: test.sleep } } } }\n    |        ^^^^\n',
-    right: 'pawl: 1\nname: good\nsteps:\n  l: { loop: { max: 10, steps: { a: { uses: test.sleep } } } }\n',
+      'missing-key-version.yaml:1:1: the file needs the key `pawl` [missing-key]\n  1 | name: bad\n    | ^\n  = begin the file with pawl: 1\n',
+    right: 'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n',
   },
   {
     code: 'missing-param',
@@ -324,6 +337,20 @@ export const codeTexts: readonly CodeText[] = [
       'missing-param-no-default.yaml:4:3: the param `data` has no default and was not set [missing-param]\n  4 |   data: { type: string }\n    |   ^^^^\n  = give it with --set data=…, or declare a default\n',
     right:
       'pawl: 1\nname: good\nparams:\n  folder: { type: string, default: beir }\nsteps:\n  data: { uses: data.jsonl, with: { folder: "${{ params.folder }}" } }\noutputs: { data: "${{ steps.data.outputs.dataset }}" }\n',
+  },
+  {
+    code: 'no-queue',
+    title: 'No trainer offers what a step asks for',
+    severity: 'error',
+    meaning:
+      'A step that needs a trainer goes to the first queue of `temporal.config.ts` whose trainers have the GPUs and labels under `resources`. None has them, so the step would never start.',
+    remedy: 'Ask for less under `resources`, or add such a trainer to `temporal.config.ts`.',
+    wrong:
+      '# queues: pawl-trainer:0 big:8:h200,nvlink\npawl: 1\nname: bad\ndefaults: { resources: { gpus: 1 } }\nsteps:\n  corpus: { uses: data.code-search }\n  base:   { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft:\n    uses: train.sft\n    with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 16, labels: [h200] }\n  more:\n    uses: train.sft\n    with: { model: "${{ steps.sft.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { labels: [a100] }\n',
+    output:
+      'no-queue-gpus.yaml:11:16: no trainer has 16 GPUs, h200, which `sft` asks for [no-queue]\n  11 |     resources: { gpus: 16, labels: [h200] }\n     |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = `pawl-trainer` has 0 GPUs; `big` has 8 GPUs, h200, nvlink\n\nno-queue-gpus.yaml:15:16: no trainer has 1 GPU, a100, which `more` asks for [no-queue]\n  15 |     resources: { labels: [a100] }\n     |                ^^^^^^^^^^^^^^^^^^\n  = `pawl-trainer` has 0 GPUs; `big` has 8 GPUs, h200, nvlink\n',
+    right:
+      '# queues: pawl-trainer:0 big:8:h200,nvlink\npawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base:\n    uses: model.init\n    with: { data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 8, labels: [h200] }\noutputs: { model: "${{ steps.base.outputs.model }}" }\n',
   },
   {
     code: 'not-boolean',
@@ -392,7 +419,7 @@ export const codeTexts: readonly CodeText[] = [
     output:
       'out-of-range-input.yaml:6:129: input `steps` of `sft` is 0; it must be at least 1 [out-of-range]\n  6 | teps.corpus.outputs.dataset }}", steps: 0, lr: 0, hard_from: 1.5 } }\n    |                                         ^\n\nout-of-range-input.yaml:6:136: input `lr` of `sft` is 0; it must be greater than 0 [out-of-range]\n  6 | rpus.outputs.dataset }}", steps: 0, lr: 0, hard_from: 1.5 } }\n    |                                         ^\n\nout-of-range-input.yaml:6:150: input `hard_from` of `sft` is 1.5; it must be between 0 and 1 [out-of-range]\n  6 | ataset }}", steps: 0, lr: 0, hard_from: 1.5 } }\n    |                                         ^^^\n',
     right:
-      'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft: { uses: train.sft, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}", steps: 400, lr: 1e-4, hard_from: 0.5 } }\noutputs: { model: "${{ steps.sft.outputs.model }}" }\n',
+      'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft: { uses: train.sft, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}", steps: 400, lr: 1.0e-4, hard_from: 0.5 } }\noutputs: { model: "${{ steps.sft.outputs.model }}" }\n',
   },
   {
     code: 'out-of-scope',
@@ -410,6 +437,21 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nsteps:\n  l: { loop: { max: 2, steps: { a: { uses: test.sleep, with: { value: "${{ iter.index }}" } } } } }\n  b: { uses: test.sleep, with: { value: "${{ steps.l.metrics.a.value }}" } }\n',
   },
   {
+    code: 'plaintext-secret',
+    title: 'A secret in plain text',
+    severity: 'error',
+    meaning:
+      'A token, a key or a password stands in the file, or was given with `--set`. It would be copied into the plan, the history of the run and the store, where many can read it. It is known by its form, or by the name it stands under. Messages show stars in its place.',
+    remedy:
+      'Revoke it if the file was shared. Keep it in an environment variable of the worker, and name that variable: under `env` of a command, or as `webhook` of `notify`.',
+    wrong:
+      '# The secret is repeated neither in the message nor in the line that is shown.\npawl: 1\nname: bad\nparams:\n  api_key: { type: string, default: correct-horse-battery }\n  hub:     { type: string, default: hf_abcdefghijklmnopqrstuvwxyz }\n  n:       { type: integer, default: sk-0123456789abcdefghij }\nsteps:\n  a: { uses: test.fail, with: { message: "key AKIAABCDEFGHIJKLMNOP and more", class: ghp_0123456789abcdefghijABCDEFGHIJ } }\n  b: { uses: test.fail, with: { password: hunter22, message: "${{ params.api_key }} ${{ params.hub }} ${{ params.n }}" } }\n  c:\n    uses: test.fail\n    with:\n      message: |\n        -----BEGIN RSA PRIVATE KEY-----\n        MIIEowIBAAKCAQEA\n        -----END RSA PRIVATE KEY-----\n',
+    output:
+      'plaintext-secret-forms.yaml:5:37: `api_key` is a secret by its name, in plain text [plaintext-secret]\n  5 |   api_key: { type: string, default: ********************* }\n    |                                     ^^^^^^^^^^^^^^^^^^^^^\n  = revoke it if the file was shared; keep it in an environment variable of the worker, and name that under `env` of a command\n\nplaintext-secret-forms.yaml:6:37: this is a Hugging Face token, in plain text [plaintext-secret]\n  6 |   hub:     { type: string, default: ***************************** }\n    |                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = revoke it if the file was shared; keep it in an environment variable of the worker, and name that under `env` of a command\n\nplaintext-secret-forms.yaml:7:38: this is an API key, in plain text [plaintext-secret]\n  7 |   n:       { type: integer, default: *********************** }\n    |                                      ^^^^^^^^^^^^^^^^^^^^^^^\n  = revoke it if the file was shared; keep it in an environment variable of the worker, and name that under `env` of a command\n\nplaintext-secret-forms.yaml:7:38: param `n` takes an integer, not "***********************" [wrong-type]\n  7 |   n:       { type: integer, default: *********************** }\n    |                                      ^^^^^^^^^^^^^^^^^^^^^^^\n\nplaintext-secret-forms.yaml:9:42: this is an AWS access key, in plain text [plaintext-secret]\n  9 |   a: { uses: test.fail, with: { message: "*********************************", class: ********************************** } }\n    |                                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = revoke it if the file was shared; keep it in an environment variable of the worker, and name that under `env` of a command\n\nplaintext-secret-forms.yaml:9:86: input `class` of `a` cannot be "**********************************" [bad-value]\n  9 |   a: { uses: test.fail, with: { message: "*********************************", class: ********************************** } }\n    |                                                                                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = there are `artifact_damaged`, `cancelled`, `comm`, `config`, `data`, `expression`, `gpu_fault`, `internal`, `non_finite`, `oom`, `preempted`, `store_unavailable`, …\n\nplaintext-secret-forms.yaml:9:86: this is a GitHub token, in plain text [plaintext-secret]\n  9 |   a: { uses: test.fail, with: { message: "*********************************", class: ********************************** } }\n    |                                                                                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = revoke it if the file was shared; keep it in an environment variable of the worker, and name that under `env` of a command\n\nplaintext-secret-forms.yaml:10:33: `test.fail` has no input `password` [unknown-input]\n  10 |   b: { uses: test.fail, with: { password: ********, message: "${{ params.api_key }} ${{ params.hub }} ${{ params.n }}" } }\n     |                                 ^^^^^^^^\n  = there are `class`, `message`, `times`\n\nplaintext-secret-forms.yaml:10:43: `password` is a secret by its name, in plain text [plaintext-secret]\n  10 |   b: { uses: test.fail, with: { password: ********, message: "${{ params.api_key }} ${{ params.hub }} ${{ params.n }}" } }\n     |                                           ^^^^^^^^\n  = revoke it if the file was shared; keep it in an environment variable of the worker, and name that under `env` of a command\n\nplaintext-secret-forms.yaml:14:16: this is a private key, in plain text [plaintext-secret]\n  14 |       message: |\n     |                ^\n  = revoke it if the file was shared; keep it in an environment variable of the worker, and name that under `env` of a command\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  a: { uses: command, code: ./train.py, run: [python, train.py], env: [HF_TOKEN] }\n',
+  },
+  {
     code: 'plan-too-large',
     title: 'A plan with too many nodes',
     severity: 'error',
@@ -422,6 +464,20 @@ export const codeTexts: readonly CodeText[] = [
       'plan-too-large-cells.yaml:4:1: the plan would have 2057 nodes; at most 2000 can run [plan-too-large]\n  4 | steps:\n    | ^^^^^\n  plan-too-large-cells.yaml:6:3: `a` makes 257 of them\n  plan-too-large-cells.yaml:10:3: `b` makes 257 of them\n  plan-too-large-cells.yaml:11:3: `c` makes 257 of them\n  = split the pipeline into several\n',
     right:
       'pawl: 1\nname: good\nparams: { values: { type: list, default: [1, 2, 3, 4, 5, 6, 7, 8] } }\nsteps:\n  a: &fan\n    uses: test.sleep\n    matrix: { value: "${{ params.values }}", steps: "${{ params.values }}" }\n    with: { value: "${{ matrix.value }}", steps: "${{ matrix.steps }}" }\n  b: *fan\n',
+  },
+  {
+    code: 'shadowed-name',
+    title: 'A step in a loop with the name of one around it',
+    severity: 'error',
+    meaning:
+      'A loop sees the steps around it by their names. A step in the loop that has the same name would hide the other.',
+    remedy: 'Rename one of them.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep }\n  l: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n',
+    output:
+      'shadowed-name-in-loop.yaml:5:33: `a` in the loop `l` hides the step `a` around it [shadowed-name]\n  5 |   l: { loop: { max: 2, steps: { a: { uses: test.sleep } } } }\n    |                                 ^\n  shadowed-name-in-loop.yaml:4:3: the other `a` is here\n  = step names are unique in the file, loops included\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n  l: { loop: { max: 2, steps: { b: { uses: test.sleep } } } }\n',
   },
   {
     code: 'sweep-metric-unknown',
@@ -477,6 +533,19 @@ export const codeTexts: readonly CodeText[] = [
       'too-large-aliases.yaml:1:1: the aliases of the file multiply beyond any pipeline [too-large]\n  1 | pawl: 1\n    | ^\n  = with every alias written out it must have at most 100000 values\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  a: &a { uses: test.sleep, with: { steps: 3 } }\n  b: { <<: *a, timeout: 5m }\n',
+  },
+  {
+    code: 'unknown-failure-class',
+    title: '`retry.for` names no failure class',
+    severity: 'error',
+    meaning: 'Every failure has one of a closed list of classes, and `for` names those that are tried again.',
+    remedy:
+      'Use one of the classes: `config`, `data`, `expression`, `oom`, `gpu_fault`, `comm`, `preempted`, `worker_lost`, `worker_outdated`, `timeout`, `trainer_crash`, `non_finite`, `store_unavailable`, `artifact_damaged`, `volatile_lost`, `cancelled`, `internal`.',
+    wrong: 'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep, retry: { for: [preempt] } }\n',
+    output:
+      'unknown-failure-class-retry.yaml:4:41: there is no failure class `preempt` [unknown-failure-class]\n  4 |   a: { uses: test.sleep, retry: { for: [preempt] } }\n    |                                         ^^^^^^^\n  = did you mean `preempted`?\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep, retry: { attempts: 4, for: [preempted, worker_lost] } }\n',
   },
   {
     code: 'unknown-input',
@@ -544,6 +613,46 @@ export const codeTexts: readonly CodeText[] = [
       'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  index: { uses: index.build, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" } }\noutputs: { index: "${{ steps.index.outputs.index }}" }\n',
   },
   {
+    code: 'unsupported-version',
+    title: 'The file is written in another version of the language',
+    severity: 'error',
+    meaning:
+      '`pawl: 1` says which version of the language the file is written in. This version of Pawl knows version 1 only.',
+    remedy: 'Use a newer version of Pawl, or write the file in version 1.',
+    wrong: 'pawl: 2\nname: bad\nsteps:\n  a: { uses: test.sleep }\n',
+    output:
+      'unsupported-version-later.yaml:1:7: the file asks for version 2 of the language; this is version 1 [unsupported-version]\n  1 | pawl: 2\n    |       ^\n  = use a newer version of Pawl\n',
+    right: 'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n',
+  },
+  {
+    code: 'unused-param',
+    title: 'A param that nothing reads',
+    severity: 'warning',
+    meaning:
+      'The param is declared, and no expression reads it: setting it changes nothing. Often the name in the expression, or a constant that should be the param, is the mistake.',
+    remedy: 'Read it as `${{ params.<name> }}`, or remove it.',
+    wrong:
+      'pawl: 1\nname: unused\nparams:\n  steps: { type: integer, default: 3 }\n  value: { type: number, default: 0.5, help: nothing reads it }\nsteps:\n  a: { uses: test.sleep, with: { steps: "${{ params.steps }}", value: 0.5 } }\n',
+    output:
+      'unused-param-typo.yaml:5:3: warning: nothing reads the param `value` [unused-param]\n  5 |   value: { type: number, default: 0.5, help: nothing reads it }\n    |   ^^^^^\n  = read it as ${{ params.value }}, or remove it\n',
+    right:
+      'pawl: 1\nname: good\nparams:\n  steps: { type: integer, default: 3 }\n  value: { type: number, default: 0.5 }\nsteps:\n  a: { uses: test.sleep, with: { steps: "${{ params.steps }}", value: "${{ params.value }}" } }\n',
+  },
+  {
+    code: 'unused-step',
+    title: 'A step whose result nothing reads',
+    severity: 'warning',
+    meaning:
+      'The step makes artifacts, the file says what it hands out, and nothing reads what this step makes. It costs its time for nothing. Reports do not count: they are read by people.',
+    remedy: 'Read its output in another step, hand it out under `outputs`, or remove the step.',
+    wrong:
+      'pawl: 1\nname: unused\nsteps:\n  corpus: { uses: data.code-search }\n  base:   { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft:    { uses: train.sft, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" } }\n  eval:   { uses: eval.retrieval, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" } }\noutputs: { model: "${{ steps.base.outputs.model }}" }\n',
+    output:
+      'unused-step-model.yaml:6:3: warning: nothing reads what `sft` makes [unused-step]\n  6 |   sft:    { uses: train.sft, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" } }\n    |   ^^^\n  = hand it out under `outputs`, or remove the step\n',
+    right:
+      'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base:   { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft:    { uses: train.sft, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" } }\noutputs: { model: "${{ steps.sft.outputs.model }}" }\n',
+  },
+  {
     code: 'wrong-type',
     title: 'A value of another type than the place takes',
     severity: 'error',
@@ -556,7 +665,21 @@ export const codeTexts: readonly CodeText[] = [
     output:
       'wrong-type-input.yaml:6:129: input `steps` of `sft` takes an integer, not "many" [wrong-type]\n  6 | teps.corpus.outputs.dataset }}", steps: many, lr: "1e-4", batch: 2.5, dtype: 32 } }\n    |                                         ^^^^\n\nwrong-type-input.yaml:6:139: input `lr` of `sft` takes a number, not "1e-4" [wrong-type]\n  6 | s.outputs.dataset }}", steps: many, lr: "1e-4", batch: 2.5, dtype: 32 } }\n    |                                         ^^^^^^\n  = YAML reads it as text; remove the quotes\n\nwrong-type-input.yaml:6:154: input `batch` of `sft` takes an integer, not 2.5 [wrong-type]\n  6 | et }}", steps: many, lr: "1e-4", batch: 2.5, dtype: 32 } }\n    |                                         ^^^\n\nwrong-type-input.yaml:6:166: input `dtype` of `sft` takes a string, not 32 [wrong-type]\n  6 | s: many, lr: "1e-4", batch: 2.5, dtype: 32 } }\n    |                                         ^^\n  = put it in quotes: "32"\n',
     right:
-      'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft: { uses: train.sft, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}", steps: 400, lr: 1e-4, batch: 2 } }\noutputs: { model: "${{ steps.sft.outputs.model }}" }\n',
+      'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft: { uses: train.sft, with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}", steps: 400, lr: 1.0e-4, batch: 2 } }\noutputs: { model: "${{ steps.sft.outputs.model }}" }\n',
+  },
+  {
+    code: 'yaml-1-1',
+    title: 'A value that other YAML readers read differently',
+    severity: 'warning',
+    meaning:
+      'Pawl reads YAML 1.2. Many readers, such as PyYAML, still read version 1.1, where `on`, `yes`, `no` and `off` are booleans, `1e-7` is text because it has no point, `0o17` is text, `017` is 15, and `12:30` is a number in base 60.',
+    remedy: 'Write the value so that both read the same: put text in quotes, and write 1.0e-7.',
+    wrong:
+      '# Warnings; and only an error where the value is wrong anyway.\npawl: 1\nname: traps\nparams:\n  lr:    { type: number, default: 1e-7 }\n  rate:  { type: number, default: 1.5e3 }\n  mode:  { type: string, default: on, choices: [on, Off, "no"] }\n  mask:  { type: integer, default: 0o17 }\n  code:  { type: integer, default: 017 }\n  start: { type: string, default: 12:30 }\n  day:   { type: string, default: 2026-01-31 }\n  big:   { type: string, default: 1_000 }\n  yes:   { type: number, default: 1.0e-7 }\nsteps:\n  a: { uses: test.sleep, cache: no, with: { value: "${{ params.lr + params.rate + params.yes }}", steps: "${{ params.mask + params.code }}" } }\n  b: { uses: test.fail, with: { message: "${{ params.mode }} ${{ params.start }} ${{ params.day }} ${{ params.big }}" } }\nnotify: { on: [failed], webhook: SLACK_URL }\n',
+    output:
+      'yaml-1-1-values.yaml:5:35: warning: `1e-7` is a number here, and text to readers of YAML 1.1 [yaml-1-1]\n  5 |   lr:    { type: number, default: 1e-7 }\n    |                                   ^^^^\n  = write 1.0e-7\n\nyaml-1-1-values.yaml:6:35: warning: `1.5e3` is a number here, and text to readers of YAML 1.1 [yaml-1-1]\n  6 |   rate:  { type: number, default: 1.5e3 }\n    |                                   ^^^^^\n  = write 1.5e+3\n\nyaml-1-1-values.yaml:7:35: warning: `on` is text here, and true to readers of YAML 1.1 [yaml-1-1]\n  7 |   mode:  { type: string, default: on, choices: [on, Off, "no"] }\n    |                                   ^^\n  = write true, or put it in quotes: "on"\n\nyaml-1-1-values.yaml:7:49: warning: `on` is text here, and true to readers of YAML 1.1 [yaml-1-1]\n  7 |   mode:  { type: string, default: on, choices: [on, Off, "no"] }\n    |                                                 ^^\n  = write true, or put it in quotes: "on"\n\nyaml-1-1-values.yaml:7:53: warning: `Off` is text here, and false to readers of YAML 1.1 [yaml-1-1]\n  7 |   mode:  { type: string, default: on, choices: [on, Off, "no"] }\n    |                                                     ^^^\n  = write false, or put it in quotes: "Off"\n\nyaml-1-1-values.yaml:8:36: warning: `0o17` is 15 here, and text to readers of YAML 1.1 [yaml-1-1]\n  8 |   mask:  { type: integer, default: 0o17 }\n    |                                    ^^^^\n  = write 15\n\nyaml-1-1-values.yaml:9:36: warning: `017` is 17 here, and 15 to readers of YAML 1.1 [yaml-1-1]\n  9 |   code:  { type: integer, default: 017 }\n    |                                    ^^^\n  = write 17\n\nyaml-1-1-values.yaml:10:35: warning: `12:30` is text here, and a number in base 60 to readers of YAML 1.1 [yaml-1-1]\n  10 |   start: { type: string, default: 12:30 }\n     |                                   ^^^^^\n  = put it in quotes: "12:30"\n\nyaml-1-1-values.yaml:11:35: warning: `2026-01-31` is text here, and a date to readers of YAML 1.1 [yaml-1-1]\n  11 |   day:   { type: string, default: 2026-01-31 }\n     |                                   ^^^^^^^^^^\n  = put it in quotes: "2026-01-31"\n\nyaml-1-1-values.yaml:12:35: warning: `1_000` is text here, and a number to readers of YAML 1.1 [yaml-1-1]\n  12 |   big:   { type: string, default: 1_000 }\n     |                                   ^^^^^\n  = put it in quotes: "1_000"\n\nyaml-1-1-values.yaml:13:3: warning: the key `yes` is true to readers of YAML 1.1 [yaml-1-1]\n  13 |   yes:   { type: number, default: 1.0e-7 }\n     |   ^^^\n  = use another name\n\nyaml-1-1-values.yaml:15:33: `cache` takes true or false, not "no" [wrong-type]\n  15 |   a: { uses: test.sleep, cache: no, with: { value: "${{ params.lr + params.rate + params.yes }}", steps: "${{ params.mask + params.code }}" } }\n     |                                 ^^\n',
+    right:
+      'pawl: 1\nname: good\nparams:\n  lr:   { type: number, default: 1.0e-7 }\n  mode: { type: string, default: "on" }\nsteps:\n  a: { uses: test.fail, with: { message: "${{ params.lr }} ${{ params.mode }}" } }\n',
   },
   {
     code: 'yaml-syntax',

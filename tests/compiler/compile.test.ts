@@ -11,10 +11,10 @@ const compileText = (text: string, set: Record<string, unknown> = {}, seed?: num
 const small = `
 pawl: 1
 name: small
-params: { n: { type: integer, default: 3 }, lr: { type: number, default: 1 }, on: { type: boolean, default: false }, list: { type: list, default: [] }, wait: { type: duration, default: 2m } }
+params: { n: { type: integer, default: 3 }, lr: { type: number, default: 1 }, flag: { type: boolean, default: false }, list: { type: list, default: [] }, wait: { type: duration, default: 2m } }
 steps:
   a: { uses: test.sleep, with: { steps: "\${{ params.n }}", value: "\${{ params.lr }}" } }
-  b: { uses: test.sleep, needs: [a], with: { steps: 2 } }
+  b: { uses: test.sleep, needs: [a], if: "\${{ params.flag || size(params.list) < 9 || params.wait > 0 }}", with: { steps: 2 } }
 `;
 
 describe('compile', () => {
@@ -22,14 +22,14 @@ describe('compile', () => {
     const reordered = `
 # a comment
 steps:
-  b: { with: { steps: 2 }, needs: [a], uses: "test.sleep" }   # another
+  b: { with: { steps: 2 }, needs: [a], uses: "test.sleep", if: "\${{params.flag || size(params.list) < 9 || params.wait > 0}}" }   # another
   a:
     with:
       value: '\${{ params.lr }}'
       steps: \${{params.n}}
     uses: test.sleep
 name: small
-params: { wait: { default: 2m, type: duration }, list: { type: list, default: [] }, on: { type: boolean, default: false }, lr: { default: 1.0, type: number, help: rate }, n: { type: integer, default: 0x3 } }
+params: { wait: { default: 2m, type: duration }, list: { type: list, default: [] }, flag: { type: boolean, default: false }, lr: { default: 1.0, type: number, help: rate }, n: { type: integer, default: 0x3 } }
 pawl: 1
 `;
     const [one, other] = [
@@ -41,9 +41,9 @@ pawl: 1
   });
 
   it('reads --set by the type of the param', () => {
-    const { plan, diagnostics } = compileText(small, { n: '7', lr: '1e-3', on: 'true', list: '1,two', wait: '90s' });
+    const { plan, diagnostics } = compileText(small, { n: '7', lr: '1e-3', flag: 'true', list: '1,two', wait: '90s' });
     expect(diagnostics).toEqual([]);
-    expect(plan?.params).toEqual({ n: 7, lr: 0.001, on: true, list: [1, 'two'], wait: 90_000 });
+    expect(plan?.params).toEqual({ n: 7, lr: 0.001, flag: true, list: [1, 'two'], wait: 90_000 });
   });
 
   it('makes another plan for another param or seed', () => {

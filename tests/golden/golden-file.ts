@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { compile } from '../../compiler/compile.js';
 import type { CompileOutput } from '../../compiler/compile.js';
-import type { FoundFile } from '../../compiler/rules/rule.js';
+import type { FoundFile, Queue } from '../../compiler/rules/rule.js';
 
 const here = import.meta.dirname;
 const local: Record<string, FoundFile> = {
@@ -20,18 +20,27 @@ const local: Record<string, FoundFile> = {
   'notes.txt': { digest: `sha256:${'a'.repeat(64)}`, bytes: 12, folder: false },
 };
 
-/** A comment may hold options: `# set: lr=abc other=1`. */
-function optionsOf(text: string): Record<string, string> {
-  const match = /^# set: (.*)$/m.exec(text);
+/** Comments may hold options: `# set: lr=abc other=1`. */
+function optionsOf(text: string, option: string): Record<string, string> {
+  const match = new RegExp(`^# ${option}: (.*)$`, 'm').exec(text);
   const pairs = match?.[1]?.split(' ') ?? [];
   return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+}
+
+/** `# queues: name:gpus:label,label …`; without it the queues are not known. */
+function queuesOf(text: string): Queue[] | undefined {
+  const match = /^# queues: (.*)$/m.exec(text);
+  return match?.[1]?.split(' ').map((item) => {
+    const [queue = '', gpus = '0', labels = ''] = item.split(':');
+    return { queue, gpus: Number(gpus), labels: labels === '' ? [] : labels.split(',') };
+  });
 }
 
 /** Compiles tests/golden/<folder>/<name>. */
 export function compileGolden(folder: string, name: string): CompileOutput & { text: string } {
   const text = readFileSync(join(here, folder, name), 'utf8');
   const files = (path: string) => local[posix.normalize(path)] ?? null;
-  return { ...compile({ path: name, text, set: optionsOf(text), files }), text };
+  return { ...compile({ path: name, text, set: optionsOf(text, 'set'), queues: queuesOf(text), files }), text };
 }
 
 /** The names of the pipeline files of a folder, sorted. */
