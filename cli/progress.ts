@@ -88,9 +88,10 @@ function stepLines(memory: Memory, step: StepView): ProgressLine[] {
   }
 }
 
-/** Of a gate, who or what let it pass: that says more than how long it took. */
+/** Of a gate, who or what let it pass, of a matrix, which cell is the best: that says more than how long it took. */
 function doneText(step: StepView, isFollowed: boolean, reason: string, metrics: string): string {
   if (step.kind === 'gate') return `passed${reason}`;
+  if (step.kind === 'matrix') return `done${reason}${metrics}`;
   return `done in ${duration(step.seconds)}${isFollowed ? attemptsOf(step) : ''}${metrics}`;
 }
 

@@ -8,8 +8,14 @@ const longestDetails = 16_000;
 
 /** `quickstart.yaml: corpus, base, sft, …`. */
 export function runSummary({ plan, file }: { plan: Plan; file: string }): string {
-  const text = `${file.split('/').at(-1) ?? file}: ${Object.keys(plan.steps).join(', ')}`;
+  const text = `${file.split('/').at(-1) ?? file}: ${stepNames(plan).join(', ')}`;
   return cut(text, longestSummary);
+}
+
+/** Of a fanned-out step the name alone. */
+function stepNames({ steps }: Plan): string[] {
+  const cells = new Set(Object.values(steps).flatMap((node) => (node.node === 'matrix' ? node.deps : [])));
+  return Object.entries(steps).flatMap(([name, node]) => (cells.has(name) && node.node === 'step' ? [] : [name]));
 }
 
 /** The params, what made the run, how to come back to it, and its file. */

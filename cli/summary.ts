@@ -74,18 +74,22 @@ export function stepTable(steps: readonly StepRecord[]): string[] {
   const rows = ordered.map((step) => [
     step.path,
     step.state,
-    step.state === 'cached' || step.endedAt === null ? '' : duration(step.seconds),
+    step.state === 'cached' || step.endedAt === null || step.kind === 'matrix' ? '' : duration(step.seconds),
     step.attempts > 1 ? String(step.attempts) : '',
     [
       step.clicks === null ? '' : `${step.clicks} iterations`,
       mainMetrics(asDeclared(step.kind, step.metrics)),
-      (step.state === 'done' || step.state === 'cached') && step.kind !== 'gate' ? '' : (step.reason ?? ''),
+      isPlain(step) ? '' : (step.reason ?? ''),
     ]
       .filter((part) => part !== '')
       .join('  '),
   ]);
   return table([['step', 'state', 'time', 'tries', ''], ...rows], [2, 3]);
 }
+
+/** It ended well, and how is no news: of a gate it is who let it pass, of a matrix which cell is the best. */
+const isPlain = ({ state, kind }: StepRecord): boolean =>
+  (state === 'done' || state === 'cached') && kind !== 'gate' && kind !== 'matrix';
 
 /** The metrics of a step in the order in which its kind declares them: the main ones first. */
 function asDeclared(kind: string, metrics: StepRecord['metrics']): StepRecord['metrics'] {

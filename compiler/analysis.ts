@@ -10,6 +10,7 @@ import { collectFields } from './fields.js';
 import type { Field } from './fields.js';
 import { readMatrix } from './matrix.js';
 import type { Matrix } from './matrix.js';
+import type { Param } from './params.js';
 import type { Pipeline, Step, Unit } from './pipeline.js';
 import { encloses, visibleStep } from './pipeline.js';
 import { childStrings } from './authored.js';
@@ -48,7 +49,7 @@ function readMatrices({ steps, file }: Pipeline, again: boolean): void {
     const { unit } = step.scope;
     const isInlined = unit.by !== null;
     if (step.form !== 'step' || (again && !isInlined)) continue;
-    const params: Unit['params'] = isInlined && !again ? new Map() : unit.params;
+    const params = isInlined && !again ? new Map<string, Param>() : unit.params;
     step.matrix = readMatrix(step.name, step.map, params, file.text);
   }
 }

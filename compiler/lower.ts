@@ -6,7 +6,6 @@ import type {
   Expression,
   GateNode,
   LoopNode,
-  MatrixNode,
   Node,
   Plan,
   PlanKind,
@@ -25,6 +24,7 @@ import type { Matrix } from './matrix.js';
 import { isCommand } from './fields.js';
 import type { Scope, Step } from './pipeline.js';
 import { commandLine, lowerCommand } from './lower-command.js';
+import { lowerCollector } from './lower-matrix.js';
 import { constantOf, planValue } from './plan-value.js';
 import { bestMetric } from './rules/references.js';
 import { lowerRunSections } from './run-sections.js';
@@ -118,25 +118,9 @@ function lowerNodes(lowering: Lowering, step: Step): [string, Node][] {
 
 /** A step a cell, and under the name of the step what collects them. */
 function lowerMatrix(lowering: Lowering, step: Step, matrix: Matrix): [string, Node][] {
-  const cells = matrix.cells ?? bug(`the matrix of \`${step.name}\` without cells`);
-  const otherwise = elseOf(lowering, step);
-  const best = cellChoice(childMap(step.map, 'best'));
-  const collector: MatrixNode = {
-    node: 'matrix',
-    // What `else` reads has ended, too.
-    deps: [...cells.map(({ name }) => name), ...(otherwise === null ? [] : depsOf(lowering, step))].sort(),
-    cells,
-    best,
-    else: otherwise,
-    summary: `${cells.length} cells${best === null ? '' : `, the best by ${best.metric}`}`,
-  };
-  return [...cells.map((cell): [string, Node] => [cell.name, lowerStep(lowering, step, cell)]), [step.name, collector]];
-}
-
-function cellChoice(best: AuthoredMap | undefined): MatrixNode['best'] {
-  const metric = childString(best, 'metric');
-  if (metric === undefined) return null;
-  return { metric, goal: childString(best, 'goal') === 'minimize' ? 'minimize' : 'maximize' };
+  const collector = lowerCollector(step, matrix, elseOf(lowering, step), depsOf(lowering, step));
+  const cells = collector.cells.map((cell): [string, Node] => [cell.name, lowerStep(lowering, step, cell)]);
+  return [...cells, [step.name, collector]];
 }
 
 const depsOf = ({ analysis }: Lowering, step: Step): string[] =>

@@ -3,6 +3,7 @@
 //   committed metrics of `rl[12].update`        -> rl.update.kl at step 12; journals inside loops are not sent
 //   committed metrics of `eval`                 -> eval.ndcg_at_10 at step 0
 //   metrics of the pipeline                     -> their own names at step 0
+import { parsePath } from '../schemas/ids.js';
 import type { JournalPoint } from '../schemas/journal.js';
 import { batchLimits, type Point } from './mlflow-client.js';
 import type { Progress, Unit } from './progress.js';
@@ -15,12 +16,14 @@ export interface StepPlace {
 
 /** `rl[12].update` -> rl.update at 12; `a[3].b[4].c` -> a.3.b.c at 4; `sft` -> sft at null. Pure. */
 export function placeOf(path: string): StepPlace {
-  const indices = [...path.matchAll(/\[(\d+)\]/g)];
-  const innermost = indices.at(-1);
-  if (innermost === undefined) return { name: path, iteration: null };
-  const before = path.slice(0, innermost.index).replace(/\[(\d+)\]/g, '.$1');
-  const after = path.slice(innermost.index + innermost[0].length);
-  return { name: `${before}${after}`, iteration: Number(innermost[1]) };
+  const segments = parsePath(path) ?? [{ name: path, index: null }];
+  const innermost = segments.findLastIndex(({ index }) => index !== null);
+  const name = segments
+    .map((segment, at) =>
+      segment.index === null || at === innermost ? segment.name : `${segment.name}.${segment.index}`,
+    )
+    .join('.');
+  return { name, iteration: segments[innermost]?.index ?? null };
 }
 
 /** The points of a journal of a step outside loops, in its order. */

@@ -36,7 +36,7 @@ function table(status: StatusView, recent: StepView[]): string[] {
 }
 
 const row = (step: StepView): string =>
-  `| ${step.path} | ${step.kind} | ${step.state}${step.reason === null ? '' : `: ${inline(step.reason)}`} | ${step.endedAt === null ? '' : step.seconds.toFixed(1)} | ${numbers(step)} |`;
+  `| ${inline(step.path)} | ${step.kind} | ${step.state}${step.reason === null ? '' : `: ${inline(step.reason)}`} | ${step.endedAt === null ? '' : step.seconds.toFixed(1)} | ${numbers(step)} |`;
 
 /** At most four numbers: the rest is in the status and in MLflow. */
 const numbers = (step: StepView): string =>

@@ -63,6 +63,14 @@ interface FoundKey {
 }
 
 async function keyOf(store: ObjectStore, record: RunRecord, path: string): Promise<FoundKey> {
+  const fanned = record.steps.find((one) => one.path === path && one.kind === 'matrix');
+  if (fanned !== undefined) {
+    const cells = record.steps.filter((one) => one.path.startsWith(`${path}[`)).map((one) => `'${one.path}'`);
+    throw new CliError(
+      exitCodes.invalid,
+      `\`${path}\` is fanned out by a matrix and has no key of its own. Name a cell, in quotes: ${cells.join(', ')}`,
+    );
+  }
   const key = await keyAt(store, record, path);
   if (key === null) {
     throw new CliError(

@@ -59,6 +59,16 @@ describe('pawl run, with its servers', () => {
         .replace(/^(outputs|metrics).*\n/gm, '')
         .replace(/$/, `        look: { needs: [work], gate: { ${approve} } }\n`),
     );
+    write(
+      'fanned',
+      `  try:
+    uses: test.sleep
+    matrix: { value: [0.5, 2] }
+    best: { metric: value, goal: maximize }
+    with: { steps: 1, step_ms: 1, value: "\${{ matrix.value }}" }
+  last: { uses: test.sleep, with: { steps: 1, step_ms: 1, previous: "\${{ steps.try.best.outputs.folder }}" } }
+`,
+    );
     write('failing', '  bad: { uses: test.fail, with: { class: config, message: no such column } }\n');
     await rig.pawl(['up']);
   }, 120_000);
@@ -89,6 +99,23 @@ describe('pawl run, with its servers', () => {
     );
     expect(stdout).toMatch(/good\/first: done in [\d.]+ s\n$/);
   });
+
+  it('shows the cells of a matrix, the best of them, and why a cell has its key', async () => {
+    const { code, stdout, stderr } = await rig.pawl(['run', 'fanned.yaml', '--name', 'one']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/try\[value=0\.5\] +test\.sleep started/);
+    expect(stdout).toMatch(/try +done: 2 cells; the best is try\[value=2\] .*value 2/);
+    expect(stdout).toMatch(/try\[value=2\] +done +[\d.]+ s .*value 2/);
+    expect(stdout).toMatch(/try +done .*value 2.* {2}2 cells; the best is try\[value=2\]/);
+    const cell = await rig.pawl(['why', 'try[value=0.5]']);
+    expect(cell.stdout).toMatch(/^try\[value=0\.5\] of fanned\/one: done/);
+    expect(cell.stdout).toContain('  value: 0.5\n');
+    const all = await rig.pawl(['why', 'try']);
+    expect(all).toMatchObject({ code: 2, stdout: '' });
+    expect(all.stderr).toContain("Name a cell, in quotes: 'try[value=0.5]', 'try[value=2]'");
+    const planned = await rig.pawl(['plan', 'fanned.yaml']);
+    expect(planned.stdout).toMatch(/CACHED +try +matrix +2 cells; the best is try\[value=2\]/);
+  }, 30_000);
 
   it('takes from the store what is committed, and plan says so before', async () => {
     const planned = await rig.pawl(['plan', 'good.yaml', '--set', 'turns=3']);

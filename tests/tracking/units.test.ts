@@ -10,6 +10,7 @@ describe('the name of a metric', () => {
     ['rl[12].update', 'rl.update', 12],
     ['a[3].b[4].c', 'a.3.b.c', 4],
     ['left.right', 'left.right', null],
+    ['rl[2].train[lr=0.001,text="[7]"]', 'rl.train[lr=0.001,text="[7]"]', 2],
   ])('of %s begins with %s, at iteration %s', (path, name, iteration) => {
     expect(placeOf(path)).toEqual({ name, iteration });
   });

@@ -6,6 +6,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { bundleWorkflowCode, Worker } from '@temporalio/worker';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Plan } from '../../schemas/generated/plan.js';
 import { queries, updates } from '../../workflows/control-names.js';
 import type { StatusView } from '../../workflows/status.js';
 import { startTemporal } from '../support/temporal-server.js';
@@ -89,6 +90,30 @@ describe('a graph of five steps', () => {
     ]);
     expect(scheduled).toHaveLength(5);
     expect(store.records.at(-1)?.record.state).toBe('done');
+  });
+
+  it('with a matrix has an activity a cell, and none for what collects them', async () => {
+    const store = emptyStore();
+    const cells = [1, 2].map((x) => ({ name: `try[x=${x}]`, matrix: { x } }));
+    const steps: Plan['steps'] = {
+      ...Object.fromEntries(cells.map(({ name, matrix }) => [name, step({ with: { value: matrix.x } })])),
+      try: {
+        node: 'matrix',
+        deps: cells.map(({ name }) => name),
+        cells,
+        best: { metric: 'value', goal: 'maximize' },
+        else: null,
+        summary: '',
+      },
+      last: step({ with: { from: expr('steps.try.best.outputs.out') }, deps: ['try'] }),
+    };
+    const plan = planOf(steps, { metrics: { best: expr('steps.try.best.metrics.value') } });
+    await withWorkers(server, { bundle, store, behave: atOnce }, async () => {
+      expect(await (await startRun(server, store, plan, 'fanned')).result()).toMatchObject({ metrics: { best: 2 } });
+    });
+    const scheduled = (await eventsOf('fanned')).flatMap((event) => event.activityTaskScheduledEventAttributes ?? []);
+    expect(scheduled.map(({ activityId }) => activityId).sort()).toEqual(['last', 'try[x=1]', 'try[x=2]']);
+    await Worker.runReplayHistory({ workflowBundle: bundle }, await historyOf('fanned'), 'fanned');
   });
 
   it('takes at most eight events a step, one after the other', async () => {
