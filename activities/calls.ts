@@ -101,6 +101,17 @@ export interface CommitClickInput {
   keep: { last: number; every: number | null; best: { metric: string; goal: 'maximize' | 'minimize' } | null };
 }
 
+export interface NotifyInput {
+  run: RunInfo;
+  /** Name of the environment variable of the worker that holds the address. */
+  webhook: string;
+  state: 'failed' | 'succeeded' | 'waiting' | 'cancelled';
+  message: string;
+  /** The gate that waits; null for the run. */
+  path: string | null;
+  mlflow: string | null;
+}
+
 /** Local activities: short, idempotent, on the workflow's own worker. They read and write records, never artifacts. */
 export interface LocalActivities {
   loadPlan(input: { run: RunInfo; planHash: string }): Promise<Plan>;
@@ -111,6 +122,8 @@ export interface LocalActivities {
   commitClick(input: CommitClickInput): Promise<ClickView>;
   /** Writes the run record and asks the tracker to catch up. */
   recordRun(input: { record: RunRecord; final: boolean }): Promise<void>;
+  /** Tells somebody how the run goes; the warning says why nobody was told. */
+  notify(input: NotifyInput): Promise<{ warning: string | null }>;
 }
 
 /** Where steps go: made by the CLI from temporal.config.ts when a run is submitted. */

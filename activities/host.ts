@@ -39,6 +39,8 @@ export interface Host {
   kinds: Readonly<Record<string, StepKind>>;
   tracker: Tracker;
   programs: Programs;
+  /** Page of a run in the Temporal UI; null where that is not known. */
+  runPage: (workflowId: string) => string | null;
   /** Milliseconds since the epoch. */
   clock: () => number;
   /** Milliseconds between heartbeats. */

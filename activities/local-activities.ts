@@ -5,6 +5,7 @@ import type { Host } from './host.js';
 import { loadClick } from './load-click.js';
 import { loadPlan } from './load-plan.js';
 import { failingByClass } from './local-failure.js';
+import { notify } from './notify.js';
 import { openLoop } from './open-loop.js';
 import { recordRun } from './record-run.js';
 import { resolve } from './resolve.js';
@@ -17,4 +18,5 @@ export const localActivities = (host: Host): LocalActivities => ({
   loadClick: failingByClass(loadClick(host)),
   commitClick: failingByClass(commitClick(host)),
   recordRun: failingByClass(recordRun(host)),
+  notify: failingByClass(notify(host)),
 });

@@ -103,6 +103,7 @@ function failureLines(record: RunRecord): string[] {
     .filter((step) => step.kind === 'gate' && step.state === 'failed')
     .map((step) => `${step.path}: ${step.reason ?? 'does not hold'}`);
   return [
+    ...(record.warnings ?? []).map((warning) => `warning: ${warning}`),
     ...record.failures.flatMap((one) => [`${one.path} [${one.class}]: ${one.message}`, `  ${one.hint}`]),
     ...gates,
   ];

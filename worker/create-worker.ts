@@ -10,7 +10,7 @@ import { createMutex } from '../activities/engine/mutex.js';
 import { createEnvironment } from '../activities/environment.js';
 import type { Host, Slot } from '../activities/host.js';
 import type { Tracker } from '../activities/tracker.js';
-import { temporalAddress } from '../local/addresses.js';
+import { temporalAddress, workflowPage } from '../local/addresses.js';
 import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
 import { openStore } from '../store/open.js';
 import { trainerActivities, workflowQueueActivities } from './activities.js';
@@ -85,6 +85,7 @@ async function openHost(
       binFolder: isAbsolute(config.trainer.python) ? dirname(config.trainer.python) : null,
       logFolder: join(config.home, 'logs'),
     },
+    runPage: (workflowId) => workflowPage(config, workflowId),
     clock: Date.now,
     pulseEveryMs: 1_500,
     claimEveryMs: 5_000,

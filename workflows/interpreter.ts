@@ -12,6 +12,7 @@ import { iterate } from './loop.js';
 import { isLoopInput } from './loop-input.js';
 import type { LoopInput, LoopOutput } from './loop-input.js';
 import { loopAt } from './loop-at.js';
+import { endMessage, endOccasion, isTold, tell } from './notify.js';
 import type { Port } from './port.js';
 import { recordOf } from './record.js';
 import type { RunResult } from './record.js';
@@ -186,6 +187,12 @@ async function fail(
 
 async function close(run: Run, input: RootInput, ended: RunState['state'], result: RunResult): Promise<void> {
   closeState(run.port, run.state, ended);
+  const occasion = endOccasion(ended);
+  // Guarded here: a run without `notify` makes no step more than before it was known.
+  if (occasion !== null && isTold(run, occasion)) {
+    const message = endMessage(run.state, occasion, result.metrics);
+    await tell(run, { state: occasion, message, path: null }, input.mlflow);
+  }
   await writeRecord(run, input, result, true);
 }
 

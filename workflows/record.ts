@@ -29,6 +29,7 @@ export const recordOf = (state: RunState, info: RunInfo, input: RunInput, result
   failures: state.failures.flatMap((one) => asFailure(one) ?? []),
   lost: {},
   mlflow: input.mlflow,
+  ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
 });
 
 const stepRecord = (step: StepView): StepRecord => ({

@@ -6,6 +6,7 @@ import { referencesOf } from './references.js';
 import { holds, lookUp } from './scope.js';
 import type { Scope } from './scope.js';
 import type { Approval } from './state.js';
+import { isTold, tell } from './notify.js';
 import { update } from './state.js';
 import type { StepView } from './status.js';
 
@@ -42,15 +43,20 @@ async function approval(
   asked: NonNullable<GateNode['approve']>,
 ): Promise<string | Outcome> {
   const { state, port, stop } = level.run;
+  // Nobody is told twice because the history was long.
+  const wasWaiting = state.approvals.has(path);
   const since = state.approvals.get(path)?.since ?? port.now();
   const waiting: Approval = { since, timeoutAt: since + asked.timeoutMs, onTimeout: asked.onTimeout, decision: null };
   state.approvals.set(path, waiting);
   update(state, path, { state: 'waiting', reason: 'waits for approval: pawl approve, or pawl reject' });
+  const isAsked = isTold(level.run, 'waiting') && !wasWaiting;
+  const told = isAsked ? tell(level.run, { state: 'waiting', message: askedFor(path), path }) : null;
   const timer = { timeoutMs: Math.max(1, waiting.timeoutAt - port.now()), summary: `${path}: approval` };
   const inTime = await port.condition(
     () => waiting.decision !== null || stop.isRequested() || level.run.draining(),
     timer,
   );
+  if (told !== null) await told;
   const { decision } = waiting;
   if (decision === null && stop.isRequested()) return { status: 'cancelled' };
   if (decision === null && inTime) return { status: 'left' };
@@ -60,6 +66,9 @@ async function approval(
   if (!decision.approved) throw failure('gate', `rejected ${words}`);
   return `approved ${words}`;
 }
+
+const askedFor = (path: string): string =>
+  `\`${path}\` waits for approval: pawl approve --gate ${path}, or pawl reject --gate ${path}`;
 
 function onTimeout(asked: NonNullable<GateNode['approve']>): string {
   const waited = `nobody decided within ${Math.round(asked.timeoutMs / 1000)} s`;

@@ -35,6 +35,8 @@ export interface RunState {
   paused: Paused | null;
   approvals: Map<string, Approval>;
   failures: FailureView[];
+  /** What went wrong beside the steps, in words: nobody could be told. */
+  warnings: string[];
   /** Stops of the step activities under way, by path, for `pause` with `now`. */
   running: Map<string, StopSource>;
   /** Handles of the loops under way, by path. */
@@ -60,6 +62,7 @@ export const beginState = (about: RunState['about'], startedAt: number): RunStat
   paused: null,
   approvals: new Map(),
   failures: [],
+  warnings: [],
   running: new Map(),
   children: new Map(),
   redraw: () => undefined,
@@ -123,6 +126,7 @@ export const statusOf = (state: RunState): StatusView => ({
     .filter(([, approval]) => approval.decision === null)
     .map(([path, { since, timeoutAt, onTimeout }]) => ({ path, since, timeoutAt, onTimeout })),
   failures: state.failures,
+  ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
 });
 
 /** Records a decision on the gate it names, or on the only one that waits. */

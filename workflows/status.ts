@@ -82,4 +82,6 @@ export interface StatusView {
   paused: { since: number; by: string | null; now: boolean } | null;
   approvals: ApprovalView[];
   failures: FailureView[];
+  /** Absent when there are none. */
+  warnings?: string[];
 }

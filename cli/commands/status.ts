@@ -103,6 +103,7 @@ export function liveLines(look: RunLook, links: { temporal: string | null; mlflo
     ...view.approvals.map(
       ({ path, timeoutAt }) => `${path} waits for approval until ${new Date(timeoutAt).toISOString()}`,
     ),
+    ...(view.warnings ?? []).map((warning) => `warning: ${warning}`),
     ...view.failures.map((one) => `${one.path} [${one.class}]: ${one.message}\n  ${one.hint}`),
     `${view.workflowId}: ${view.paused === null ? 'under way' : 'paused'} for ${duration((Date.now() - view.startedAt) / 1000)}`,
     ...(links.temporal === null ? [] : [`Temporal  ${links.temporal}`]),

@@ -156,6 +156,10 @@ export interface RunRecord {
     [k: string]: number;
   };
   mlflow: string | null;
+  /**
+   * What went wrong beside the steps; absent when nothing did.
+   */
+  warnings?: string[];
 }
 /**
  * This interface was referenced by `Records`'s JSON-Schema

@@ -55,6 +55,7 @@ export async function openBench(): Promise<Bench> {
     kinds: stepKinds,
     tracker,
     programs: { variables: { PATH: process.env.PATH }, binFolder: null, logFolder: join(home, 'logs') },
+    runPage: () => null,
     clock: Date.now,
     pulseEveryMs: 20,
     claimEveryMs: 200,

@@ -18,7 +18,7 @@ describe('the activities of a worker', () => {
       expect(runs === 'trainer' ? onTrainer : onWorkflowQueue).toContain(kind);
       expect(runs === 'trainer' ? onWorkflowQueue : onTrainer).not.toContain(kind);
     }
-    for (const local of ['loadPlan', 'resolve', 'openLoop', 'loadClick', 'commitClick', 'recordRun'])
+    for (const local of ['loadPlan', 'resolve', 'openLoop', 'loadClick', 'commitClick', 'recordRun', 'notify'])
       expect(onWorkflowQueue).toContain(local);
   });
 

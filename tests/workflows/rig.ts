@@ -4,6 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type {
   ClickView,
   LocalActivities,
+  NotifyInput,
   OpenLoopOutput,
   Placement,
   ResolveOutput,
@@ -140,6 +141,8 @@ export interface MemoryStore {
   held: Map<string, number>;
   records: { record: RunRecord; final: boolean }[];
   plans: Map<string, Plan>;
+  /** What somebody was told, in order. */
+  told: NotifyInput[];
 }
 
 export const emptyStore = (): MemoryStore => ({
@@ -149,6 +152,7 @@ export const emptyStore = (): MemoryStore => ({
   held: new Map(),
   records: [],
   plans: new Map(),
+  told: [],
 });
 
 const heldForMs = 5_000;
@@ -202,6 +206,10 @@ export function localOn(store: MemoryStore): LocalActivities {
     },
     recordRun: async (entry) => {
       store.records.push(entry);
+    },
+    notify: async (input) => {
+      store.told.push(input);
+      return { warning: null };
     },
   };
 }
