@@ -53,6 +53,11 @@ export function checks(root) {
       hint: '`npm run generate`',
     },
     {
+      name: 'versions of step kinds',
+      command: [process.execPath, 'scripts/kinds.mjs', 'check'],
+      hint: 'CONTRIBUTING.md, "To change a step kind"',
+    },
+    {
       name: 'ruff',
       command: python('ruff', 'check', ...ruff, ...trainer),
       hint: '`npm run format` mends some',
