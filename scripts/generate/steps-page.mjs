@@ -7,20 +7,22 @@ export function stepsPage(kinds) {
     '# Step kinds',
     '',
     'What `uses:` can name. Each kind is declared once, in `schemas/steps/<kind>.json`; the checks of the compiler, the validation',
-    'in TypeScript and Python and this page come from there.',
+    'in TypeScript and Python and this page come from there. The examples are the steps of one pipeline: each refers to others of this',
+    'page. `npx pawl schema` prints the same for editors ([how to set one up](editor.md)); kinds of your own: [own-kinds.md](own-kinds.md).',
     '',
     '| kind | what it does | runs on |',
     '|---|---|---|',
     ...kinds.map((kind) => `| [\`${kind.kind}\`](#${anchor(kind.kind)}) | ${cell(kind.help)} | ${kind.runs} |`),
   ];
-  return [...head, ...kinds.flatMap(section), ''].join('\n');
+  return [...head, ...kinds.flatMap((kind) => section(kind, kinds)), ''].join('\n');
 }
 
 const anchor = (kind) => kind.replaceAll('.', '');
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-function section(kind) {
+function section(kind, kinds) {
   const lines = ['', `## ${kind.kind}`, '', kind.help, '', traits(kind)];
+  lines.push('', '```yaml', ...exampleOf(kind, kinds), '```');
   const inputs = Object.entries(kind.inputs);
   if (inputs.length > 0) {
     lines.push('', '| input | type | default | meaning |', '|---|---|---|---|');
@@ -71,4 +73,44 @@ function typeOf(input) {
 function defaultOf(input) {
   if (input.default !== undefined) return `\`${JSON.stringify(input.default)}\``;
   return input.required === false ? 'absent' : 'required';
+}
+
+/** Who is shown as the maker of an artifact. */
+const makers = { dataset: 'data.code-search', model: 'model.init', 'trainer-state': 'train.sft', folder: 'test.sleep' };
+
+/** Lines of a step of this kind, as under `steps`: what it must be given, and the first of what it may be given. */
+export function exampleOf(kind, kinds) {
+  const inputs = Object.entries(kind.inputs).filter(([, input]) => isRequired(input));
+  const optional = Object.entries(kind.inputs).find(
+    ([, input]) => input.default !== undefined && input.default !== null,
+  );
+  const given = optional === undefined ? inputs : [...inputs, optional];
+  return [
+    `${stepName(kind.kind)}:`,
+    `  uses: ${kind.kind}`,
+    ...(given.length === 0 ? [] : ['  with:']),
+    ...given.map(
+      ([name, input]) =>
+        `    ${name}: ${exampleValue(
+          name,
+          input,
+          kinds.filter((other) => other !== kind),
+        )}`,
+    ),
+  ];
+}
+
+const stepName = (kind) => kind.replaceAll(/[^a-z0-9]/g, '_');
+const isRequired = (input) => (input.artifact === undefined ? input.default === undefined : input.required);
+
+function exampleValue(name, input, kinds) {
+  if (input.artifact !== undefined) {
+    const makes = ({ outputs }) => Object.values(outputs).some(({ artifact }) => artifact === input.artifact);
+    const maker = kinds.find(({ kind }) => kind === makers[input.artifact]) ?? kinds.find(makes);
+    const [output] = Object.entries(maker.outputs).find(([, { artifact }]) => artifact === input.artifact);
+    return `"\${{ steps.${stepName(maker.kind)}.outputs.${output} }}"`;
+  }
+  if (input.type === 'file' || input.type === 'folder') return `./${name}`;
+  const value = input.default ?? input.enum?.[0] ?? input.minimum ?? 1;
+  return typeof value === 'string' && /^[a-z][a-z-]*$/.test(value) ? value : JSON.stringify(value);
 }
