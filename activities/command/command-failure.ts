@@ -42,9 +42,9 @@ export function failureOfCommand(end: ProgramEnd, facts: EndFacts): StepFailure 
 const classOf = (end: ProgramEnd, shell: boolean): FailureClass =>
   shell && (end.code === 127 || end.code === 126) ? 'config' : ownClass(classOfExit(end));
 
-/** `internal` is a bug of Pawl; this is the user's program. */
+/** `internal` is a bug of Pawl and `cancelled` somebody's wish; this is the user's program. */
 const ownClass = (failureClass: FailureClass): FailureClass =>
-  failureClass === 'internal' ? 'trainer_crash' : failureClass;
+  failureClass === 'internal' || failureClass === 'cancelled' ? 'trainer_crash' : failureClass;
 
 function notStarted(error: string, program: string): string {
   switch (error) {
