@@ -18,7 +18,7 @@ export function checks(root) {
   const python = (...args) => [join(root, '.pawl', 'python', 'bin', 'python'), '-m', ...args];
   const parts = productParts.filter((part) => existsSync(join(root, part)));
   const ruff = ['--config', 'trainer/pyproject.toml'];
-  const trainer = ['trainer', 'tests/trainer', 'bench'].filter((part) => existsSync(join(root, part)));
+  const trainer = ['trainer', 'tests/trainer', 'bench', 'pipelines'].filter((part) => existsSync(join(root, part)));
   return [
     { name: 'eslint', command: node('eslint/bin/eslint.js', '.'), hint: '`npm run format` mends some' },
     {
