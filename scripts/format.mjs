@@ -6,7 +6,7 @@ import { root, setUpOrExit } from './setup.mjs';
 await setUpOrExit({ build: false });
 const node = (path, ...args) => [process.execPath, join(root, 'node_modules', ...path.split('/')), ...args];
 const ruff = [join(root, '.pawl', 'python', 'bin', 'python'), '-m', 'ruff'];
-const python = ['--config', 'trainer/pyproject.toml', 'trainer', 'tests/trainer', 'bench'];
+const python = ['--config', 'trainer/pyproject.toml', 'trainer', 'tests/trainer', 'bench', 'pipelines'];
 for (const [command, ...args] of [
   node('eslint/bin/eslint.js', '--fix', '.'),
   node('prettier/bin/prettier.cjs', '--write', '--log-level', 'warn', '.'),
