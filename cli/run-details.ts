@@ -14,8 +14,10 @@ export function runSummary({ plan, file }: { plan: Plan; file: string }): string
 
 /** Of a fanned-out step the name alone. */
 function stepNames({ steps }: Plan): string[] {
-  const cells = new Set(Object.values(steps).flatMap((node) => (node.node === 'matrix' ? node.deps : [])));
-  return Object.entries(steps).flatMap(([name, node]) => (cells.has(name) && node.node === 'step' ? [] : [name]));
+  const cells = new Set(
+    Object.values(steps).flatMap((node) => (node.node === 'matrix' ? node.cells.map(({ name }) => name) : [])),
+  );
+  return Object.keys(steps).filter((name) => !cells.has(name));
 }
 
 /** The params, what made the run, how to come back to it, and its file. */

@@ -33,9 +33,11 @@ export function lowerCommand(
 }
 
 /** The program as a person types it, for lists. Pure. */
-export function commandLine(step: Step): string {
+export function commandLine(step: Step, lowered: Record<string, Value>): string {
   const run = child(step.map, 'run');
-  const words = run === undefined ? [] : [plainValue(run)].flat();
+  const written = run === undefined ? [] : [plainValue(run)].flat();
+  // In a cell of a matrix its values stand in the arguments.
+  const words = [lowered['run'] ?? []].flat().map((word, index) => (typeof word === 'string' ? word : written[index]));
   return `command: ${words.map(String).join(' ')}`;
 }
 

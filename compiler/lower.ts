@@ -168,7 +168,7 @@ function lowerStep(lowering: Lowering, step: Step, cell: Cell | null): StepNode 
     checkpoint,
     resources,
     summary: shorten(
-      `${command === null ? kind.kind : commandLine(step)}${cell === null ? '' : ` ${axesIn(cell, step)}`}`,
+      `${command === null ? kind.kind : commandLine(step, command)}${cell === null ? '' : ` ${axesIn(cell, step)}`}`,
     ),
   };
 }

@@ -85,6 +85,16 @@ describe('what the Temporal UI is given', () => {
     metrics: {},
   };
 
+  it('names a fanned-out step once', () => {
+    const cells = [1, 2].map((x) => ({ name: `try[x=${x}]`, matrix: { x } }));
+    const deps = cells.map(({ name }) => name);
+    const fanned = { node: 'matrix' as const, deps, cells, best: null, else: null, summary: '' };
+    const gate = { node: 'gate' as const, deps: ['try'], if: null, assert: [], approve: null, summary: '' };
+    const cell = { ...gate, node: 'step' as const } as unknown as Plan['steps'][string];
+    const steps = { 'try[x=1]': cell, 'try[x=2]': cell, try: fanned, gate };
+    expect(runSummary({ plan: { ...plan, steps }, file: 'demo.yaml' })).toBe('demo.yaml: try, gate');
+  });
+
   it('fits, whatever the size of the file', () => {
     const details = runDetails({
       plan,
