@@ -34,7 +34,7 @@ export interface CompileSettings {
 export async function compileFile(path: string, settings: CompileSettings): Promise<CompiledFile> {
   const { text, problem } = readText(path);
   if (problem !== null) {
-    const output = { plan: null, diagnostics: [problem], positions: {}, texts: new Map([[path, text]]) };
+    const output = { plan: null, diagnostics: [problem], positions: {}, written: [], texts: new Map([[path, text]]) };
     return { text, output, files: [] };
   }
   const folder = dirname(resolve(path));

@@ -46,7 +46,10 @@ function authoring(program: Command, finish: Finish, version: string): void {
     .argument('<file>', 'pipeline file')
     .option('--set <name=value>', 'value of a param; may be given several times', collectSet, {})
     .option('--seed <number>', 'seed of the run', seedOf)
-    .option('--format <format>', 'text or json', 'text')
+    .option('--name <name>', 'name of the run that is asked about; default: made from file, params and seed', runNameOf)
+    .option('--verbose', 'also show inputs and settings, with defaults marked')
+    .option('--format <format>', 'text, json or mermaid', 'text')
+    .option('--json', 'the same as --format json')
     .action(async (file: string, options: PlanOptions) =>
       finish(await (await import('./commands/plan.js')).plan(file, options)),
     );

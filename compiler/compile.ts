@@ -42,6 +42,7 @@ import { unusedParam } from './rules/unused-param.js';
 import { unusedStep } from './rules/unused-step.js';
 import { yaml11 } from './rules/yaml-1-1.js';
 import { hideSecrets, withoutSecrets } from './secrets.js';
+import { writtenKeys } from './written-keys.js';
 
 export interface CompileInput {
   /** The file as the user named it; only shown. */
@@ -68,6 +69,8 @@ export interface CompileOutput {
   diagnostics: Diagnostic[];
   /** Where things are written: `params.lr`, `steps.sft`, `steps.rl.update`, `steps.tuned.train` of an inlined file. */
   positions: Record<string, Place>;
+  /** What of its steps the author wrote, `sft.with.lr`, `sft.retry.attempts`: all else is a default. Empty without a plan. */
+  written: string[];
   /** The texts of the files, as places name them; the pipeline file first. */
   texts: Map<string, string>;
 }
@@ -113,7 +116,7 @@ export function compile(input: CompileInput): CompileOutput {
   const texts = new Map([...file.texts()].map(([name, whole]) => [name, hideSecrets(whole, secrets)] as const));
   const all = (found: Diagnostic[]): Diagnostic[] =>
     sortDiagnostics(withoutNoise(found), texts.keys()).map((item) => withoutSecrets(item, secrets));
-  if (pipeline === null) return { plan: null, diagnostics: all(diagnostics), positions: {}, texts };
+  if (pipeline === null) return { plan: null, diagnostics: all(diagnostics), positions: {}, written: [], texts };
   const analysis = analyse(pipeline);
   const ofRules = rules.flatMap((rule) => rule(analysis, input.files, input.queues ?? null));
   diagnostics.push(...withoutEchoes(ofSchema, ofRules), ...ofRules);
@@ -122,6 +125,7 @@ export function compile(input: CompileInput): CompileOutput {
     plan: hasErrors ? null : checked(lower(analysis, input.files, input.seed)),
     diagnostics: all(diagnostics),
     positions: positionsOf(pipeline),
+    written: hasErrors ? [] : writtenKeys(pipeline.steps, pathOf),
     texts,
   };
 }

@@ -1,68 +1,94 @@
 // Why a step has no result: what changed since the nearest earlier result of the same kind.
-import type { Derivation, RunRecord } from '../schemas/generated/records.js';
-import { readResult } from '../store/results.js';
-import type { ObjectStore } from '../store/store.js';
+import type { Derivation, Result } from '../schemas/generated/records.js';
 
-const maxCandidates = 8;
-const maxChanges = 4;
+const maxShown = 4;
+
+/** One thing that differs between two derivations. */
+export interface Difference {
+  what: 'version' | 'seed' | 'environment' | 'input' | 'artifact' | 'file';
+  /** Of the input or environment field; the kind for `version`, `seed` for the seed. */
+  name: string;
+  /** Null = it was not there. */
+  before: unknown;
+  after: unknown;
+  /** In words: `lr: 0.001 -> 0.002`. */
+  text: string;
+}
+
+/** The step that is looked at. */
+export interface KeyedStep {
+  derivation: Derivation;
+  /** Step name by key, of the plan. */
+  producers: ReadonlyMap<string, string>;
+}
 
 /**
- * What differs from the earlier result that differs least: "lr: 0.001 -> 0.002". Null when no run of the records has a
- * result of this kind. `runs` newest first; results of the same path count before others. Reads results only.
+ * The earlier result that differs least, and in what; the first of equals. Null when there is none, or the nearest has the
+ * same derivation. Pure.
  */
-export async function explainChange(
-  store: ObjectStore,
-  runs: readonly RunRecord[],
-  step: { path: string; derivation: Derivation; producers: ReadonlyMap<string, string> },
-): Promise<string | null> {
-  let nearest: string[] | null = null;
-  for (const key of candidateKeys(runs, step.path, step.derivation.kind)) {
-    const earlier = await readResult(store, key);
-    if (earlier === null) continue;
-    const changes = changesBetween(earlier.derivation, step.derivation, step.producers);
-    if (changes.length > 0 && (nearest === null || changes.length < nearest.length)) nearest = changes;
+export function nearestResult(
+  earlier: readonly Result[],
+  step: KeyedStep,
+): { result: Result; differences: Difference[] } | null {
+  let nearest: { result: Result; differences: Difference[] } | null = null;
+  for (const result of earlier) {
+    const differences = differencesBetween(result.derivation, step.derivation, step.producers);
+    if (differences.length > 0 && (nearest === null || differences.length < nearest.differences.length))
+      nearest = { result, differences };
   }
-  if (nearest === null) return null;
-  const more = nearest.length > maxChanges ? [`and ${nearest.length - maxChanges} more`] : [];
-  return [...nearest.slice(0, maxChanges), ...more].join('; ');
+  return nearest;
 }
 
-function candidateKeys(runs: readonly RunRecord[], path: string, kind: string): string[] {
-  const ofKind = runs.flatMap((run) => run.steps.filter((step) => step.kind === kind && step.key !== null));
-  const ordered = [...ofKind.filter((step) => step.path === path), ...ofKind.filter((step) => step.path !== path)];
-  return [...new Set(ordered.flatMap(({ key }) => (key === null ? [] : [key])))].slice(0, maxCandidates);
+/** Differences in one line: at most four, then how many more. Pure. */
+export function inWords(differences: readonly Difference[]): string {
+  const more = differences.length > maxShown ? [`and ${differences.length - maxShown} more`] : [];
+  return [...differences.slice(0, maxShown).map(({ text }) => text), ...more].join('; ');
 }
 
-/** The differences of two derivations in words, sorted by name. `producers`: step name by key, of the plan. Pure. */
-export function changesBetween(
+/** The differences of two derivations: version, seed, environment, inputs, each sorted by name. Pure. */
+export function differencesBetween(
   before: Derivation,
   after: Derivation,
   producers: ReadonlyMap<string, string>,
-): string[] {
-  const changes: string[] = [];
-  if (before.version !== after.version) changes.push(`version of ${after.kind}: ${before.version} -> ${after.version}`);
-  if (before.seed !== after.seed) changes.push(`seed: ${show(before.seed)} -> ${show(after.seed)}`);
+): Difference[] {
+  const found: Difference[] = [];
+  if (before.version !== after.version)
+    found.push(plain('version', after.kind, [before.version, after.version], `version of ${after.kind}`));
+  if (before.seed !== after.seed) found.push(plain('seed', 'seed', [before.seed, after.seed]));
   for (const name of namesOf(before.environment, after.environment)) {
-    const [was, is] = [before.environment[name], after.environment[name]];
-    if (was !== is) changes.push(`${name}: ${show(was)} -> ${show(is)}`);
+    const pair = [before.environment[name], after.environment[name]] as const;
+    if (pair[0] !== pair[1]) found.push(plain('environment', name, pair));
   }
   for (const name of namesOf(before.inputs, after.inputs)) {
-    const [was, is] = [before.inputs[name], after.inputs[name]];
-    if (show(was) !== show(is)) changes.push(inputChange(name, was, is, producers));
+    const pair = [before.inputs[name], after.inputs[name]] as const;
+    if (JSON.stringify(pair[0]) !== JSON.stringify(pair[1])) found.push(inputDifference(name, pair, producers));
   }
-  return changes;
+  return found;
 }
 
 const namesOf = (a: object, b: object): string[] => [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
 
-function inputChange(name: string, was: unknown, is: unknown, producers: ReadonlyMap<string, string>): string {
-  if (isArtifact(is)) {
-    const producer = producers.get(is.key);
+type Pair = readonly [unknown, unknown];
+
+const plain = (what: Difference['what'], name: string, [before, after]: Pair, label = name): Difference => ({
+  what,
+  name,
+  before: before ?? null,
+  after: after ?? null,
+  text: `${label}: ${show(before)} -> ${show(after)}`,
+});
+
+function inputDifference(name: string, pair: Pair, producers: ReadonlyMap<string, string>): Difference {
+  const [before, after] = pair;
+  if (isArtifact(after)) {
+    const producer = producers.get(after.key);
     const from = producer === undefined ? '' : ` of \`${producer}\``;
-    return was === undefined ? `${name}: now given` : `${name}: another ${is.output}${from}`;
+    const text = before === undefined ? `${name}: now given` : `${name}: another ${after.output}${from}`;
+    return { ...plain('artifact', name, pair), text };
   }
-  if (isFile(is)) return `${name}: the file changed`;
-  return `${name}: ${show(was)} -> ${show(is)}`;
+  if (isArtifact(before)) return { ...plain('artifact', name, pair), text: `${name}: no longer given` };
+  if (isFile(after)) return { ...plain('file', name, pair), text: `${name}: the file changed` };
+  return plain('input', name, pair);
 }
 
 const isArtifact = (value: unknown): value is { key: string; output: string } =>

@@ -20,6 +20,12 @@ export interface Known {
   steps: Map<string, KnownStep>;
   /** Steps that will be skipped, with the reason. */
   skipped: Map<string, string>;
+  /** Steps that would fail or never start, with the reason: what depends on them does not start either. */
+  stopped: Map<string, string>;
+  /** Gates that are not decided, and what waits for them: by name, the gate. */
+  gated: Map<string, string>;
+  /** The iteration of the innermost loop that is looked at; null at the top. */
+  iteration: { index: number; carry: Record<string, unknown> } | null;
 }
 
 export type Evaluated =
@@ -31,11 +37,11 @@ export type Evaluated =
 
 /** The value of a plan's value, or why it is not known yet. Pure. */
 export function evaluateKnown(value: Value, known: Known): Evaluated {
-  for (const reference of referencesOfValue(value)) {
-    const skip = skippedBy(reference, known);
-    if (skip !== null) return { state: 'skipped', step: reference.path[1] ?? '', reason: skip };
-    if (!isKnown(reference, known)) return { state: 'unknown', reference };
-  }
+  const references = referencesOfValue(value);
+  const skip = skippedAmong(references, known);
+  if (skip !== null) return { state: 'skipped', ...skip };
+  const unknown = references.find((reference) => !isKnown(reference, known));
+  if (unknown !== undefined) return { state: 'unknown', reference: unknown };
   try {
     return { state: 'known', value: evaluateValue(value, contextOf(known)) };
   } catch (error) {
@@ -44,15 +50,38 @@ export function evaluateKnown(value: Value, known: Known): Evaluated {
   }
 }
 
+/** The first step among the references that is skipped and supplies no such value, with the reason; null when none is. Pure. */
+export function skippedAmong(
+  references: readonly Pick<Reference, 'path'>[],
+  known: Known,
+): { step: string; reason: string } | null {
+  for (const { path } of references) {
+    const reason = skippedBy(path, known);
+    if (reason !== null) return { step: path[1] ?? '', reason };
+  }
+  return null;
+}
+
 /** The context that the interpreter would evaluate in, as far as it is known. Pure. */
-export const contextOf = ({ params, steps }: Known): Record<string, unknown> => ({
+export const contextOf = ({ params, steps, iteration }: Known): Record<string, unknown> => ({
   params,
   steps: Object.fromEntries(
     [...steps].map(([name, { metrics, ...step }]) => [name, { ...step, metrics: metrics ?? {} }]),
   ),
+  ...(iteration === null ? {} : { carry: iteration.carry, iter: { index: iteration.index } }),
 });
 
-function skippedBy({ path }: Reference, known: Known): string | null {
+/** What an iteration sees: the steps around it, and its own carry and index only. Pure. */
+export const knownInside = (around: Known, index: number, carry: Record<string, unknown>): Known => ({
+  params: around.params,
+  steps: new Map(around.steps),
+  skipped: new Map(),
+  stopped: new Map(),
+  gated: new Map(),
+  iteration: { index, carry },
+});
+
+function skippedBy(path: readonly string[], known: Known): string | null {
   const [root, name = '', ...rest] = path;
   const reason = root === 'steps' ? known.skipped.get(name) : undefined;
   if (reason === undefined) return null;
@@ -65,7 +94,8 @@ function skippedBy({ path }: Reference, known: Known): string | null {
 
 function isKnown({ path }: Reference, known: Known): boolean {
   const [root, name = '', section, leaf = ''] = path;
-  if (root !== 'steps') return root === 'params';
+  if (root === 'carry' || root === 'iter') return known.iteration !== null;
+  if (root !== 'steps') return true;
   const step = known.steps.get(name);
   if (step === undefined) return false;
   if (section === 'cells') return step.cells !== undefined;

@@ -11,33 +11,54 @@ import type { ClickEntry } from '../store/clicks.js';
 import type { ObjectStore } from '../store/store.js';
 import { contextOf, evaluateKnown } from './known-values.js';
 import type { Evaluated, Known, KnownStep } from './known-values.js';
+import type { Planning } from './level.js';
+import { outerReferencesOfUntil } from './reads.js';
 
 export type LoopPlan =
-  | { state: 'blocked'; by: Exclude<Evaluated, { state: 'known' }> }
-  | { state: 'CACHED'; key: string; click: number; reason: string; known: KnownStep }
-  | { state: 'RUN' | 'RESUME'; key: string; click: number | null; reason: string };
+  | { state: 'blocked'; by: Exclude<Evaluated, { state: 'known' }>; max: number | null }
+  | { state: 'CACHED'; key: string; click: number; max: number; reason: string; known: KnownStep }
+  | {
+      state: 'RUN' | 'RESUME';
+      key: string;
+      click: number | null;
+      max: number;
+      reason: string;
+      /** That the next iteration begins with. */
+      carry: Record<string, unknown>;
+    };
+
+type Loop = Pick<Planning, 'plan' | 'store'>;
 
 /** Where the loop stands in the store. Reads clicks. */
-export async function planLoop(plan: Plan, node: LoopNode, known: Known, store: ObjectStore): Promise<LoopPlan> {
-  const ready = readyLoop(plan, node, known);
-  if ('by' in ready) return { state: 'blocked', by: ready.by };
-  const { key, max } = ready;
+export async function planLoop(
+  { plan, store }: Loop,
+  node: LoopNode,
+  known: Known,
+  indices: readonly number[],
+): Promise<LoopPlan> {
+  const ready = readyLoop(plan, node, known, indices);
+  if ('by' in ready) return { state: 'blocked', ...ready };
+  const { key, max, inits } = ready;
   const newest = await newestClick(store, key, max);
-  if (newest === null) return { state: 'RUN', key, click: null, reason: `no iteration of ${max} is committed` };
+  if (newest === null)
+    return { state: 'RUN', key, click: null, max, carry: inits, reason: `no iteration of ${max} is committed` };
   const history = (await listClicks(store, key)).filter(({ index }) => index <= newest.index);
-  const held = history.find((click) => untilHolds(node, click, known));
+  const held = history.find((click) =>
+    untilHolds(node, click, known, click.index === newest.index ? newest.carry : null),
+  );
   const last = held === undefined ? newest : await readClick(store, key, held.index);
   const isWhole = held === undefined ? newest.index + 1 >= max : held.restorable;
   if (last === null || !isWhole) {
-    const next = (held === undefined ? newest.index : Math.max(-1, ...restorableUpTo(history, held.index))) + 1;
-    return { state: 'RESUME', key, click: next - 1, reason: `goes on at iteration ${next} of ${max}` };
+    const click = held === undefined ? newest.index : Math.max(-1, ...restorableUpTo(history, held.index));
+    const carry = (click < 0 ? null : (await readClick(store, key, click))?.carry) ?? inits;
+    const reason = `goes on at iteration ${click + 1} of ${max}`;
+    return click < 0
+      ? { state: 'RUN', key, click: null, max, carry, reason: 'the carries of its iterations are pruned' }
+      : { state: 'RESUME', key, click, max, carry, reason };
   }
   const ended = held === undefined ? `${max} iterations are committed` : `\`until\` held at iteration ${last.index}`;
   return {
-    state: 'CACHED',
-    key,
-    click: last.index,
-    reason: ended,
+    ...{ state: 'CACHED', key, click: last.index, max, reason: ended },
     known: await knownAfter(node, key, last, history, store),
   };
 }
@@ -45,33 +66,45 @@ export async function planLoop(plan: Plan, node: LoopNode, known: Known, store: 
 const restorableUpTo = (history: readonly ClickEntry[], index: number): number[] =>
   history.filter((click) => click.restorable && click.index <= index).map((click) => click.index);
 
-/** Key and bound of the loop, when all that they are made of is known. */
+/** Key, bound and first carries of the loop, when all that they are made of is known. */
 function readyLoop(
   plan: Plan,
   node: LoopNode,
   known: Known,
-): { key: string; max: number } | { by: Exclude<Evaluated, { state: 'known' }> } {
-  const max = evaluateKnown(node.max, known);
-  if (max.state !== 'known') return { by: max };
-  if (typeof max.value !== 'number') return { by: { state: 'failed', message: '`max` is not a number' } };
+  indices: readonly number[],
+):
+  | { key: string; max: number; inits: Record<string, unknown> }
+  | { by: Exclude<Evaluated, { state: 'known' }>; max: number | null } {
+  const bound = evaluateKnown(node.max, known);
+  if (bound.state !== 'known') return { by: bound, max: null };
+  if (typeof bound.value !== 'number') return { by: { state: 'failed', message: '`max` is not a number' }, max: null };
+  const max = bound.value;
   const inits: Record<string, unknown> = {};
   for (const [name, carry] of Object.entries(node.carry)) {
     const init = evaluateKnown(carry.init, known);
-    if (init.state !== 'known') return { by: init };
+    if (init.state !== 'known') return { by: init, max };
     inits[name] = init.value;
   }
   const outer: Record<string, unknown> = {};
-  for (const text of outerReferences(node)) {
+  for (const text of [...outerReferences(node), ...outerReferencesOfUntil(node).map((reference) => reference.text)]) {
     const value = evaluateKnown({ $expr: text } satisfies Value, known);
-    if (value.state !== 'known') return { by: value };
+    if (value.state !== 'known') return { by: value, max };
     outer[text] = value.value;
   }
-  const { key } = deriveLoop({ node, kinds: plan.kinds, inits, outer, runSeed: plan.seed, indices: [] });
-  return { key, max: max.value };
+  const read = Object.fromEntries(outerReferences(node).map((text) => [text, outer[text]]));
+  const { key } = deriveLoop({
+    node,
+    kinds: plan.kinds,
+    inits,
+    outer: read,
+    runSeed: plan.seed,
+    indices: [...indices],
+  });
+  return { key, max, inits };
 }
 
-/** As the interpreter: one that reads a step which was skipped there, or a carry, does not hold by the record alone. */
-function untilHolds(node: LoopNode, click: ClickEntry, known: Known): boolean {
+/** As the interpreter: one that reads a step which was skipped there, or a carry that is not at hand, does not hold. */
+function untilHolds(node: LoopNode, click: ClickEntry, known: Known, carry: Record<string, unknown> | null): boolean {
   if (node.until === null) return false;
   const recorded = Object.fromEntries(Object.entries(click.metrics).map(([name, metrics]) => [name, deep(metrics)]));
   const steps = {
@@ -80,12 +113,16 @@ function untilHolds(node: LoopNode, click: ClickEntry, known: Known): boolean {
   };
   const readsUnknown = referencesOfValue(node.until).some(
     ({ path: [root, name = ''] }) =>
-      root === 'carry' || (root === 'steps' && Object.hasOwn(node.steps, name) && !Object.hasOwn(steps, name)),
+      (root === 'carry' && carry === null) ||
+      (root === 'steps' && Object.hasOwn(node.steps, name) && !Object.hasOwn(steps, name)),
   );
   if (readsUnknown) return false;
   const context = contextOf(known);
+  const scope = {
+    ...{ ...context, steps: { ...(context.steps as object), ...steps } },
+    ...{ iter: { index: click.index }, carry: carry ?? {} },
+  };
   try {
-    const scope = { ...context, steps: { ...(context.steps as object), ...steps }, iter: { index: click.index } };
     return evaluateExpression(node.until.$expr, scope) === true;
   } catch (error) {
     if (error instanceof ExpressionError) return false;

@@ -1,34 +1,19 @@
-// What a run of a plan would do, step by step, and why: before anything runs, from the store alone.
+// What a run of a plan would do, step by step, and why: before anything runs, from the store alone. It follows the order of
+// workflows/dag.ts and activities/resolve.ts, so that it says what they will do.
+import { skippedReferences } from './reads.js';
 import { collectCells } from '../schemas/collect-cells.js';
-import { checkpointLimit, deriveStep, keyedByRun } from '../schemas/derivation.js';
-import type { GateNode, MatrixNode, Node, Plan, StepNode, Value } from '../schemas/generated/plan.js';
-import type { Result, RunRecord } from '../schemas/generated/records.js';
-import { newestCheckpoint } from '../store/checkpoints.js';
-import { checkResult, readResult } from '../store/results.js';
-import { listRuns } from '../store/runs.js';
+import type { GateNode, LoopNode, MatrixNode, Node, Plan, Value } from '../schemas/generated/plan.js';
+import { childPath, iterationPath } from '../schemas/ids.js';
 import type { ObjectStore } from '../store/store.js';
-import { explainChange } from './key-diff.js';
+import { decideStep } from './decide-step.js';
+import { openHistory } from './history.js';
 import { evaluateKnown } from './known-values.js';
 import type { Evaluated, Known } from './known-values.js';
+import { lookOnly } from './look-only.js';
+import type { Level, Planning } from './level.js';
+import { planIterations } from './plan-iterations.js';
 import { planLoop } from './plan-loop.js';
-
-/** PENDING: known only once something before it has run. SKIP: its `if` is false, or it reads what is skipped. */
-export type PlannedState = 'RUN' | 'CACHED' | 'RESUME' | 'PENDING' | 'SKIP';
-
-export interface PlannedStep {
-  path: string;
-  node: Node['node'];
-  /** The step kind; null for loops and gates. */
-  uses: string | null;
-  state: PlannedState;
-  reason: string;
-  /** Key of the step or loop; null while it is not known, and for gates. */
-  key: string | null;
-  /** Step of the checkpoint that it would resume from. */
-  checkpointStep: number | null;
-  /** Index of the last committed iteration of a loop. */
-  click: number | null;
-}
+import type { Decision, PlannedStep } from './planned-step.js';
 
 export interface PlanRunInput {
   plan: Plan;
@@ -37,68 +22,105 @@ export interface PlanRunInput {
   environment: Record<string, string>;
   /** The run that is looked at: a step with `cache: false` may use only results of its own run. Null: a new run. */
   workflowId: string | null;
+  /** Milliseconds since the epoch: whether a claim still counts. */
+  now: number;
 }
 
-interface Planning extends PlanRunInput {
-  known: Known;
-  /** Name of the step by its key, for reasons. */
-  producers: Map<string, string>;
-  runs: () => Promise<RunRecord[]>;
-}
-
-type Decision = Pick<PlannedStep, 'state' | 'reason'> & Partial<PlannedStep>;
-
-/** The steps in an order in which they can run, with what a run would do. Reads the store; changes nothing. */
+/** The steps in an order in which they can run, with what a run would do. Reads the store, each object once; changes nothing. */
 export async function planRun(input: PlanRunInput): Promise<PlannedStep[]> {
-  let runs: Promise<RunRecord[]> | null = null;
+  const store = lookOnly(input.store);
   const planning: Planning = {
     ...input,
-    known: { params: input.plan.params, steps: new Map(), skipped: new Map() },
+    store,
     producers: new Map(),
-    runs: () => (runs ??= listRuns(input.store, input.plan.name)),
+    history: openHistory(store, input.plan.name),
   };
+  const { params, steps } = input.plan;
+  const none = { steps: new Map(), skipped: new Map(), stopped: new Map(), gated: new Map() };
+  return planLevel({ planning, nodes: steps, prefix: '', indices: [], known: { params, ...none, iteration: null } });
+}
+
+async function planLevel(level: Level): Promise<PlannedStep[]> {
   const planned: PlannedStep[] = [];
-  for (const [path, node] of inOrder(input.plan)) {
-    const decision = await decide(planning, path, node);
-    const uses = node.node === 'step' ? node.uses : null;
-    planned.push({ path, node: node.node, uses, key: null, checkpointStep: null, click: null, ...decision });
+  for (const [name, node] of inOrder(level.nodes)) {
+    const decision = behindGate(level, name, node, await decide(level, name, node));
+    planned.push({
+      ...{ path: childPath(level.prefix, name), node, key: null, checkpointStep: null, click: null, max: null },
+      ...{ decidedBy: null, comparedWith: null, changes: [], inputs: {}, inner: [] },
+      ...decision,
+    });
   }
   return planned;
 }
 
+/** What waits for a gate that is not decided starts only when it lets it. */
+function behindGate({ known }: Level, name: string, node: Node, decision: Decision): Decision {
+  const { state, reason } = decision;
+  const isOpenGate = node.node === 'gate' && (state === 'PENDING' || (state === 'RUN' && node.approve !== null));
+  const gate = node.deps.map((dep) => known.gated.get(dep)).find((one) => one !== undefined);
+  if (isOpenGate) known.gated.set(name, name);
+  if (gate === undefined || state === 'SKIPPED') return decision;
+  if (!isOpenGate) known.gated.set(name, gate);
+  if (state === 'PENDING') return decision;
+  return {
+    ...decision,
+    state: 'PENDING',
+    decidedBy: gate,
+    reason: `decided when \`${gate}\` is done; then ${state}: ${reason}`,
+  };
+}
+
 /** Dependencies first; among those that are ready, in the plan's order. */
-function inOrder({ steps }: Plan): [string, Node][] {
+function inOrder(nodes: Record<string, Node>): [string, Node][] {
   const ordered = new Map<string, Node>();
   const visit = (name: string): void => {
-    const node = steps[name];
+    const node = nodes[name];
     if (node === undefined || ordered.has(name)) return;
     for (const dep of node.deps) visit(dep);
     ordered.set(name, node);
   };
-  for (const name of Object.keys(steps)) visit(name);
+  for (const name of Object.keys(nodes)) visit(name);
   return [...ordered];
 }
 
-async function decide(planning: Planning, path: string, node: Node): Promise<Decision> {
-  const { known, plan, store } = planning;
-  if (node.node === 'matrix') return decideMatrix(planning, path, node);
-  const condition = node.if === null ? null : evaluateKnown(node.if, known);
-  if (condition !== null && condition.state !== 'known') return blocked(planning, path, condition);
-  if (condition?.value === false) return skip(planning, path, node);
-  if (node.node === 'gate') return decideGate(planning, path, node);
-  if (node.node === 'step') return decideStep(planning, path, node);
-  const loop = await planLoop(plan, node, known, store);
-  if (loop.state === 'blocked') return blocked(planning, path, loop.by);
-  if (loop.state === 'CACHED') known.steps.set(path, loop.known);
-  return { state: loop.state, reason: loop.reason, key: loop.key, click: loop.click };
+async function decide(level: Level, name: string, node: Node): Promise<Decision> {
+  const stopped = node.deps.find((dep) => level.known.stopped.has(dep));
+  if (stopped !== undefined) return stop(level, name, `\`${stopped}\` would fail: it does not start`);
+  if (node.node === 'matrix') return decideMatrix(level, name, node);
+  const barred = barredBy(level, name, node);
+  if (barred !== null) return barred;
+  switch (node.node) {
+    case 'gate':
+      return decideGate(level, name, node);
+    case 'step': {
+      const decision = await decideStep(level, name, node);
+      return 'blockedBy' in decision
+        ? { inputs: decision.inputs, ...undecided(level, name, decision.blockedBy) }
+        : decision;
+    }
+    case 'loop':
+      return decideLoop(level, name, node);
+  }
 }
 
-function skip({ known }: Planning, path: string, node: Node): Decision {
-  const reason = 'its `if` is false';
-  known.skipped.set(path, reason);
+/** Its `if`, or what it reads of skipped steps, when that keeps it from being decided by its key. */
+function barredBy(level: Level, name: string, node: Exclude<Node, MatrixNode>): Decision | null {
+  const { known } = level;
+  const condition = node.if === null ? null : evaluateKnown(node.if, known);
+  if (condition?.state === 'skipped') return skip(level, name, node, `\`${condition.step}\` is skipped`);
+  if (condition?.state === 'known' && condition.value === false) return skip(level, name, node, 'its `if` is false');
+  // Whatever its `if` turns out to be.
+  const missing = skippedReferences(node, known);
+  if (missing !== null) return skip(level, name, node, `\`${missing.step}\` is skipped: ${missing.reason}`);
+  return condition === null || condition.state === 'known' ? null : undecided(level, name, condition);
+}
+
+function skip({ known }: Level, name: string, node: Node, reason: string): Decision {
+  known.skipped.set(name, reason);
   const outputs = elseOutputs(known, node.node === 'gate' ? null : node.else);
-  known.steps.set(path, { outputs, metrics: null });
-  return { state: 'SKIP', reason };
+  const supplied = { outputs, metrics: null };
+  known.steps.set(name, node.node === 'matrix' ? { ...supplied, best: { outputs, metrics: {} } } : supplied);
+  return { state: 'SKIPPED', reason };
 }
 
 function elseOutputs(known: Known, values: Record<string, Value> | null): Record<string, unknown> {
@@ -110,114 +132,81 @@ function elseOutputs(known: Known, values: Record<string, Value> | null): Record
   return outputs;
 }
 
-function blocked({ known }: Planning, path: string, by: Exclude<Evaluated, { state: 'known' }>): Decision {
+function stop({ known }: Level, name: string, reason: string): Decision {
+  known.stopped.set(name, reason);
+  return { state: 'SKIPPED', reason };
+}
+
+function undecided(level: Level, name: string, by: Exclude<Evaluated, { state: 'known' }>): Decision {
   switch (by.state) {
-    case 'unknown':
-      return {
-        state: 'PENDING',
-        reason: `\`${by.reference.text}\` is known once \`${by.reference.path[1] ?? ''}\` has run`,
-      };
-    case 'failed':
-      return { state: 'PENDING', reason: by.message };
-    case 'skipped': {
-      const reason = `\`${by.step}\` is skipped: ${by.reason}`;
-      known.skipped.set(path, reason);
-      return { state: 'SKIP', reason };
+    case 'unknown': {
+      const { path, text } = by.reference;
+      const decidedBy = path[1] ?? '';
+      return { state: 'PENDING', decidedBy, reason: `decided when \`${decidedBy}\` is done: it reads \`${text}\`` };
     }
+    case 'failed':
+      level.known.stopped.set(name, by.message);
+      return { state: 'RUN', reason: `would fail: ${by.message}` };
+    case 'skipped':
+      level.known.skipped.set(name, by.reason);
+      return { state: 'SKIPPED', reason: `\`${by.step}\` is skipped: ${by.reason}` };
   }
 }
 
 /** The cells come before: what can be read of them is known when the metrics of all are. */
-function decideMatrix({ known }: Planning, path: string, node: MatrixNode): Decision {
-  const ran = node.cells.filter(({ name }) => !known.skipped.has(name));
-  if (ran.length === 0) return skipMatrix(known, path, node);
-  const missing = ran.filter(({ name }) => known.steps.get(name)?.metrics == null);
-  if (missing.length > 0)
-    return { state: 'PENDING', reason: `${missing.length} of ${ran.length} cells have to run first` };
-  const { cells, best } = collectCells(node, (name) => {
-    const step = known.skipped.has(name) ? undefined : known.steps.get(name);
+function decideMatrix(level: Level, name: string, node: MatrixNode): Decision {
+  const { known } = level;
+  const ran = node.cells.filter((cell) => !known.skipped.has(cell.name));
+  if (ran.length === 0) return skip(level, name, node, 'every cell is skipped');
+  const missing = ran.filter((cell) => (known.steps.get(cell.name)?.metrics ?? null) === null);
+  const [first] = missing;
+  if (first !== undefined) {
+    const reason = `${missing.length} of ${ran.length} cells have to run first`;
+    return { state: 'PENDING', decidedBy: first.name, reason };
+  }
+  const { cells, best } = collectCells(node, (cell) => {
+    const step = known.skipped.has(cell) ? undefined : known.steps.get(cell);
     return step === undefined ? undefined : { outputs: step.outputs, metrics: step.metrics ?? {} };
   });
-  if (node.best !== null && best === null)
-    return { state: 'RUN', reason: `would fail: no cell has \`${node.best.metric}\`` };
-  known.steps.set(path, { outputs: {}, metrics: best?.value.metrics ?? {}, cells, ...(best && { best: best.value }) });
+  if (node.best !== null && best === null) {
+    const message = `no cell has \`${node.best.metric}\``;
+    known.stopped.set(name, message);
+    return { state: 'RUN', reason: `would fail: ${message}` };
+  }
+  known.steps.set(name, { outputs: {}, metrics: best?.value.metrics ?? {}, cells, ...(best && { best: best.value }) });
   return { state: 'CACHED', reason: `${cells.length} cells${best === null ? '' : `; the best is ${best.name}`}` };
 }
 
-function skipMatrix(known: Known, path: string, node: MatrixNode): Decision {
-  const reason = 'every cell is skipped';
-  known.skipped.set(path, reason);
-  known.steps.set(path, { outputs: {}, metrics: null, best: { outputs: elseOutputs(known, node.else), metrics: {} } });
-  return { state: 'SKIP', reason };
-}
-
-function decideGate(planning: Planning, path: string, node: GateNode): Decision {
+function decideGate(level: Level, name: string, node: GateNode): Decision {
   for (const { expression, source } of node.assert) {
-    const evaluated = evaluateKnown(expression, planning.known);
-    if (evaluated.state !== 'known') return blocked(planning, path, evaluated);
-    if (evaluated.value !== true) return { state: 'RUN', reason: `would fail: ${source} does not hold` };
+    const evaluated = evaluateKnown(expression, level.known);
+    if (evaluated.state !== 'known') return undecided(level, name, evaluated);
+    if (evaluated.value === true) continue;
+    level.known.stopped.set(name, `${source} does not hold`);
+    return { state: 'RUN', reason: `would fail: ${source} does not hold` };
   }
   return { state: 'RUN', reason: node.approve === null ? 'its assertions hold' : 'waits for a person' };
 }
 
-async function decideStep(planning: Planning, path: string, node: StepNode): Promise<Decision> {
-  const { plan, store, known } = planning;
-  const inputs = evaluateKnown(node.with, known);
-  if (inputs.state !== 'known') return blocked(planning, path, inputs);
-  const derived = deriveStep({
-    ...keyed(planning, node),
-    kindName: node.uses,
-    inputs: inputs.value as Record<string, unknown>,
-    runSeed: plan.seed,
-    indices: [],
-  });
-  const { key, checkpointKey, derivation } = derived;
-  const result = await readResult(store, key);
-  const isStored = result !== null && (await checkResult(store, result)) === 'ok';
-  learn(planning, path, node, key, isStored ? result : null);
-  if (isStored) return { state: 'CACHED', key, reason: `committed by ${result.run} at ${result.endedAt}` };
-  const checkpoint = derivesCheckpoints(planning, node)
-    ? await newestCheckpoint(
-        store,
-        checkpointKey,
-        checkpointLimit(kindOf(plan, node).inputs, inputs.value as Record<string, unknown>),
-      )
-    : null;
-  if (checkpoint !== null) {
-    return { state: 'RESUME', key, checkpointStep: checkpoint.step, reason: `checkpoint of step ${checkpoint.step}` };
-  }
-  if (result !== null) return { state: 'RUN', key, reason: 'its artifacts were pruned' };
-  const change = await explainChange(store, await planning.runs(), { path, derivation, producers: planning.producers });
-  return { state: 'RUN', key, reason: change ?? 'no result yet' };
-}
-
-const kindOf = (plan: Plan, node: StepNode): Plan['kinds'][string] => {
-  const kind = node.declaration ?? plan.kinds[node.uses];
-  if (kind === undefined) throw new Error(`Internal error: the plan lacks the kind ${node.uses}`);
-  return kind;
-};
-
-const derivesCheckpoints = ({ plan }: Planning, node: StepNode): boolean => kindOf(plan, node).checkpoints;
-
-/** A step with `cache: false` is keyed by its run, too, so that no other run's result counts. */
-function keyed(
-  { plan, environment, workflowId }: Planning,
-  node: StepNode,
-): { kind: Plan['kinds'][string]; environment: Record<string, string> } {
-  const kind = kindOf(plan, node);
-  return node.cache ? { kind, environment } : keyedByRun(kind, environment, workflowId ?? '');
-}
-
-function learn(
-  { plan, known, producers }: Planning,
-  path: string,
-  node: StepNode,
-  key: string,
-  result: Result | null,
-): void {
-  producers.set(key, path);
-  const outputs = Object.entries(kindOf(plan, node).outputs).map(
-    ([output, type]) => [output, { $artifact: { key, output, type } }] as const,
+async function decideLoop(level: Level, name: string, node: LoopNode): Promise<Decision> {
+  const { known, planning } = level;
+  const loop = await planLoop(planning, node, known, level.indices);
+  if (loop.state === 'blocked') return { ...undecided(level, name, loop.by), max: loop.max };
+  if (loop.state === 'CACHED') known.steps.set(name, loop.known);
+  const { state, reason, key, click, max } = loop;
+  if (loop.state === 'CACHED') return { state, reason, key, click, max };
+  const path = childPath(level.prefix, name);
+  const ahead = await planIterations(node, known, { ...loop, next: (click ?? -1) + 1 }, (index, inside) =>
+    planLevel({
+      ...{ planning, nodes: node.steps, prefix: iterationPath(path, index), indices: [...level.indices, index] },
+      known: inside,
+    }),
   );
-  known.steps.set(path, { outputs: Object.fromEntries(outputs), metrics: result?.metrics ?? null });
+  if (ahead.end !== null) {
+    known.steps.set(name, ahead.end);
+    return { state: 'CACHED', reason: 'every step of its iterations is cached', key, click, max };
+  }
+  const cached = ahead.index - ((click ?? -1) + 1);
+  const more = cached === 0 ? '' : `; the steps of ${cached === 1 ? 'one' : `the next ${cached}`} are cached`;
+  return { state, reason: `${reason}${more}`, key, click, max, inner: ahead.inner };
 }

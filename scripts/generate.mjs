@@ -9,6 +9,7 @@ import { compile } from 'json-schema-to-typescript';
 import prettier from 'prettier';
 import { tsImport } from 'tsx/esm/api';
 import { codesModule, codesPage, readCodes } from './generate/codes.mjs';
+import { planJsonPage } from './generate/plan-json-page.mjs';
 import { stepsPage } from './generate/steps-page.mjs';
 
 const require = createRequire(import.meta.url);
@@ -112,6 +113,7 @@ async function generatedFiles() {
   result['schemas/generated/validators.cjs'] = validators();
   result[editorSchemaPath] = await editorSchemaText();
   result['docs/reference/steps.md'] = stepsPage(kinds);
+  result['docs/reference/plan-json.md'] = planJsonPage(schemas.find(({ $id }) => $id === 'plan-report'));
   result['docs/codes.md'] = codesPage(codes);
   return result;
 }

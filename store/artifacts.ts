@@ -116,18 +116,22 @@ export async function readTree(store: ObjectStore, treeDigest: string): Promise<
 }
 
 /** Whether all blobs of an artifact are there with the right sizes. Reads the tree, not the files. */
-export async function hasArtifact(store: ObjectStore, stored: Pick<StoredArtifact, 'tree'>): Promise<boolean> {
+export const hasArtifact = async (store: ObjectStore, stored: Pick<StoredArtifact, 'tree'>): Promise<boolean> =>
+  (await stateOfArtifact(store, stored)) === 'whole';
+
+/** `gone`: a blob of it is not there any more; `damaged`: one is, with other bytes. Reads the tree and sizes, not the files. */
+export async function stateOfArtifact(
+  store: ObjectStore,
+  stored: Pick<StoredArtifact, 'tree'>,
+): Promise<'whole' | 'gone' | 'damaged'> {
   try {
     const { files } = await readTree(store, stored.tree);
-    const present = await mapLimited(
-      files,
-      LANES,
-      async ({ digest, bytes }) => (await store.head(names.blob(digest)))?.bytes === bytes,
-    );
-    return present.every(Boolean);
+    const sizes = await mapLimited(files, LANES, async ({ digest }) => (await store.head(names.blob(digest)))?.bytes);
+    if (sizes.some((size) => size === undefined)) return 'gone';
+    return files.every(({ bytes }, index) => bytes === sizes[index]) ? 'whole' : 'damaged';
   } catch (error) {
-    if (error instanceof StoreError && error.failureClass === 'artifact_damaged') return false;
-    throw error;
+    if (!(error instanceof StoreError) || error.failureClass !== 'artifact_damaged') throw error;
+    return (await store.head(names.blob(stored.tree))) === null ? 'gone' : 'damaged';
   }
 }
 

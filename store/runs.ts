@@ -4,7 +4,7 @@ import { listAll } from './list-all.js';
 import { mapLimited } from './map-limited.js';
 import { parseIntact, parseRecord, recordBytes } from './record-json.js';
 import { names } from './store.js';
-import type { ObjectStore } from './store.js';
+import type { ObjectInfo, ObjectStore } from './store.js';
 
 /** Writes the record of a run over the one before. */
 export async function writeRun(store: ObjectStore, record: RunRecord): Promise<void> {
@@ -20,7 +20,34 @@ export async function readRun(store: ObjectStore, workflowId: string, runId: str
 
 /** All runs, or those of one pipeline, the one that started last first. Reads every record; a damaged one is left out. */
 export async function listRuns(store: ObjectStore, pipeline?: string): Promise<RunRecord[]> {
-  const objects = await listAll(store, pipeline === undefined ? 'runs/' : `runs/${encodeURIComponent(`${pipeline}/`)}`);
+  return readAll(store, await listAll(store, pipeline === undefined ? runsPrefix : prefixOf(pipeline)));
+}
+
+/**
+ * The runs that were written last: so many of a pipeline, then so many of others; in each the one that started last first.
+ * One listing of names; reads only those records. A damaged one is left out.
+ */
+export async function newestRuns(
+  store: ObjectStore,
+  pipeline: string,
+  atMost: { own: number; others: number },
+): Promise<RunRecord[]> {
+  const objects = await listAll(store, runsPrefix);
+  const isOwn = ({ name }: ObjectInfo): boolean => name.startsWith(prefixOf(pipeline));
+  const newest = (some: ObjectInfo[], count: number): ObjectInfo[] =>
+    some.sort((a, b) => b.modifiedAt - a.modifiedAt || (a.name < b.name ? -1 : 1)).slice(0, count);
+  const own = newest(objects.filter(isOwn), atMost.own);
+  const others = newest(
+    objects.filter((object) => !isOwn(object)),
+    atMost.others,
+  );
+  return [...(await readAll(store, own)), ...(await readAll(store, others))];
+}
+
+const runsPrefix = 'runs/';
+const prefixOf = (pipeline: string): string => `${runsPrefix}${encodeURIComponent(`${pipeline}/`)}`;
+
+async function readAll(store: ObjectStore, objects: readonly ObjectInfo[]): Promise<RunRecord[]> {
   const records = await mapLimited(objects, 8, async ({ name }) => {
     const body = await store.get(name);
     return body === null ? null : parseIntact('run', body, name);

@@ -1,6 +1,7 @@
 // Which queue a step goes to: requirements of the plan against what the placement offers.
 import type { Placement } from '../activities/calls.js';
 import type { Plan, StepNode } from '../schemas/generated/plan.js';
+import { resourcesInWords, trainerFor } from '../schemas/trainer-offers.js';
 import type { StepSchedule } from './port.js';
 import { failure } from './failure.js';
 
@@ -40,18 +41,12 @@ export function renewLease(lease: Lease, schedule: StepSchedule, hostQueue: stri
 }
 
 function trainerQueue(node: StepNode, placement: Placement): string {
-  const { gpus, labels } = node.resources;
-  const fit = placement.trainers.find(
-    (offer) => offer.gpus >= gpus && labels.every((label) => offer.labels.includes(label)),
-  );
+  const fit = trainerFor(node.resources, placement.trainers);
   if (fit !== undefined) return fit.queue;
-  const offers = placement.trainers.map((offer) => `${offer.queue} (${inWords(offer)})`).join(', ');
+  const offers = placement.trainers.map((offer) => `${offer.queue} (${resourcesInWords(offer)})`).join(', ');
   throw failure(
     'config',
-    `no trainer offers ${inWords(node.resources)}; there ${placement.trainers.length === 1 ? 'is' : 'are'} ${offers || 'none'}. ` +
+    `no trainer offers ${resourcesInWords(node.resources)}; there ${placement.trainers.length === 1 ? 'is' : 'are'} ${offers || 'none'}. ` +
       'Change `resources` of the step, or add a trainer to temporal.config.ts',
   );
 }
-
-const inWords = ({ gpus, labels }: { gpus: number; labels: string[] }): string =>
-  [`${gpus} GPU${gpus === 1 ? '' : 's'}`, ...labels].join(', ');

@@ -1,45 +1,78 @@
 // pawl plan: what a run would do now, and why. Reads the store; starts nothing.
-import { planHash, defaultRunName } from '../../schemas/identity.js';
-import type { PlannedStep } from '../../planning/plan-run.js';
+import { defaultRunName } from '../../schemas/identity.js';
+import type { PlanReport, Step } from '../../schemas/generated/plan-report.js';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { loadConfig } from '../load-config.js';
 import { planOfFile } from '../pipeline-file.js';
-import { table } from '../table.js';
+import type { Painter } from '../plan-rows.js';
 
 export interface PlanOptions {
   set: Record<string, string>;
   seed?: number;
+  name?: string;
   format: string;
+  json?: true;
+  verbose?: true;
 }
 
+const formats = ['text', 'json', 'mermaid'] as const;
+
 export async function plan(file: string, options: PlanOptions): Promise<number> {
-  if (options.format !== 'text' && options.format !== 'json') {
-    throw new CliError(exitCodes.invalid, `--format is text or json, and got \`${options.format}\``);
-  }
-  const { plan: compiled } = await planOfFile(file, { set: options.set, seed: options.seed });
-  const config = await loadConfig();
-  const [{ openStore }, { planRun }, { environmentOf }] = await Promise.all([
-    import('../../store/open.js'),
-    import('../../planning/plan-run.js'),
-    import('../environment-of.js'),
-  ]);
-  const store = await openStore(config.store);
-  const workflowId = `${compiled.name}/${defaultRunName(compiled)}`;
-  const environment = await environmentOf(compiled, config.trainer.python);
-  const steps = await planRun({ plan: compiled, store, environment, workflowId });
-  if (options.format === 'json') {
-    process.stdout.write(`${JSON.stringify({ workflowId, planHash: planHash(compiled), plan: compiled, steps })}\n`);
-    return exitCodes.ok;
-  }
-  for (const line of planLines(workflowId, steps)) process.stdout.write(`${line}\n`);
+  const format = formats.find((one) => one === (options.json === true ? 'json' : options.format));
+  if (format === undefined)
+    throw new CliError(exitCodes.invalid, `--format is text, json or mermaid, and got \`${options.format}\``);
+  const report = await reportOn(file, options);
+  for (const line of await linesOf(report, format, options)) process.stdout.write(`${line}\n`);
   return exitCodes.ok;
 }
 
-/** The plan for people. Pure. */
-export function planLines(workflowId: string, steps: readonly PlannedStep[]): string[] {
-  const rows = steps.map((step) => [step.state, step.path, step.uses ?? step.node, step.reason]);
-  const counts = new Map<string, number>();
-  for (const { state } of steps) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return [...table(rows), '', `${workflowId}: ${[...counts].map(([state, count]) => `${count} ${state}`).join(', ')}`];
+async function reportOn(file: string, options: PlanOptions): Promise<PlanReport> {
+  const { plan: compiled, output } = await planOfFile(file, { set: options.set, seed: options.seed });
+  const config = await loadConfig();
+  const [{ openStore }, { reportOf }, { environmentOf }] = await Promise.all([
+    import('../../store/open.js'),
+    import('../../planning/report.js'),
+    import('../environment-of.js'),
+  ]);
+  return reportOf({
+    plan: compiled,
+    store: await openStore(config.store),
+    environment: await environmentOf(compiled, config.trainer.python),
+    workflowId: `${compiled.name}/${options.name ?? defaultRunName(compiled)}`,
+    now: Date.now(),
+    given: new Set(Object.keys(options.set)),
+    written: new Set(output.written),
+    workflowQueue: config.workflowQueue,
+    trainers: config.trainers,
+  });
 }
+
+async function linesOf(report: PlanReport, format: (typeof formats)[number], options: PlanOptions): Promise<string[]> {
+  if (format === 'json') return [JSON.stringify(report)];
+  if (format === 'mermaid') return (await import('../plan-mermaid.js')).planMermaid(report);
+  const { planText } = await import('../plan-text.js');
+  const { isTTY, columns } = process.stdout;
+  // Knows NO_COLOR, too.
+  const isColoured = isTTY && process.stdout.hasColors();
+  return planText(report, {
+    width: isTTY ? Math.max(60, columns) : 80,
+    verbose: options.verbose === true,
+    paint: isColoured ? painted : plain,
+  });
+}
+
+const plain: Painter = (_, text) => text;
+
+const codes: Record<Step['state'], number> = {
+  RUN: 36,
+  CACHED: 32,
+  RESUME: 34,
+  PENDING: 33,
+  SKIPPED: 90,
+  WAITING: 35,
+  PRUNED: 31,
+  DAMAGED: 31,
+};
+
+const painted: Painter = (state, text) => `\u001b[${codes[state]}m${text}\u001b[0m`;

@@ -1,6 +1,6 @@
 // pawl why: what the key of a step is made of, and what differs from the result before. Reads the store only.
 import { environmentOf } from '../environment-of.js';
-import { changesBetween } from '../../planning/key-diff.js';
+import { differencesBetween } from '../../planning/key-diff.js';
 import { planRun } from '../../planning/plan-run.js';
 import type { Derivation, RunRecord } from '../../schemas/generated/records.js';
 import { parsePath } from '../../schemas/ids.js';
@@ -35,7 +35,7 @@ export async function why(first: string, second: string | undefined, options: { 
   const changes =
     found.derivation === null || previous === null
       ? null
-      : changesBetween(previous.derivation, found.derivation, producers);
+      : differencesBetween(previous.derivation, found.derivation, producers).map(({ text }) => text);
   output.record({ type: 'why', workflowId: record.workflowId, path, ...found, previous, changes });
   output.line(`${path} of ${record.workflowId}: ${found.state}${found.reason === null ? '' : `, ${found.reason}`}`);
   output.line(`key ${found.key}`);
@@ -116,6 +116,7 @@ async function keyOfLoop(store: ObjectStore, record: RunRecord, path: string): P
     store,
     environment: await environmentOf(plan, python),
     workflowId: record.workflowId,
+    now: Date.now(),
   });
   return planned.find((step) => step.path === path)?.key ?? null;
 }

@@ -15,6 +15,7 @@ export const event: Validator;
 export const job: Validator;
 export const pipeline: Validator;
 export const pipelineTest: Validator;
+export const planReport: Validator;
 export const plan: Validator;
 export const records: Validator;
 export const stepKind: Validator;

@@ -20,7 +20,7 @@ describe('the command line', () => {
       'schema [name]',
       'validate <files...> --strict --format <format> --json',
       'explain [code]',
-      'plan <file> --set <name=value> --seed <number> --format <format>',
+      'plan <file> --set <name=value> --seed <number> --name <name> --verbose --format <format> --json',
       'run <file> --set <name=value> --seed <number> --name <name> --new --wait --detach --timeout <duration> --json',
       'status [run] --json',
       'cancel [run] --json',

@@ -119,23 +119,26 @@ describe('pawl run, with its servers', () => {
 
   it('takes from the store what is committed, and plan says so before', async () => {
     const planned = await rig.pawl(['plan', 'good.yaml', '--set', 'turns=3']);
-    expect(planned.stdout).toMatch(/CACHED +nap .*committed by good\/first/);
-    expect(planned.stdout).toMatch(/RESUME +turn .*iteration 2 of 3/);
+    expect(planned.stdout).toMatch(/CACHED +nap .*\s+committed by good\/first/);
+    expect(planned.stdout).toMatch(/RESUME@1 +turn .*\s+goes on at iteration 2 of 3/);
+    const { stdout: foretold } = await rig.pawl(['plan', 'good.yaml', '--set', 'turns=3', '--json']);
+    const { steps } = JSON.parse(foretold) as { steps: { path: string; state: string; key: string | null }[] };
     const { code, stdout } = await rig.pawl(['run', 'good.yaml', '--set', 'turns=3', '--json']);
-    const lines = stdout
-      .trim()
-      .split('\n')
-      .map(
-        (line) =>
-          JSON.parse(line) as {
-            type: string;
-            exitCode?: number;
-            record?: { steps: { path: string; state: string }[] };
-          },
-      );
-    const end = lines.at(-1);
-    expect([code, end?.type, end?.exitCode]).toEqual([0, 'end', 0]);
-    expect(end?.record?.steps.find(({ path }) => path === 'nap')?.state).toBe('cached');
+    const end = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
+      type: string;
+      exitCode: number;
+      record: { steps: { path: string; state: string; key: string | null; clicks: number | null }[] };
+    };
+    expect([code, end.type, end.exitCode]).toEqual([0, 'end', 0]);
+    expect(steps.map(({ path, state }) => [path, state])).toEqual([
+      ['nap', 'CACHED'],
+      ['turn', 'RESUME'],
+    ]);
+    const recorded = (path: string) => end.record.steps.find((step) => step.path === path);
+    expect(recorded('nap')).toMatchObject({ state: 'cached', key: steps[0]?.key });
+    expect(recorded('turn')).toMatchObject({ state: 'done', key: steps[1]?.key, clicks: 3 });
+    const after = await rig.pawl(['plan', 'good.yaml', '--set', 'turns=3']);
+    expect(after.stdout).toMatch(/time +nothing is left to run\n[^]*: 2 CACHED\n$/);
   });
 
   it('why shows what a key is made of, also in a loop, and what changed', async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { planLines } from '../../cli/commands/plan.js';
 import { clockTime, duration, mainMetrics, shortNumber } from '../../cli/numbers.js';
 import { collectSet, runNameOf, seedOf, timeoutOf } from '../../cli/options.js';
 import { createProgress } from '../../cli/progress.js';
@@ -51,20 +50,6 @@ describe('options', () => {
 
 it('a table aligns its columns, and numbers to the right', () => {
   expect(table([['a', '1'], ['bcd', '10'], ['e']], [1])).toEqual(['a     1', 'bcd  10', 'e']);
-});
-
-it('a plan reads as state, step, kind and reason', () => {
-  const step = { node: 'step' as const, key: null, checkpointStep: null, click: null };
-  const lines = planLines('demo/1', [
-    { ...step, path: 'sft', uses: 'train.sft', state: 'CACHED', reason: 'committed' },
-    { ...step, path: 'gate', node: 'gate', uses: null, state: 'PENDING', reason: 'later' },
-  ]);
-  expect(lines).toEqual([
-    'CACHED   sft   train.sft  committed',
-    'PENDING  gate  gate       later',
-    '',
-    'demo/1: 1 CACHED, 1 PENDING',
-  ]);
 });
 
 it('the state of a run decides the exit status', () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { localActivities } from '../../activities/local-activities.js';
 import { compile } from '../../compiler/compile.js';
 import { planRun } from '../../planning/plan-run.js';
-import type { PlannedStep } from '../../planning/plan-run.js';
+import type { PlannedStep } from '../../planning/planned-step.js';
 import type { Plan } from '../../schemas/generated/plan.js';
 import { planHash } from '../../schemas/identity.js';
 import { putPlan } from '../../store/plans.js';
@@ -29,7 +29,13 @@ function planOf(set: Record<string, unknown>): Plan {
 }
 
 async function look(set: Record<string, unknown>): Promise<Record<string, PlannedStep>> {
-  const steps = await planRun({ plan: planOf(set), store: bench.host.store, environment: {}, workflowId: null });
+  const steps = await planRun({
+    plan: planOf(set),
+    store: bench.host.store,
+    environment: {},
+    workflowId: null,
+    now: Date.now(),
+  });
   return Object.fromEntries(steps.map((step) => [step.path, step]));
 }
 

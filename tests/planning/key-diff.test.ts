@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { changesBetween } from '../../planning/key-diff.js';
+import { differencesBetween } from '../../planning/key-diff.js';
 import type { Derivation } from '../../schemas/generated/records.js';
 
 const before: Derivation = {
@@ -24,7 +24,7 @@ it('says in words what two derivations differ in, sorted', () => {
       state: { key: 'c', output: 'state' },
     },
   };
-  expect(changesBetween(before, after, new Map([['b', 'base']]))).toEqual([
+  expect(differencesBetween(before, after, new Map([['b', 'base']])).map(({ text }) => text)).toEqual([
     'version of train.sft: 1 -> 2',
     'seed: 5 -> 6',
     'python_version: "3.12.1" -> "3.12.2"',
@@ -36,5 +36,5 @@ it('says in words what two derivations differ in, sorted', () => {
 });
 
 it('finds nothing between equal derivations', () => {
-  expect(changesBetween(before, structuredClone(before), new Map())).toEqual([]);
+  expect(differencesBetween(before, structuredClone(before), new Map())).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { localActivities } from '../../activities/local-activities.js';
 import { compile } from '../../compiler/compile.js';
 import { planRun } from '../../planning/plan-run.js';
-import type { PlannedStep } from '../../planning/plan-run.js';
+import type { PlannedStep } from '../../planning/planned-step.js';
 import type { Plan } from '../../schemas/generated/plan.js';
 import type { RunRecord } from '../../schemas/generated/records.js';
 import { planHash } from '../../schemas/identity.js';
@@ -30,7 +30,7 @@ function planOf(set: Record<string, unknown>, text = example): Plan {
 }
 
 async function look(plan: Plan): Promise<Record<string, PlannedStep>> {
-  const steps = await planRun({ plan, store: bench.host.store, environment: {}, workflowId: null });
+  const steps = await planRun({ plan, store: bench.host.store, environment: {}, workflowId: null, now: Date.now() });
   return Object.fromEntries(steps.map((step) => [step.path, step]));
 }
 
@@ -75,13 +75,13 @@ it('plans each cell, and what reads the best only when the cells have run', asyn
     'try[steps=2,value=1]': 'RUN',
     'try[steps=2,value=4]': 'RUN',
     'try[steps=3,value=1]': 'RUN',
-    'try[steps=3,value=4]': 'SKIP',
+    'try[steps=3,value=4]': 'SKIPPED',
     try: 'PENDING',
     last: 'PENDING',
     gate: 'PENDING',
   });
   expect(before['try']?.reason).toBe('3 of 3 cells have to run first');
-  expect(before['last']?.reason).toBe('`steps.try.best.metrics.value` is known once `try` has run');
+  expect(before['last']?.reason).toBe('decided when `try` is done: it reads `steps.try.best.metrics.value`');
 
   const record = await run(plan);
   expect(record.metrics).toEqual({ value: 4 });
@@ -102,7 +102,10 @@ it('another list of values runs what is new in it', async () => {
   const wider = planOf({ values: [4, 1, 7] });
   const planned = await look(wider);
   expect(planned['try']).toMatchObject({ state: 'PENDING', reason: '1 of 4 cells have to run first' });
-  expect(planned['try[steps=2,value=7]']).toMatchObject({ state: 'RUN', reason: 'value: 1 -> 7' });
+  expect(planned['try[steps=2,value=7]']).toMatchObject({
+    state: 'RUN',
+    reason: 'value: 1 -> 7 (compared with `try[steps=2,value=1]`)',
+  });
   const record = await run(wider);
   const ran = record.steps.filter(({ state, kind }) => state === 'done' && kind === 'test.sleep');
   expect(ran.map(({ path }) => path).sort()).toEqual(['last', 'try[steps=2,value=7]']);
@@ -125,6 +128,6 @@ it('skips what reads a step whose cells are all skipped', async () => {
     .replace('matrix.steps == 2 || matrix.value < 4', 'matrix.value > 99')
     .replace(/^outputs:.*$/m, '');
   const planned = await look(planOf({}, text));
-  expect(planned['try']).toMatchObject({ state: 'SKIP', reason: 'every cell is skipped' });
-  expect(planned['last']).toMatchObject({ state: 'SKIP', reason: '`try` is skipped: every cell is skipped' });
+  expect(planned['try']).toMatchObject({ state: 'SKIPPED', reason: 'every cell is skipped' });
+  expect(planned['last']).toMatchObject({ state: 'SKIPPED', reason: '`try` is skipped: every cell is skipped' });
 });

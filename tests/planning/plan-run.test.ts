@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compile } from '../../compiler/compile.js';
 import { planRun } from '../../planning/plan-run.js';
-import type { PlannedStep } from '../../planning/plan-run.js';
+import type { PlannedStep } from '../../planning/planned-step.js';
 import { deriveStep } from '../../schemas/derivation.js';
 import type { Plan } from '../../schemas/generated/plan.js';
 import type { RunRecord } from '../../schemas/generated/records.js';
@@ -52,7 +52,7 @@ function planOf(set: Record<string, unknown> = {}): Plan {
 }
 
 async function look(set: Record<string, unknown> = {}): Promise<Record<string, PlannedStep>> {
-  const steps = await planRun({ plan: planOf(set), store, environment: {}, workflowId: null });
+  const steps = await planRun({ plan: planOf(set), store, environment: {}, workflowId: null, now: Date.now() });
   return Object.fromEntries(steps.map((step) => [step.path, step]));
 }
 
@@ -158,7 +158,7 @@ describe('what a run would do', () => {
     expect(steps.second?.key).toMatch(/^[0-9a-f]{64}$/);
     expect(steps.turn?.key).toMatch(/^[0-9a-f]{64}$/);
     expect(steps.first?.reason).toBe('no result yet');
-    expect(steps.last?.reason).toBe('`steps.turn.outputs.last` is known once `turn` has run');
+    expect(steps.last?.reason).toBe('decided when `turn` is done: it reads `steps.turn.outputs.last`');
   });
 
   it('finds committed results, and what their metrics decide', async () => {
@@ -235,8 +235,8 @@ describe('what a run would do', () => {
 
   it('skips what an `if` leaves out, and what reads it', async () => {
     const steps = await look({ deep: 'false' });
-    expect(steps.second).toMatchObject({ state: 'SKIP', reason: 'its `if` is false' });
-    expect(steps.turn).toMatchObject({ state: 'SKIP', reason: '`second` is skipped: its `if` is false' });
-    expect(steps.last?.state).toBe('SKIP');
+    expect(steps.second).toMatchObject({ state: 'SKIPPED', reason: 'its `if` is false' });
+    expect(steps.turn).toMatchObject({ state: 'SKIPPED', reason: '`second` is skipped: its `if` is false' });
+    expect(steps.last?.state).toBe('SKIPPED');
   });
 });

@@ -1,0 +1,27 @@
+// What planning carries along: the whole look, and one level of it (the root, or the next iteration of a loop). Types only.
+import type { Node, Plan } from '../schemas/generated/plan.js';
+import type { ObjectStore } from '../store/store.js';
+import type { History } from './history.js';
+import type { Known } from './known-values.js';
+
+export interface Planning {
+  plan: Plan;
+  /** Remembers what was read, and writes nothing. */
+  store: ObjectStore;
+  environment: Record<string, string>;
+  workflowId: string | null;
+  now: number;
+  /** Path of the step by its key, for reasons. */
+  producers: Map<string, string>;
+  history: History;
+}
+
+export interface Level {
+  planning: Planning;
+  nodes: Record<string, Node>;
+  /** '' at the top, `rl[12]` in an iteration. */
+  prefix: string;
+  /** Of the enclosing loops, outermost first. */
+  indices: number[];
+  known: Known;
+}
