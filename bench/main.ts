@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { measureCommand } from './commands.js';
+import { measureCompile } from './compile.js';
 import { openInstallation } from './installation.js';
 import { measureLoop } from './loop.js';
 import { commit, machine } from './machine.js';
@@ -14,6 +15,8 @@ const say = (text: string): void => console.error(text);
 
 say('commands');
 const commands = [['validate', 'pipelines/quickstart.yaml']].map((args) => measureCommand(root, args));
+say('compile');
+const compile = measureCompile();
 say('steps');
 const installation = await openInstallation(root);
 try {
@@ -21,7 +24,7 @@ try {
   say('loop');
   const loop = await measureLoop(root, installation);
   const date = new Date().toISOString().slice(0, 10);
-  const page = benchPage({ machine: machine(), commit: commit(root), date, steps, loop, commands });
+  const page = benchPage({ machine: machine(), commit: commit(root), date, steps, loop, commands, compile });
   console.log(page);
   if (!process.argv.includes('--print')) await writeFile(join(root, 'docs', 'bench.md'), page);
 } finally {

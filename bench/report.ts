@@ -1,6 +1,7 @@
 // docs/bench.md from what was measured. Pure.
 import type { CommandCost } from './commands.js';
 import { median } from './commands.js';
+import type { CompileCost } from './compile.js';
 import type { LoopCosts } from './loop.js';
 import type { StepCosts } from './steps.js';
 
@@ -11,6 +12,7 @@ export interface Measured {
   steps: StepCosts;
   loop: LoopCosts;
   commands: CommandCost[];
+  compile: CompileCost[];
 }
 
 /** The page as Markdown. */
@@ -26,6 +28,8 @@ export function benchPage(measured: Measured): string {
     ...loopLines(measured.loop),
     '',
     ...commandLines(measured.commands),
+    '',
+    ...compileLines(measured.compile),
     '',
   ].join('\n');
 }
@@ -93,6 +97,24 @@ function commandLines(costs: CommandCost[]): string[] {
     '| command | ms | MB |',
     '|---|---|---|',
     ...costs.map((cost) => `| \`${cost.command}\` | ${cost.medianMs.toFixed(0)} | ${cost.residentMb.toFixed(0)} |`),
+  ];
+}
+
+function compileLines(costs: CompileCost[]): string[] {
+  const [small, large] = [costs[0], costs.at(-1)];
+  const ratio =
+    small === undefined || large === undefined ? 0 : large.medianMs / small.medianMs / (large.steps / small.steps);
+  return [
+    '## What compiling a large file costs',
+    '',
+    'A generated pipeline with an expression in almost every place (bench/compile.ts), from its text to the plan, in a process that has',
+    'compiled before; median of 11, in turns.',
+    '',
+    '| steps | KiB | ms |',
+    '|---|---|---|',
+    ...costs.map((cost) => `| ${cost.steps} | ${(cost.length / 1024).toFixed(0)} | ${cost.medianMs.toFixed(0)} |`),
+    '',
+    `Targets: ${small?.steps ?? 0} steps in less than 200 ms (${verdict((small?.medianMs ?? 0) < 200)}); ${large?.steps ?? 0} steps in at most 1.3 × as much a step (${ratio.toFixed(2)} ×, ${verdict(ratio <= 1.3)}).`,
   ];
 }
 

@@ -23,6 +23,8 @@ import type { ExpressionPart } from './text-value.js';
 export interface Analysis {
   pipeline: Pipeline;
   fields: AnalysedField[];
+  /** The same by the step they belong to; null: the outputs and metrics of the run. */
+  fieldsOf: ReadonlyMap<Step | null, AnalysedField[]>;
   /** Steps that a step waits for: by reference or `needs`, its own scope or an enclosing one. */
   deps: Map<Step, Set<Step>>;
 }
@@ -40,7 +42,7 @@ export function analyse(pipeline: Pipeline): Analysis {
   const fields = pipeline.units.flatMap((unit) => ofUnits.get(unit) ?? []);
   giveParams(fields);
   readMatrices(pipeline, true);
-  return { pipeline, fields, deps: collectDeps(pipeline, fields) };
+  return { pipeline, fields, fieldsOf: byOwner(fields), deps: collectDeps(pipeline, fields) };
 }
 
 /** The matrices of all steps; `again`: of those in inlined files, which now know what they are given. */
@@ -112,6 +114,16 @@ function analysePart(field: Field, part: ExpressionPart): AnalysedPart {
 /** The axes themselves and `else`, which stands in for all cells, belong to no cell. */
 const matrixSeenBy = ({ role, owner }: Field): Matrix | null =>
   role === 'axis' || role === 'else' ? null : (owner?.matrix ?? null);
+
+function byOwner(fields: AnalysedField[]): Analysis['fieldsOf'] {
+  const found = new Map<Step | null, AnalysedField[]>();
+  for (const field of fields) {
+    const own = found.get(field.owner);
+    if (own === undefined) found.set(field.owner, [field]);
+    else own.push(field);
+  }
+  return found;
+}
 
 function collectDeps(pipeline: Pipeline, fields: AnalysedField[]): Analysis['deps'] {
   const deps: Analysis['deps'] = new Map(pipeline.steps.map((step) => [step, new Set<Step>()]));

@@ -37,14 +37,13 @@ interface Lowering {
   analysis: Analysis;
   files: FileLookup;
   defaults: AuthoredMap | undefined;
-  fieldsOf: Map<Step | null, AnalysedField[]>;
+  fieldsOf: Analysis['fieldsOf'];
 }
 
 /** The plan of an analysed pipeline without errors. Pure. */
 export function lower(analysis: Analysis, files: FileLookup, seed: number | undefined): Plan {
   const { root, params, scope } = analysis.pipeline;
-  const fieldsOf: Lowering['fieldsOf'] = new Map();
-  for (const field of analysis.fields) fieldsOf.set(field.owner, [...(fieldsOf.get(field.owner) ?? []), field]);
+  const { fieldsOf } = analysis;
   const lowering: Lowering = { analysis, files, defaults: childMap(root, 'defaults'), fieldsOf };
   const ofRun = (role: FieldRole): Record<string, Value> => valuesOf(fieldsOf.get(null) ?? [], role);
   return {

@@ -58,10 +58,12 @@ function split(value: string, text: string, span: Span): (string | ExpressionPar
 
 function makePart(inside: string, text: string, within: Span, whole: Span, unclosed: boolean): ExpressionPart {
   const source = inside.trim();
-  const afterOpening = text.indexOf(opening, within.start);
-  const found = source === '' || afterOpening === -1 ? -1 : text.indexOf(source, afterOpening + opening.length);
-  const exact = found !== -1 && found + source.length <= within.end;
-  const span = exact ? { start: found, end: found + source.length } : whole;
+  // Within the scalar only: the rest of the file may be long.
+  const written = text.slice(within.start, within.end);
+  const afterOpening = written.indexOf(opening);
+  const found = source === '' || afterOpening === -1 ? -1 : written.indexOf(source, afterOpening + opening.length);
+  const exact = found !== -1;
+  const span = exact ? { start: within.start + found, end: within.start + found + source.length } : whole;
   const fail = (message: string): ExpressionPart => ({
     source,
     span,

@@ -10,9 +10,9 @@ export interface Visit {
 
 /** Visits a tree in reading order. Pure, as far as `visit` is. */
 export function walk(root: Authored, visit: Visit): void {
-  const seen = new Set<string>();
+  const seen = new Set<number>();
   const go = (authored: Authored, path: readonly string[]): void => {
-    const identity = `${authored.form} ${authored.span.start} ${authored.span.end}`;
+    const identity = identityOf(authored);
     if (seen.has(identity)) return;
     seen.add(identity);
     if (authored.form === 'scalar') visit.scalar?.(authored, path);
@@ -24,14 +24,8 @@ export function walk(root: Authored, visit: Visit): void {
   go(root, []);
 }
 
-/** Whether a string under `root` holds the word, what is under `except` left out. Pure. */
-export function mentions(root: Authored, word: RegExp, except: Authored | undefined): boolean {
-  let isFound = false;
-  walk(root, {
-    key: (_name, _key, _path, value) => value !== except && !isFound,
-    scalar: ({ value }) => {
-      isFound ||= typeof value === 'string' && word.test(value);
-    },
-  });
-  return isFound;
+/** Place and form as one number: a text has at most 2^20 characters, all files together fewer than 2^30. */
+function identityOf({ form, span }: Authored): number {
+  const number = form === 'scalar' ? 0 : form === 'list' ? 1 : 2;
+  return (span.start * 2 ** 20 + (span.end - span.start)) * 4 + number;
 }

@@ -2,10 +2,10 @@
 import { child, childMap } from '../authored.js';
 import type { Rule } from './rule.js';
 
-export const endlessLoop: Rule = ({ pipeline: { file, steps }, fields }) =>
+export const endlessLoop: Rule = ({ pipeline: { file, steps }, fieldsOf }) =>
   steps.flatMap((step) => {
     const until = child(childMap(step.map, 'loop'), 'until');
-    const field = fields.find(({ owner, authored }) => owner === step && authored === until);
+    const field = fieldsOf.get(step)?.find(({ authored }) => authored === until);
     if (field === undefined || field.parts.length === 0) return [];
     const isSound = field.parts.every(({ type }) => type !== null);
     const changes = field.parts.some(({ resolutions }) =>

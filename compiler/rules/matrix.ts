@@ -38,8 +38,8 @@ function ofMatrix(analysis: Analysis, step: Step): Diagnostic[] {
 }
 
 /** An axis that no expression reads: its cells would be the same, under one key. */
-function unread({ pipeline, fields }: Analysis, step: Step, { axes }: Matrix): Diagnostic[] {
-  const own = fields.filter(({ owner, role }) => owner === step && role !== 'axis');
+function unread({ pipeline, fieldsOf }: Analysis, step: Step, { axes }: Matrix): Diagnostic[] {
+  const own = (fieldsOf.get(step) ?? []).filter(({ role }) => role !== 'axis');
   if (own.some(({ parts }) => parts.some(({ part }) => part.parsed === null))) return [];
   return axes
     .filter((axis) => (axis.values?.length ?? 0) > 1 && !own.some((field) => reads(field, axis)))

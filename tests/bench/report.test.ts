@@ -25,6 +25,10 @@ const measured: Measured = {
     storageMs: { serialise: 30, hash: 10, load: 20 },
   },
   commands: [{ command: 'pawl validate x.yaml', medianMs: 251.4, residentMb: 79.6 }],
+  compile: [
+    { steps: 500, length: 131_072, medianMs: 150 },
+    { steps: 2000, length: 524_288, medianMs: 720 },
+  ],
 };
 
 it('the middle value is the mean of the two in the middle when there is no single one', () => {
@@ -51,4 +55,13 @@ it('the page splits what an iteration costs more than plain Python', () => {
   expect(page).toContain('| between the steps: schedule, claims, click | 50 |');
   expect(page).toContain('Ratio 1.25; the target is at most 1.05 (missed). Pawl takes 200 ms more an iteration:');
   expect(page).toContain('50 ms lie between the steps, and 150 ms inside them.');
+});
+
+it('the page says what compiling costs, and whether it grows with the size', () => {
+  expect(benchPage(measured)).toContain('| 500 | 128 | 150 |\n| 2000 | 512 | 720 |');
+  expect(benchPage(measured)).toContain(
+    'less than 200 ms (met); 2000 steps in at most 1.3 × as much a step (1.20 ×, met)',
+  );
+  const slow = { ...measured, compile: [measured.compile[0]!, { steps: 2000, length: 1, medianMs: 900 }] };
+  expect(benchPage(slow)).toContain('(1.50 ×, missed)');
 });
