@@ -57,7 +57,20 @@ export interface StepCall {
   declaration?: PlanKind;
 }
 
+/**
+ * The call of a step whose key no result can have yet, because one of its inputs was made for the first time a moment ago:
+ * nothing was looked up, and the activity derives key, checkpoint key and seed by itself.
+ */
+export interface FreshStepCall extends Omit<StepCall, 'key' | 'checkpointKey' | 'seed'> {
+  key: null;
+  derive: Pick<ResolveInput, 'kind' | 'runSeed' | 'indices' | 'cache'>;
+}
+
 export interface StepOutcome {
+  /** What the step's result is named by; absent in histories from before it was there. */
+  key?: string;
+  /** Whether the result stood already when the activity looked, and nothing was computed. */
+  found?: boolean;
   outputs: Record<string, ArtifactRef>;
   metrics: Record<string, number | null>;
   seconds: number;
@@ -139,7 +152,11 @@ export interface RunInput {
   planHash: string;
   placement: Placement;
   storeId: string;
-  features: { searchAttributes: boolean };
+  features: {
+    searchAttributes: boolean;
+    /** Whether steps with a new input go to their activity without `resolve`; absent in older histories: no. */
+    freshSteps?: boolean;
+  };
   gitCommit: string | null;
   mlflow: string | null;
 }

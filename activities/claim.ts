@@ -10,6 +10,8 @@ export const claimRun = (run: { workflowId: string; runId: string }): string => 
 export interface HeldClaim {
   /** Aborted when another one has taken the claim over. */
   lost: AbortSignal;
+  /** Whether somebody else held it first. */
+  waited: boolean;
   /** Stops renewing and frees the claim; a store out of reach frees it by time. */
   release(): Promise<void>;
   /** Stops renewing and leaves the claim as it is: enough once a result stands, which everybody looks at first. */
@@ -25,9 +27,9 @@ export async function claimOrWait(
   owner: ClaimOwner,
   wait: { isDone: () => Promise<boolean>; waiting: (holder: string) => void; signal: AbortSignal },
 ): Promise<HeldClaim | null> {
-  for (;;) {
+  for (let waited = false; ; waited = true) {
     const claim = await acquireClaim(host.store, { ...owner, now: host.clock(), renewEveryMs: host.claimEveryMs });
-    if (claim.state === 'acquired') return keepClaim(host, owner);
+    if (claim.state === 'acquired') return { ...keepClaim(host, owner), waited };
     if (await wait.isDone()) return null;
     wait.waiting(`${claim.holder} of the run ${claim.run}`);
     await sleep(Math.min(host.claimPollMs, claim.retryAfterMs));
@@ -35,7 +37,7 @@ export async function claimOrWait(
   }
 }
 
-function keepClaim(host: Host, owner: ClaimOwner): HeldClaim {
+function keepClaim(host: Host, owner: ClaimOwner): Omit<HeldClaim, 'waited'> {
   const lost = new AbortController();
   const renew = async (): Promise<void> => {
     try {

@@ -76,8 +76,8 @@ export function outcomeOf(result: Result, run: { attempts: number; hostQueue: st
     output,
     { $artifact: { key: result.key, output, type } },
   ]);
-  const { metrics, seconds, resumedFrom } = result;
-  return { outputs: Object.fromEntries(outputs), metrics, seconds, resumedFrom, ...run };
+  const { key, metrics, seconds, resumedFrom } = result;
+  return { key, outputs: Object.fromEntries(outputs), metrics, seconds, resumedFrom, ...run };
 }
 
 const finiteOrNull = (metrics: Record<string, number | null>): Record<string, number | null> =>

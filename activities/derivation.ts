@@ -1,10 +1,10 @@
 // The derivation of a call, made again where the step runs: it is stored with the result, and it shows that this worker is
 // the one that the key speaks of.
 import { commandKind, commandVersion } from '../schemas/command.js';
-import { inputIdentity } from '../schemas/derivation.js';
+import { deriveStep, inputIdentity, keyedByRun } from '../schemas/derivation.js';
 import type { Derivation } from '../schemas/generated/records.js';
 import { stepKey } from '../schemas/identity.js';
-import type { StepCall } from './calls.js';
+import type { FreshStepCall, StepCall } from './calls.js';
 import type { Host } from './host.js';
 import { StepFailure } from './kind.js';
 
@@ -36,6 +36,22 @@ export async function derivationOf(
     `This worker would not compute what the key ${call.key} of ${call.path} stands for${here.length > 0 ? ` (it has ${here.join(', ')})` : ''}. All workers of a run need the same version of Pawl and, for ${call.uses}, of Python.`,
     { environment: own },
   );
+}
+
+/** The call of a fresh step with its keys; other calls have them. Pure. */
+export function withKeys(call: StepCall | FreshStepCall): StepCall {
+  if (call.key !== null) return call;
+  const { derive, ...rest } = call;
+  const { kind, runSeed, indices, cache } = derive;
+  const own = cache ? { kind, environment: {} } : keyedByRun(kind, {}, call.run.workflowId);
+  const { key, checkpointKey, seed } = deriveStep({
+    ...own,
+    kindName: call.uses,
+    inputs: call.inputs,
+    runSeed,
+    indices,
+  });
+  return { ...rest, key, checkpointKey, seed };
 }
 
 /** Fails with worker_outdated when the plan asks for a newer version of the kind than this worker has. Pure. */

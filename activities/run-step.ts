@@ -9,11 +9,11 @@ import type { Checkpoint, Derivation, Result } from '../schemas/generated/record
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
 import type { CacheLease } from './artifact-cache.js';
-import type { StepCall, StepOutcome } from './calls.js';
+import type { FreshStepCall, StepCall, StepOutcome } from './calls.js';
 import { createCheckpointKeeper } from './checkpoint-keeper.js';
 import { claimOrWait, claimRun } from './claim.js';
 import { commitStep, outcomeOf, standingResult, storeOutputs } from './commit-step.js';
-import { derivationOf, refuseNewerKind } from './derivation.js';
+import { derivationOf, refuseNewerKind, withKeys } from './derivation.js';
 import { fail } from './failure.js';
 import { refuseForeignStore, type Host, type Slot } from './host.js';
 import { openJournal, type JournalStart } from './journal.js';
@@ -23,7 +23,7 @@ import { kindContext } from './kind-context.js';
 import { countAttempts, readPulse, startPulse, type Pulse } from './pulse.js';
 import { stageInputs } from './stage-inputs.js';
 
-export type StepActivity = (call: StepCall) => Promise<StepOutcome>;
+export type StepActivity = (call: StepCall | FreshStepCall) => Promise<StepOutcome>;
 
 /**
  * The activity of a kind. Safe to run any number of times: a committed result is returned as it is. Fails only with
@@ -31,9 +31,12 @@ export type StepActivity = (call: StepCall) => Promise<StepOutcome>;
  */
 export const stepActivity =
   (host: Host, slot: Slot | null, implementation: () => Promise<KindImplementation>): StepActivity =>
-  async (call) => {
+  async (asked) => {
     const context = Context.current();
-    const newest = await newestStep(host, call);
+    const call = withKeys(asked);
+    // A store out of reach must not keep the attempt from saying so by its usual way.
+    const seen = await newestRecord(host, call).catch(() => undefined);
+    const newest = seen?.step ?? null;
     const { attempt } = context.info;
     const attemptsWithoutProgress = countAttempts({ attempt, newest, last: readPulse(context.info.heartbeatDetails) });
     const pulse = startPulse(
@@ -62,9 +65,10 @@ export const stepActivity =
         signal,
         stopWith: (failure) => stop.abort(failure),
         number: attempt,
+        seen,
       };
-      const result = await inSlot(run, () => claimed(run, implementation));
-      return outcomeOf(result, { attempts: attempt, hostQueue: slot?.hostQueue ?? null });
+      const { result, found } = await inSlot(run, () => claimed(run, implementation));
+      return { ...outcomeOf(result, { attempts: attempt, hostQueue: slot?.hostQueue ?? null }), found };
     } catch (error) {
       const failure = ending(
         call,
@@ -88,10 +92,18 @@ interface StepRun {
   signal: AbortSignal;
   stopWith: (failure: unknown) => void;
   number: number;
+  /** The newest checkpoint when the attempt began; undefined where the store did not say. */
+  seen: Checkpoint | null | undefined;
+}
+
+/** The result that stands, and whether it stood before this attempt. */
+interface Ended {
+  result: Result;
+  found: boolean;
 }
 
 /** Waits for the slot of the trainer, heartbeating, and keeps it while `work` runs. */
-async function inSlot(run: StepRun, work: () => Promise<Result>): Promise<Result> {
+async function inSlot(run: StepRun, work: () => Promise<Ended>): Promise<Ended> {
   if (run.slot === null) return work();
   if (run.slot.mutex.held()) run.pulse.details.text = 'waiting for the trainer of this host';
   const release = await run.slot.mutex.acquire(run.signal);
@@ -102,7 +114,7 @@ async function inSlot(run: StepRun, work: () => Promise<Result>): Promise<Result
   }
 }
 
-async function claimed(run: StepRun, implementation: () => Promise<KindImplementation>): Promise<Result> {
+async function claimed(run: StepRun, implementation: () => Promise<KindImplementation>): Promise<Ended> {
   const { host, call, pulse } = run;
   refuseForeignStore(host, call.run);
   refuseNewerKind(call, host);
@@ -118,7 +130,11 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
       signal: run.signal,
     },
   );
-  if (claim === null) return (await standingResult(host.store, call.key)) ?? claimed(run, implementation);
+  if (claim === null) {
+    const standing = await standingResult(host.store, call.key);
+    return standing === null ? claimed(run, implementation) : { result: standing, found: true };
+  }
+  if (claim.waited) run.seen = undefined; // who held it may have left a newer one
   const taken = (): void =>
     run.stopWith(
       new StepFailure(
@@ -133,8 +149,8 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
     // Looked for under the claim: an earlier attempt, or another run, may have committed just before leaving it.
     const [folder, standing] = await Promise.all([opening, standingResult(host.store, call.key)]);
     const result = standing ?? (await worked(run, { attempt, folder, lease, derivation }, await implementation()));
-    claim.leave(); // not freed: that would be a write, flushed, for nobody
-    return result;
+    claim.leave(); // not freed: that would be a write for nobody
+    return { result, found: standing !== null };
   } catch (error) {
     await claim.release();
     throw error;
@@ -163,8 +179,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     ...slot?.engine.provenance(),
   });
   pulse.details.text = 'fetching inputs';
-  const inputs = await stageInputs(host.store, lease, call.inputs);
-  const resumed = await resumable(run, lease);
+  const [inputs, resumed] = await Promise.all([stageInputs(host.store, lease, call.inputs), resumable(run, lease)]);
   const journal = await openJournal(
     host.store,
     { key: call.key, attempt },
@@ -208,14 +223,15 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     journal: journal.written() ? attempt : null,
   });
   // A key of its own for checkpoints means that a longer run may go on from them.
-  await checkpoints.removeOwn(call.checkpointKey === call.key ? 0 : call.checkpoint.keepLast);
+  if (checkpoints.newest() !== null)
+    await checkpoints.removeOwn(call.checkpointKey === call.key ? 0 : call.checkpoint.keepLast);
   if (committed) host.tracker.stepCommitted({ ...mark, bytes, kind: call.uses, metrics: result.metrics });
   return result;
 }
 
 async function resumable(run: StepRun, lease: CacheLease): ReturnType<typeof loadCheckpoint> {
   const { store, cache } = run.host;
-  const newest = await newestRecord(run.host, run.call);
+  const newest = run.seen === undefined ? await newestRecord(run.host, run.call) : run.seen;
   const loaded = newest && (await loadCheckpoint(store, cache.dir, newest));
   if (loaded) lease.keep(loaded.path);
   return loaded;
@@ -233,13 +249,6 @@ function newestRecord(host: Host, call: StepCall): Promise<Checkpoint | null> {
   if (kind?.checkpoints === false) return Promise.resolve(null);
   return newestCheckpoint(host.store, call.checkpointKey, checkpointLimit(kind?.inputs ?? {}, call.inputs));
 }
-
-/** A store out of reach must not keep the attempt from saying so by its usual way. */
-const newestStep = (host: Host, call: StepCall): Promise<number | null> =>
-  newestRecord(host, call).then(
-    (record) => record?.step ?? null,
-    () => null,
-  );
 
 /** Earlier attempts that died with their worker were not counted by anybody: they count now. */
 function refuseExhausted(call: StepCall, pulse: Pulse): void {

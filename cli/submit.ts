@@ -83,7 +83,7 @@ export async function submit(session: Session, store: ObjectStore, submission: S
     planHash: hash,
     placement: { workflowQueue: session.config.workflowQueue, trainers: session.config.trainers },
     storeId: store.id,
-    features: { searchAttributes: attributes === null },
+    features: { searchAttributes: attributes === null, freshSteps: true },
     gitCommit,
     mlflow: mlflowUrl(session.config),
   };

@@ -3,7 +3,7 @@
 import type { Claim } from '../schemas/generated/records.js';
 import { parseIntact, recordBytes } from './record-json.js';
 import { names } from './store.js';
-import type { Etag, ObjectStore } from './store.js';
+import type { ObjectStore } from './store.js';
 
 const MISSED_RENEWALS = 3;
 /** What a damaged claim counts as: nobody's. */
@@ -26,8 +26,7 @@ export interface ClaimOwner {
   attempt: string;
 }
 
-export type Acquired =
-  { state: 'acquired'; etag: Etag } | { state: 'held'; holder: string; run: string; retryAfterMs: number };
+export type Acquired = { state: 'acquired' } | { state: 'held'; holder: string; run: string; retryAfterMs: number };
 
 /**
  * Claims a key at the time `now` (milliseconds since the epoch) or says who holds it and when to ask again.
@@ -41,12 +40,12 @@ export async function acquireClaim(
   const name = names.claim(request.key);
   const body = recordBytes({ schema: 1, ...owner, renewedAt: now, released: false } satisfies Claim);
   for (;;) {
-    await store.createIfAbsent(name, body);
+    // Lost with the machine, it is lost with who held it: no need to wait for the disk.
+    if (await store.createIfAbsent(name, body, { flush: false })) return { state: 'acquired' };
     const current = await store.getVersioned(name);
     if (current === null) continue; // removed in between
     const claim = parseIntact('claim', current.body, name) ?? FREE;
-    if (isOwn(claim, request) && !claim.released && claim.renewedAt === now)
-      return { state: 'acquired', etag: current.etag };
+    if (isOwn(claim, request) && !claim.released && claim.renewedAt === now) return { state: 'acquired' };
     const freeAt = claim.renewedAt + MISSED_RENEWALS * claim.renewEveryMs;
     const mine = claim.holder === request.holder && claim.run === request.run;
     if (!claim.released && !mine && now <= freeAt)

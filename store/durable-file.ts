@@ -23,14 +23,14 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Writes `body` to a new file in `tmpDir` and flushes it. Returns its path; on failure nothing is left. */
-export async function writeTmp(tmpDir: string, body: Uint8Array | string): Promise<string> {
+/** Writes `body` to a new file in `tmpDir` and flushes it if asked to. Returns its path; on failure nothing is left. */
+export async function writeTmp(tmpDir: string, body: Uint8Array | string, flush = true): Promise<string> {
   const path = tmpName(tmpDir);
   try {
     const file = await open(path, 'wx', FILE_MODE);
     try {
       await file.writeFile(body);
-      await file.sync();
+      if (flush) await file.sync();
     } finally {
       await file.close();
     }
@@ -57,28 +57,28 @@ export async function copyTmp(tmpDir: string, source: string): Promise<string> {
 
 /**
  * Gives a file the name `target`, if nothing has it: link() fails where rename() would overwrite. Makes missing folders.
- * True when this call did it. Durable when it resolves. Rejects with EXDEV or the like where links cannot be made.
+ * True when this call did it. Durable when it resolves, if asked to be. Rejects with EXDEV or the like where links cannot be made.
  */
-export async function linkNew(source: string, target: string): Promise<boolean> {
+export async function linkNew(source: string, target: string, flush = true): Promise<boolean> {
   try {
-    return await linkWithin(source, target);
+    return await linkWithin(source, target, flush);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     await makeFolder(dirname(target));
-    return linkWithin(source, target);
+    return linkWithin(source, target, flush);
   }
 }
 
 /** Like linkNew in a folder that must be there: rejects with ENOENT where it is not. */
-export async function linkWithin(source: string, target: string): Promise<boolean> {
+export async function linkWithin(source: string, target: string, flush = true): Promise<boolean> {
   try {
     await link(source, target);
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error;
-    await flushFolder(dirname(target)); // the winner may not have come to it yet
+    if (flush) await flushFolder(dirname(target)); // the winner may not have come to it yet
     return false;
   }
-  await flushFolder(dirname(target));
+  if (flush) await flushFolder(dirname(target));
   return true;
 }
 

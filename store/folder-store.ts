@@ -91,12 +91,12 @@ function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
 
 function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'id'> {
   return {
-    createIfAbsent: async (name, body) => {
+    createIfAbsent: async (name, body, { flush } = { flush: true }) => {
       const file = fileOf(name);
-      return guarded('write', file.base, async () => {
-        if ((await currentVersion(file)) !== null) return false;
-        return withTmp(writeTmp(tmpDir, body), (tmp) => linkNew(tmp, file.base));
-      });
+      // The first version stays as long as the object: link() sees whether there is one.
+      return guarded('write', file.base, () =>
+        withTmp(writeTmp(tmpDir, body, flush), (tmp) => linkNew(tmp, file.base, flush)),
+      );
     },
     compareAndSwap: async (name, etag, body) => {
       const file = fileOf(name);

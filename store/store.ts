@@ -23,8 +23,11 @@ export interface ObjectStore {
   /** The object and the etag that compareAndSwap wants. */
   getVersioned(name: string): Promise<{ body: Uint8Array; etag: Etag } | null>;
   head(name: string): Promise<ObjectInfo | null>;
-  /** True when this call created the object; false when it was there. Atomic between processes. */
-  createIfAbsent(name: string, body: Uint8Array | string): Promise<boolean>;
+  /**
+   * True when this call created the object; false when it was there. Atomic between processes. With `flush: false` it may be
+   * lost, or come back damaged, when the machine loses power; not when a process dies.
+   */
+  createIfAbsent(name: string, body: Uint8Array | string, options?: { flush: boolean }): Promise<boolean>;
   /** Replaces the version `etag`; false when another one is there by now. Atomic between processes. */
   compareAndSwap(name: string, etag: Etag, body: Uint8Array | string): Promise<boolean>;
   /** Replaces whatever is there. For run records, cursors and other objects with one writer. */

@@ -1,6 +1,6 @@
 // Which activities each queue of a worker serves: the step kinds by where they run, under their names.
 import { Context } from '@temporalio/activity';
-import type { StepCall } from '../activities/calls.js';
+import type { FreshStepCall, StepCall } from '../activities/calls.js';
 import { fail } from '../activities/failure.js';
 import type { Host, Slot } from '../activities/host.js';
 import { StepFailure } from '../activities/kind.js';
@@ -45,7 +45,7 @@ const unknownKind =
     throw fail(new StepFailure('worker_outdated', message), factsOf(call, attempts));
   };
 
-const factsOf = (call: StepCall, attempts: number): Parameters<typeof fail>[1] => ({
+const factsOf = (call: StepCall | FreshStepCall, attempts: number): Parameters<typeof fail>[1] => ({
   path: call.path,
   retry: call.retry,
   attempts,

@@ -9,52 +9,66 @@ import { runLoop } from './run-loop.js';
 import { runMatrix } from './run-matrix.js';
 import { runStep } from './run-step.js';
 import { update } from './state.js';
-import { attemptsOf, readFailures } from './failure.js';
+import { attemptsOf, failure, readFailures } from './failure.js';
 import type { Node } from '../schemas/generated/plan.js';
 
-/** How every node of the level ended. Never rejects but by continue-as-new; values enter the level's scope as they come. */
+/**
+ * How every node of the level ended. Never rejects but by continue-as-new; values enter the level's scope as they come.
+ * Counts what each node still waits for, rather than awaiting it: every promise costs in the sandbox, which notes where it
+ * was made.
+ */
 export async function runLevel(level: Level): Promise<Outcomes> {
-  const started = new Map<string, Promise<Outcome>>();
+  const names = Object.keys(level.nodes);
+  // A name of an enclosing level is no dependency: it has ended before this level began.
+  const depsOf = (name: string): string[] => level.nodes[name]?.deps.filter((dep) => dep in level.nodes) ?? [];
+  const missing = new Map(names.map((name) => [name, depsOf(name).length]));
+  const dependents = dependentsOf(names, depsOf);
   const outcomes: Outcomes = {};
-  const start = (name: string, node: Node): Promise<Outcome> => {
-    const known = started.get(name);
-    if (known !== undefined) return known;
-    const deps = node.deps.flatMap((dep) => {
-      const inside = level.nodes[dep];
-      // A name of an enclosing level: it has ended before this level began.
-      return inside === undefined ? [] : [{ name: dep, outcome: start(dep, inside) }];
-    });
-    const outcome = afterDeps(level, name, node, deps).then((ended) => {
-      outcomes[name] = ended;
-      return ended;
-    });
-    started.set(name, outcome);
-    return outcome;
-  };
-  await Promise.all(Object.entries(level.nodes).map(([name, node]) => start(name, node)));
-  return Object.fromEntries(Object.keys(level.nodes).map((name) => [name, outcomes[name] ?? { status: 'left' }]));
+  await new Promise<void>((resolve, reject) => {
+    let open = names.length;
+    const ended = (name: string, outcome: Outcome): void => {
+      outcomes[name] = outcome;
+      open -= 1;
+      if (open === 0) resolve();
+      for (const next of dependents.get(name) ?? []) {
+        const left = (missing.get(next) ?? 0) - 1;
+        missing.set(next, left);
+        if (left === 0) begin(next);
+      }
+    };
+    const begin = (name: string): void => {
+      const obstacle = obstacleAmong(depsOf(name).map((dep) => ({ name: dep, outcome: outcomes[dep] })));
+      endOfNode(level, name, obstacle).then((outcome) => ended(name, outcome), reject);
+    };
+    for (const name of names) if (missing.get(name) === 0) begin(name);
+  });
+  return Object.fromEntries(names.map((name) => [name, outcomes[name] ?? { status: 'left' }]));
 }
 
-async function afterDeps(
-  level: Level,
-  name: string,
-  node: Node,
-  deps: { name: string; outcome: Promise<Outcome> }[],
-): Promise<Outcome> {
-  const ended = await Promise.all(deps.map(async (dep) => ({ name: dep.name, outcome: await dep.outcome })));
-  const obstacle = obstacleAmong(ended);
+/** Who waits for whom, in the order of the plan. Pure. */
+function dependentsOf(names: string[], depsOf: (name: string) => string[]): Map<string, string[]> {
+  const dependents = new Map<string, string[]>();
+  for (const name of names) {
+    for (const dep of depsOf(name)) dependents.set(dep, [...(dependents.get(dep) ?? []), name]);
+  }
+  return dependents;
+}
+
+async function endOfNode(level: Level, name: string, obstacle: Outcome | null): Promise<Outcome> {
+  const node = level.nodes[name];
+  if (node === undefined) throw failure('internal', `Internal error: the level has no node ${name}`);
   const outcome = obstacle ?? (await runNode(level, name, node));
   settle(level, name, outcome);
   return outcome;
 }
 
-function obstacleAmong(deps: { name: string; outcome: Outcome }[]): Outcome | null {
-  const failed = deps.find(({ outcome }) => outcome.status === 'failed');
+function obstacleAmong(deps: { name: string; outcome: Outcome | undefined }[]): Outcome | null {
+  const failed = deps.find(({ outcome }) => outcome?.status === 'failed');
   if (failed !== undefined) return { status: 'blocked', by: failed.name };
-  const blocked = deps.find(({ outcome }) => outcome.status === 'blocked')?.outcome;
+  const blocked = deps.find(({ outcome }) => outcome?.status === 'blocked')?.outcome;
   if (blocked !== undefined) return blocked;
-  if (deps.some(({ outcome }) => outcome.status === 'cancelled')) return { status: 'cancelled' };
-  if (deps.some(({ outcome }) => outcome.status === 'left')) return { status: 'left' };
+  if (deps.some(({ outcome }) => outcome?.status === 'cancelled')) return { status: 'cancelled' };
+  if (deps.some(({ outcome }) => outcome?.status === 'left')) return { status: 'left' };
   return null;
 }
 

@@ -68,7 +68,8 @@ async function runLoopWorkflow(port: Port, state: RunState, input: LoopInput): P
   const plan = await loadPlan(port, input.run);
   const node = loopAt(plan, input.path);
   if (node === null) throw failure('internal', `Internal error: the plan has no loop at ${input.path}`);
-  return iterate({ ...begin, plan, searchAttributes: input.searchAttributes }, node, input);
+  const { searchAttributes, freshSteps = false } = input;
+  return iterate({ ...begin, plan, searchAttributes, fresh: freshSteps ? new Set() : null }, node, input);
 }
 
 async function runRoot(port: Port, state: RunState, input: RootInput): Promise<RunResult> {
@@ -79,7 +80,8 @@ async function runRoot(port: Port, state: RunState, input: RootInput): Promise<R
   const plan = input.plan ?? (await loadPlan(port, info));
   checkVersion(plan);
   info.pipeline = state.about.pipeline = plan.name;
-  const run: Run = { ...begin, plan, searchAttributes: input.features.searchAttributes };
+  const { searchAttributes, freshSteps = false } = input.features;
+  const run: Run = { ...begin, plan, searchAttributes, fresh: freshSteps ? new Set() : null };
   if (input.carried === undefined) announce(run, input);
   const scope = rootScope(plan.params);
   const level: Level = { run, nodes: plan.steps, prefix: '', indices: [], scope, lease: { queue: null, shared: null } };
@@ -96,7 +98,7 @@ function beginRun(
   port: Port,
   state: RunState,
   given: Pick<Run, 'info' | 'placement'> & { drains: boolean; carried?: Carried },
-): Omit<Run, 'plan' | 'searchAttributes'> {
+): Omit<Run, 'plan' | 'searchAttributes' | 'fresh'> {
   const stop = createStop();
   const counts = { ran: 0, cached: 0 };
   let isCancelRequested = false;

@@ -24,6 +24,8 @@ export interface Run {
   draining(): boolean;
   /** What earlier executions of the chain leave to this one. */
   carried: Carried;
+  /** Keys that nobody had a result for until a step of this execution ran; null where every step is looked up. */
+  fresh: Set<string> | null;
   /** Steps of this execution by how they came to their result; see `draining`. */
   counts: { ran: number; cached: number };
 }

@@ -11,6 +11,8 @@ export interface LoopInput {
   run: RunInfo;
   placement: Placement;
   searchAttributes: boolean;
+  /** As in RunInput.features. */
+  freshSteps?: boolean;
   /** Path of the loop, e.g. `rl` or `rl[3].inner`. */
   path: string;
   /** Indices of the enclosing loops, outermost first. */

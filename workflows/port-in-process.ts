@@ -1,7 +1,8 @@
 // The port in one process on a virtual clock: the interpreter with activities given as plain functions. For tests, and for
 // trying a pipeline without servers. Owns the executions by workflow id; what crosses between them and the activities goes
 // through JSON, as it does on Temporal.
-import type { LocalActivities } from '../activities/calls.js';
+import type { FreshStepCall, LocalActivities, StepCall } from '../activities/calls.js';
+import { failure } from './failure.js';
 import { runActivity, throughJson, waitFor } from './in-process-steps.js';
 import type { InProcessStep } from './in-process-steps.js';
 import { queries } from './control-names.js';
@@ -17,6 +18,8 @@ export interface WorldOptions {
   /** By step kind. */
   activities: Record<string, InProcessStep>;
   local: LocalActivities;
+  /** Keys of a step that is not looked up; needed for runs with `freshSteps`. */
+  keyOf?: (call: FreshStepCall) => StepCall;
   /** Queues that nobody polls. */
   deafQueues?: Set<string>;
   /** Steps and children after which a history counts as long; default never. */
@@ -142,6 +145,13 @@ async function runChain(
   }
 }
 
+/** A fresh call with its keys; those of the fakes have them by then. */
+function keyed({ keyOf }: WorldOptions, call: StepCall | FreshStepCall): StepCall {
+  if (call.key !== null) return call;
+  if (keyOf === undefined) throw failure('internal', 'Internal error: this world does not key fresh steps');
+  return keyOf(call);
+}
+
 interface Surroundings {
   options: WorldOptions;
   clock: VirtualClock;
@@ -156,7 +166,7 @@ function portOf({ options, clock, start }: Surroundings, execution: Execution): 
     async runStep(call, schedule, stop) {
       execution.commands += 1;
       const { activities, deafQueues = new Set<string>() } = options;
-      return runActivity({ activities, deafQueues, clock }, throughJson(call), schedule, stop);
+      return runActivity({ activities, deafQueues, clock }, throughJson(keyed(options, call)), schedule, stop);
     },
     runLocal: (name, input) => callLocal(options.local, name, input),
     async startChild<Input, Output>(child: ChildStart<Input>): Promise<ChildHandle<Output>> {

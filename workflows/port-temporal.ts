@@ -26,7 +26,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   defineSearchAttributeKey,
 } from '@temporalio/common';
-import type { LocalActivities, StepCall, StepOutcome } from '../activities/calls.js';
+import type { FreshStepCall, LocalActivities, StepCall, StepOutcome } from '../activities/calls.js';
 import { failure, finalClasses } from './failure.js';
 import type { ChildHandle, ChildStart, Handlers, Port, StepSchedule } from './port.js';
 import type { Stop } from './stop.js';
@@ -80,7 +80,9 @@ export function temporalPort(): Port {
   };
 }
 
-async function runStep(call: StepCall, schedule: StepSchedule, stop: Stop): Promise<StepOutcome> {
+type AnyCall = StepCall | FreshStepCall;
+
+async function runStep(call: AnyCall, schedule: StepSchedule, stop: Stop): Promise<StepOutcome> {
   try {
     return await scheduleOn(schedule.queue, call, schedule, stop);
   } catch (error) {
@@ -93,10 +95,10 @@ async function runStep(call: StepCall, schedule: StepSchedule, stop: Stop): Prom
   }
 }
 
-function scheduleOn(taskQueue: string, call: StepCall, schedule: StepSchedule, stop: Stop): Promise<StepOutcome> {
+function scheduleOn(taskQueue: string, call: AnyCall, schedule: StepSchedule, stop: Stop): Promise<StepOutcome> {
   const { retry } = call;
   const initialInterval = Math.max(1, retry.backoffMs);
-  const activities = proxyActivities<Record<string, (call: StepCall) => Promise<StepOutcome>>>({
+  const activities = proxyActivities<Record<string, (call: AnyCall) => Promise<StepOutcome>>>({
     taskQueue,
     activityId: call.path,
     startToCloseTimeout: schedule.timeoutMs ?? unboundedMs,
@@ -115,26 +117,17 @@ function scheduleOn(taskQueue: string, call: StepCall, schedule: StepSchedule, s
   });
   const activity = activities[call.uses];
   if (activity === undefined) throw failure('internal', `Internal error: no activity ${call.uses}`);
-  return stoppable(stop, () => activity(call));
+  const scope = new CancellationScope({ cancellable: true });
+  const forget = stop.onRequest(() => scope.cancel());
+  return scope.run(() => activity(call)).finally(forget);
 }
 
 /** Time-outs are retried by the server, so a class that is not retried must name them too. */
-function notRetried({ retry }: StepCall): string[] {
+function notRetried({ retry }: AnyCall): string[] {
   const classes: string[] = finalClasses(retry.for);
   if (classes.includes('worker_lost')) classes.push('TemporalTimeout:Heartbeat');
   if (classes.includes('timeout')) classes.push('TemporalTimeout:StartToClose');
   return classes;
-}
-
-/** Runs `start` in a scope of its own, cancelled when `stop` is requested. */
-async function stoppable<Result>(stop: Stop, start: () => Promise<Result>): Promise<Result> {
-  const scope = new CancellationScope({ cancellable: true });
-  const forget = stop.onRequest(() => scope.cancel());
-  try {
-    return await scope.run(start);
-  } finally {
-    forget();
-  }
 }
 
 async function runLocal<Name extends keyof LocalActivities>(

@@ -2,7 +2,7 @@
 // virtual clock, for tests and `pawl test`.
 // Invariants. P1: nothing is cancelled behind the interpreter's back: a cancel request only calls `onCancel`; what runs is
 // stopped through its Stop. P2: what fails, fails with ApplicationFailure (type = failure class) or CancelledFailure.
-import type { LocalActivities, StepCall, StepOutcome } from '../activities/calls.js';
+import type { LocalActivities, FreshStepCall, StepCall, StepOutcome } from '../activities/calls.js';
 import type { Stop } from './stop.js';
 
 /** How one step activity is scheduled. */
@@ -54,7 +54,7 @@ export interface Execution {
 export interface Port {
   execution(): Execution;
   /** Runs the activity named call.uses with activity id call.path. When `stop` is requested it cancels it and waits for its end. */
-  runStep(call: StepCall, schedule: StepSchedule, stop: Stop): Promise<StepOutcome>;
+  runStep(call: StepCall | FreshStepCall, schedule: StepSchedule, stop: Stop): Promise<StepOutcome>;
   runLocal<Name extends keyof LocalActivities>(
     name: Name,
     input: Parameters<LocalActivities[Name]>[0],

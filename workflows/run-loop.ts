@@ -84,6 +84,7 @@ const inputOf = (level: Level, path: string, node: LoopNode, max: number): LoopI
   run: level.run.info,
   placement: level.run.placement,
   searchAttributes: level.run.searchAttributes,
+  freshSteps: level.run.fresh !== null,
   path,
   indices: level.indices,
   outer: valuesAt(loopReads(node), level.scope),

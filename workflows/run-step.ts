@@ -1,6 +1,14 @@
 // One step: inputs -> `resolve` -> cached, held on a timer, or its activity. Seven events of history where nothing is amiss:
-// the marker of `resolve`, three of the activity, three of the workflow task.
-import type { InputValue, ResolveOutput, StepCall, StepOutcome } from '../activities/calls.js';
+// the marker of `resolve`, three of the activity, three of the workflow task. Where an input was made for the first time a
+// moment ago there is nothing to look up, and the step goes to its activity at once: one workflow task less.
+import type {
+  ArtifactRef,
+  FreshStepCall,
+  InputValue,
+  ResolveOutput,
+  StepCall,
+  StepOutcome,
+} from '../activities/calls.js';
 import type { PlanKind, StepNode } from '../schemas/generated/plan.js';
 import { failure, isCancelled, isOfClass } from './failure.js';
 import type { Level, Outcome, Run } from './level.js';
@@ -20,6 +28,10 @@ interface Task {
 
 type Runnable = Exclude<ResolveOutput, { state: 'held' | 'cached' }>;
 
+/** What is known of a step before its activity starts; without keys where nothing was looked up. */
+type Start = Pick<Runnable, 'state' | 'reason' | 'checkpointStep'> &
+  Partial<Pick<Runnable, 'key' | 'checkpointKey' | 'seed'>>;
+
 /** Runs a step whose dependencies have ended. Throws what its activity fails with; cancelled and left are outcomes. */
 export async function runStep(level: Level, path: string, node: StepNode): Promise<Outcome> {
   const { run } = level;
@@ -27,9 +39,17 @@ export async function runStep(level: Level, path: string, node: StepNode): Promi
   if (kind === undefined) throw failure('worker_outdated', `the plan does not say what \`${node.uses}\` is`);
   const inputs = inputsOf(node.with, level.scope, (input) => kind.inputs[input]?.artifact != null);
   const task: Task = { level, path, node, kind, inputs };
+  let isFresh = hasFreshInput(task);
   for (;;) {
-    const obstacle = await mayStart(run, path);
-    if (obstacle !== null) return obstacle;
+    if (run.state.paused !== null) await waitWhilePaused(run, path);
+    if (run.stop.isRequested()) return { status: 'cancelled' };
+    if (run.draining()) return { status: 'left' };
+    if (isFresh) {
+      const outcome = await attempt(task, { state: 'run', reason: 'an input of it is new', checkpointStep: null });
+      if (outcome !== 'paused') return outcome;
+      isFresh = false; // it may have left a checkpoint
+      continue;
+    }
     const resolved = await resolve(task);
     if (resolved.state === 'cached') return finish(task, 'cached', resolved, resolved.outcome);
     if (resolved.state === 'held') {
@@ -41,15 +61,24 @@ export async function runStep(level: Level, path: string, node: StepNode): Promi
   }
 }
 
-/** Waits while the run is paused; then null, or how the step ends without starting. */
-async function mayStart(run: Run, path: string): Promise<Outcome | null> {
-  const { state, stop, port } = run;
-  if (state.paused !== null && !stop.isRequested()) {
-    update(state, path, { state: 'waiting', reason: 'the run is paused', startedAt: null });
-    await port.condition(() => state.paused === null || stop.isRequested());
-  }
-  if (stop.isRequested()) return { status: 'cancelled' };
-  return run.draining() ? { status: 'left' } : null;
+/**
+ * Whether an input was made for the first time in this execution: then no result, checkpoint or claim can stand under the
+ * step's key, which is made of its inputs' keys. (Where one does after all, the activity finds it.) A kind with an environment
+ * is keyed where `resolve` runs. Pure.
+ */
+function hasFreshInput({ level, kind, inputs }: Task): boolean {
+  const { fresh } = level.run;
+  if (fresh === null || kind.environment.length > 0) return false;
+  return Object.values(inputs).some((value) => isArtifact(value) && fresh.has(value.$artifact.key));
+}
+
+const isArtifact = (value: InputValue): value is ArtifactRef =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, '$artifact');
+
+async function waitWhilePaused({ state, stop, port }: Run, path: string): Promise<void> {
+  if (stop.isRequested()) return;
+  update(state, path, { state: 'waiting', reason: 'the run is paused', startedAt: null });
+  await port.condition(() => state.paused === null || stop.isRequested());
 }
 
 const resolve = ({ level, path, node, kind, inputs }: Task): Promise<ResolveOutput> =>
@@ -70,7 +99,7 @@ async function waitForHolder(run: Run, path: string, held: Extract<ResolveOutput
   await run.port.condition(() => run.stop.isRequested(), timer);
 }
 
-async function attempt(task: Task, resolved: Runnable): Promise<Outcome | 'paused'> {
+async function attempt(task: Task, start: Start): Promise<Outcome | 'paused'> {
   const { level, path, node } = task;
   const { run } = level;
   const schedule = scheduleOf(run.plan, node, run.placement, level.lease);
@@ -78,12 +107,12 @@ async function attempt(task: Task, resolved: Runnable): Promise<Outcome | 'pause
   run.state.running.set(path, stop);
   // A pause with `now` may have come while `resolve` ran.
   if (run.state.paused?.now === true) stop.request('paused');
-  const { reason, key, checkpointStep: resumedFrom } = resolved;
+  const { reason, key = null, checkpointStep: resumedFrom } = start;
   update(run.state, path, { state: 'running', reason, key, resumedFrom, startedAt: run.port.now() });
   try {
-    const outcome = await run.port.runStep(callOf(task, resolved), schedule, stop);
+    const outcome = await run.port.runStep(callOf(task, start), schedule, stop);
     if (runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome.hostQueue);
-    return finish(task, 'done', resolved, outcome);
+    return made(task, start, outcome);
   } catch (error) {
     // Asked to stop, a step may also end as preempted, or be lost with its worker: what it kept stays.
     if (!isCancelled(error) && !(stop.isRequested() && isOfClass(error, ['preempted', 'cancelled', 'worker_lost'])))
@@ -97,20 +126,31 @@ async function attempt(task: Task, resolved: Runnable): Promise<Outcome | 'pause
   }
 }
 
-const callOf = ({ level, path, node, kind, inputs }: Task, resolved: Runnable): StepCall => ({
-  run: level.run.info,
-  path,
-  uses: node.uses,
-  version: kind.version,
-  key: resolved.key,
-  checkpointKey: resolved.checkpointKey,
-  inputs,
-  seed: resolved.seed,
-  outputs: kind.outputs,
-  checkpoint: node.checkpoint,
-  retry: node.retry,
-  ...(node.declaration === undefined ? {} : { declaration: node.declaration }),
-});
+function made(task: Task, { state, key = '', reason }: Start, outcome: StepOutcome): Outcome {
+  const own = outcome.key ?? key;
+  const found = outcome.found === true;
+  // After a pruned result, or at a checkpoint, what reads it may have been made before.
+  if (state === 'run' && !found) task.level.run.fresh?.add(own);
+  return finish(task, found ? 'cached' : 'done', { key: own, reason }, outcome);
+}
+
+function callOf({ level, path, node, kind, inputs }: Task, start: Start): StepCall | FreshStepCall {
+  const { info, plan } = level.run;
+  const common = {
+    run: info,
+    path,
+    uses: node.uses,
+    version: kind.version,
+    inputs,
+    outputs: kind.outputs,
+    checkpoint: node.checkpoint,
+    retry: node.retry,
+  };
+  const { key, checkpointKey, seed } = start;
+  if (key !== undefined && checkpointKey !== undefined && seed !== undefined)
+    return { ...common, key, checkpointKey, seed };
+  return { ...common, key: null, derive: { kind, runSeed: plan.seed, indices: level.indices, cache: node.cache } };
+}
 
 function finish(
   { level: { run }, path }: Task,

@@ -8,7 +8,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createArtifactCache } from '../../activities/artifact-cache.js';
 import { openWorkRoot } from '../../activities/attempt.js';
-import type { InputValue, RunInfo, StepCall, StepOutcome } from '../../activities/calls.js';
+import type { InputValue, RunInfo, FreshStepCall, StepCall, StepOutcome } from '../../activities/calls.js';
 import { createMutex } from '../../activities/engine/mutex.js';
 import { createEngine } from '../../activities/engine/engine.js';
 import type { Host, Slot } from '../../activities/host.js';
@@ -145,10 +145,12 @@ export interface Attempt {
   outcome: Promise<StepOutcome>;
 }
 
+type Asked = [StepCall | FreshStepCall];
+
 /** Starts an attempt in a mocked activity context; a kind of the table unless an implementation is given. */
 export function attempt(
   bench: Bench,
-  call: StepCall,
+  call: StepCall | FreshStepCall,
   options: { number?: number; heartbeat?: unknown; slot?: Slot; kind?: KindImplementation; host?: Partial<Host> } = {},
 ): Attempt {
   const info = { attempt: options.number ?? 1, heartbeatDetails: options.heartbeat };
@@ -159,7 +161,7 @@ export function attempt(
   const load = kind === undefined ? kindImplementations[call.uses] : () => Promise.resolve(kind);
   if (load === undefined) throw new Error(`no implementation of ${call.uses}`);
   const activity = stepActivity({ ...bench.host, ...options.host }, options.slot ?? null, load);
-  const outcome = environment.run<[StepCall], StepOutcome, ActivityFunction<[StepCall], StepOutcome>>(activity, call);
+  const outcome = environment.run<Asked, StepOutcome, ActivityFunction<Asked, StepOutcome>>(activity, call);
   outcome.catch(() => undefined);
   return { environment, heartbeats, outcome };
 }

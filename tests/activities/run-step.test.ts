@@ -10,7 +10,7 @@ import { readClaim } from '../../store/claims.js';
 import { readJournal } from '../../store/journals.js';
 import { readResult } from '../../store/results.js';
 import { journalPoints } from '../../schemas/journal.js';
-import { attempt, callOf, openBench, type Bench } from './bench.js';
+import { attempt, callOf, openBench, planKind, type Bench } from './bench.js';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -149,6 +149,18 @@ describe('a step', () => {
     const shorter = sleepCall({ steps: 5 });
     expect(await attempt(bench, shorter).outcome).toMatchObject({ resumedFrom: null, metrics: { steps: 5 } });
     expect(await counter(shorter.key)).toEqual({ steps: 5, value: 7 });
+  });
+
+  it('keys a step that was not looked up by itself, and says when its result stood already', async () => {
+    const { key, checkpointKey, seed, ...rest } = sleepCall();
+    const derive = { kind: planKind('test.sleep'), runSeed: 0, indices: [], cache: true };
+    const made = await attempt(bench, { ...rest, key: null, derive }).outcome;
+    expect([made.key, made.found]).toEqual([key, false]);
+    const again = await attempt(bench, { ...rest, key: null, derive }).outcome;
+    expect([again.key, again.found, again.outputs]).toEqual([key, true, made.outputs]);
+    expect([checkpointKey.length, seed]).toEqual([64, null]);
+    const own = await attempt(bench, { ...rest, key: null, derive: { ...derive, cache: false } }).outcome;
+    expect([own.found, own.key === key]).toEqual([false, false]);
   });
 
   it('discards what a late attempt made: the first commit stands', async () => {

@@ -1,7 +1,7 @@
 // Recorded histories replay: a change of workflows/ that alters the commands of a run under way shows here, and needs an
-// entry in workflows/patches.ts. To record them anew after a change that is meant (every open run is then lost), run
+// entry in workflows/patches.ts. To record the ones that are missing, run
 //   PAWL_RECORD_HISTORIES=1 npx vitest run tests/workflows/replay.test.ts
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -26,11 +26,14 @@ interface Recorded {
 }
 
 /** File -> the plan that is run and the workflow whose first history is kept. */
-const recordings: Record<string, { plan: Plan; workflowId: string }> = {
+const recordings: Record<string, { plan: Plan; workflowId: string; freshSteps?: boolean }> = {
   'five-steps': { plan: fivePlan, workflowId: 'five' },
   'loop-root': { plan: loopPlan, workflowId: 'loop' },
   'loop-continued': { plan: loopPlan, workflowId: 'loop/rl' },
   'two-failures': { plan: failingPlan, workflowId: 'failing' },
+  'five-fresh': { plan: fivePlan, workflowId: 'five-fresh', freshSteps: true },
+  'loop-fresh': { plan: loopPlan, workflowId: 'loop-fresh/rl', freshSteps: true },
+  'loop-fresh-root': { plan: loopPlan, workflowId: 'loop-fresh', freshSteps: true },
 };
 
 let bundle: WorkflowBundleWithSourceMap;
@@ -85,18 +88,20 @@ const behave: FakeStep = async (call) =>
   call.path.startsWith('bad') ? failWith('data', `no ${call.path}`) : outcomeOf(call);
 
 async function record(): Promise<void> {
+  const missing = Object.entries(recordings).filter(([name]) => !existsSync(join(folder, `${name}.json`)));
   const server = await startTemporal({ dynamicConfig: ['limit.historyCount.suggestContinueAsNew=45'] });
   try {
-    for (const { plan, workflowId } of Object.values(recordings)) {
+    for (const [, { plan, workflowId, freshSteps = false }] of missing) {
       // The workflow of a loop is recorded with its root.
       if (workflowId.includes('/')) continue;
       const store = emptyStore();
       await withWorkers(server, { bundle, store, behave }, async () => {
-        const handle = await startRun(server, store, plan, workflowId);
+        const features = { searchAttributes: true, freshSteps };
+        const handle = await startRun(server, store, plan, workflowId, { features });
         await handle.result().catch(() => undefined);
       });
     }
-    for (const [name, { workflowId }] of Object.entries(recordings)) {
+    for (const [name, { workflowId }] of missing) {
       const history = JSON.parse(historyToJSON(await firstHistory(server.client, workflowId))) as unknown;
       const recorded = { workflowId, history: withoutStacks(history) };
       writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(recorded, null, 1)}\n`);

@@ -216,6 +216,7 @@ export function localOn(store: MemoryStore): LocalActivities {
 
 /** The outcome of a call: one artifact under the call's key, and its input `value` as metric. */
 export const outcomeOf = (call: StepCall, given: Partial<StepOutcome> = {}): StepOutcome => ({
+  key: call.key,
   outputs: { out: { $artifact: { key: call.key, output: 'out', type: 'folder' } } },
   metrics: { value: typeof call.inputs['value'] === 'number' ? call.inputs['value'] : 1 },
   seconds: 1,

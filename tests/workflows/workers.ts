@@ -4,7 +4,9 @@ import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import type { StepCall, StepOutcome } from '../../activities/calls.js';
+import type { FreshStepCall, StepCall, StepOutcome } from '../../activities/calls.js';
+import { withKeys } from '../../activities/derivation.js';
+import type { RootInput } from '../../workflows/interpreter.js';
 import { planHash } from '../../schemas/identity.js';
 import type { Plan } from '../../schemas/generated/plan.js';
 import type { TestServer } from '../support/temporal-server.js';
@@ -36,15 +38,16 @@ export async function withWorkers<Result>(
   use: () => Promise<Result>,
 ): Promise<Result> {
   const { bundle, store, behave } = given;
-  const calls = async (call: StepCall, hostQueue: string | null): Promise<StepOutcome> => {
+  const calls = async (asked: StepCall | FreshStepCall, hostQueue: string | null): Promise<StepOutcome> => {
+    const call = withKeys(asked);
     const outcome = { ...(await behave(call, Context.current())), hostQueue };
     store.results.set(call.key, outcome);
     return outcome;
   };
   const local = { ...localOn(store) };
   const common = { connection: server.connection, namespace: 'default', identity: 'test' };
-  const onWorker = { 'test.work': (call: StepCall) => calls(call, null), ...local };
-  const onTrainer = { 'test.train': (call: StepCall) => calls(call, given.hostQueue ?? null) };
+  const onWorker = { 'test.work': (call: StepCall | FreshStepCall) => calls(call, null), ...local };
+  const onTrainer = { 'test.train': (call: StepCall | FreshStepCall) => calls(call, given.hostQueue ?? null) };
   const timing = { maxHeartbeatThrottleInterval: 100, shutdownGraceTime: 0 };
   const workers = [
     await Worker.create({ ...common, ...timing, taskQueue: 'pawl', workflowBundle: bundle, activities: onWorker }),
@@ -59,11 +62,17 @@ export async function withWorkers<Result>(
 }
 
 /** Starts a run of a plan; its type is the pipeline's name, as the CLI starts it. */
-export async function startRun(server: TestServer, store: MemoryStore, plan: Plan, workflowId: string) {
+export async function startRun(
+  server: TestServer,
+  store: MemoryStore,
+  plan: Plan,
+  workflowId: string,
+  given: Partial<RootInput> = {},
+) {
   store.plans.set(planHash(plan), plan);
   return server.client.workflow.start(plan.name, {
     workflowId,
     taskQueue: 'pawl',
-    args: [inputFor(plan)],
+    args: [inputFor(plan, given)],
   });
 }
