@@ -1,6 +1,7 @@
 // `uses: command`: what the step declares about its program, read as the declaration of a step kind.
 import { posix } from 'node:path';
 import { commandKind, commandVersion } from '../schemas/command.js';
+import type { Resources } from '../schemas/generated/plan.js';
 import type { StepKind } from '../schemas/generated/step-kind.js';
 import { artifactTypeOf } from './artifact-types.js';
 import type { Authored, AuthoredMap, Span } from './authored.js';
@@ -25,6 +26,10 @@ export function declaredKind(step: AuthoredMap): StepKind | null {
     metrics,
   };
 }
+
+/** A command that asks for something of a slot takes one; any other runs beside the workflow. Pure. */
+export const placeOfCommand = ({ gpus, labels }: Resources): StepKind['runs'] =>
+  gpus > 0 || labels.length > 0 ? 'trainer' : 'worker';
 
 /** Whether the key stands there with the value true. Pure. */
 export function isTrue(map: AuthoredMap, key: string): boolean {

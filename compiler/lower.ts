@@ -23,6 +23,7 @@ import type { FieldRole } from './fields.js';
 import type { Matrix } from './matrix.js';
 import { isCommand } from './fields.js';
 import type { Scope, Step } from './pipeline.js';
+import { placeOfCommand } from './command.js';
 import { commandLine, lowerCommand } from './lower-command.js';
 import { lowerCollector } from './lower-matrix.js';
 import { constantOf, planValue } from './plan-value.js';
@@ -153,7 +154,7 @@ function lowerStep(lowering: Lowering, step: Step, cell: Cell | null): StepNode 
   return {
     node: 'step',
     uses: kind.kind,
-    ...(command === null ? {} : { declaration: { ...planKind(kind), runs: placeOf(resources) } }),
+    ...(command === null ? {} : { declaration: { ...planKind(kind), runs: placeOfCommand(resources) } }),
     with: command ?? lowerInputs(lowering, step, kind, cell),
     deps: depsOf(lowering, step),
     if: conditionOf(lowering, step, cell),
@@ -174,10 +175,6 @@ function lowerStep(lowering: Lowering, step: Step, cell: Cell | null): StepNode 
 
 /** `[lr=0.001,seed=2]`. */
 const axesIn = (cell: Cell, { name }: Step): string => cell.name.slice(name.length);
-
-/** A command that asks for something of a slot takes one; any other runs beside the workflow. */
-const placeOf = ({ gpus, labels }: StepNode['resources']): PlanKind['runs'] =>
-  gpus > 0 || labels.length > 0 ? 'trainer' : 'worker';
 
 function lowerInputs(lowering: Lowering, step: Step, kind: StepKind, cell: Cell | null): Record<string, Value> {
   const given = new Map(

@@ -24,13 +24,7 @@ export const names: Rule = ({ pipeline }) => {
   for (const unit of pipeline.units) {
     const first = new Map<string, Step>();
     for (const step of unit.steps) {
-      refuse(step.name, step.key);
-      for (const carry of step.carries.values()) refuse(carry.name, carry.key);
-      for (const axis of step.matrix?.axes ?? []) refuse(axis.name, axis.key);
-      if (isCommand(step)) {
-        for (const [name, { key }] of childMap(step.map, 'outputs')?.entries ?? []) refuse(name, key);
-        for (const { name, span } of metricNames(step.map)) refuse(name, span);
-      }
+      for (const { name, span } of namesOf(step)) refuse(name, span);
       const earlier = first.get(step.name);
       if (earlier === undefined) first.set(step.name, step);
       else diagnostics.push(sameName(file, step, earlier));
@@ -39,6 +33,18 @@ export const names: Rule = ({ pipeline }) => {
   for (const [name, { key }] of childMap(pipeline.root, 'params')?.entries ?? []) refuse(name, key);
   return diagnostics;
 };
+
+/** The names that a step brings in. */
+const namesOf = (step: Step): { name: string; span: Span }[] => [
+  { name: step.name, span: step.key },
+  ...[...step.carries.values(), ...(step.matrix?.axes ?? [])].map(({ name, key }) => ({ name, span: key })),
+  ...(isCommand(step) ? declaredNames(step) : []),
+];
+
+const declaredNames = (step: Step): { name: string; span: Span }[] => [
+  ...[...(childMap(step.map, 'outputs')?.entries ?? [])].map(([name, { key }]) => ({ name, span: key })),
+  ...metricNames(step.map),
+];
 
 /** A step in a loop that hides one around the loop, or the other way round; else two steps apart from each other. */
 function sameName(file: SourceFile, step: Step, earlier: Step): Diagnostic {

@@ -1,6 +1,8 @@
 // no-queue: no trainer of temporal.config.ts offers what a step asks for.
 import type { Authored } from '../authored.js';
 import { child, childMap } from '../authored.js';
+import { placeOfCommand } from '../command.js';
+import { isCommand } from '../fields.js';
 import type { Step } from '../pipeline.js';
 import { settingsOf } from '../settings.js';
 import type { Queue, Rule } from './rule.js';
@@ -8,8 +10,9 @@ import type { Queue, Rule } from './rule.js';
 export const noQueue: Rule = ({ pipeline: { file, root, steps } }, _files, queues) => {
   if (queues === null) return [];
   return steps.flatMap((step) => {
-    if (step.kind?.runs !== 'trainer') return [];
     const { resources } = settingsOf(step.map, childMap(root, 'defaults'), true);
+    const runs = isCommand(step) ? placeOfCommand(resources) : step.kind?.runs;
+    if (runs !== 'trainer') return [];
     const isServed = queues.some(
       ({ gpus, labels }) => gpus >= resources.gpus && resources.labels.every((label) => labels.includes(label)),
     );

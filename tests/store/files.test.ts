@@ -20,6 +20,17 @@ test('a file has the digest of its bytes and a folder that of its tree, before a
   expect(await store.head(names.blob(tree.digest))).not.toBeNull();
 });
 
+test('of a folder of code, what running it leaves behind is not part', async () => {
+  const { store, folder } = bench();
+  const code = { 'train.py': 'pass\n', 'lib/a.py': '' };
+  const left = { '__pycache__/train.pyc': 'x', 'lib/b.pyc': 'x', '.git/config': 'x', '.env': 'SECRET=1', 'node_modules/a.js': 'x' }; // prettier-ignore
+  const clean = await digestInput(await folder('clean', code), 'code');
+  const used = await folder('used', { ...code, ...left });
+  expect(await digestInput(used, 'code')).toEqual(clean);
+  expect(await putInput(store, used, 'code')).toEqual(clean);
+  expect((await digestInput(used)).digest).not.toBe(clean.digest);
+});
+
 test('the file stays the person’s: writable, and what they change later changes nothing in the store', async () => {
   const { store, folder, cacheDir } = bench();
   const path = join(await folder('data', { 'q.jsonl': 'before' }), 'q.jsonl');

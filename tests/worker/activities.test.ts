@@ -22,6 +22,11 @@ describe('the activities of a worker', () => {
       expect(onWorkflowQueue).toContain(local);
   });
 
+  it('have commands on every queue: their resources say where they go', () => {
+    expect(Object.keys(workflowQueueActivities(bench.host, kindImplementations))).toContain('command');
+    expect(Object.keys(trainerActivities(bench.host, kindImplementations, bench.slot()))).toContain('command');
+  });
+
   it('can be loaded, every one', async () => {
     for (const load of Object.values(kindImplementations)) expect(typeof (await load())).toBe('function');
   });
