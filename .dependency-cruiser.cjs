@@ -10,13 +10,14 @@ const mayImport = {
   planning: ['schemas', 'expressions', 'store'],
   workflows: ['schemas', 'expressions', 'activities'],
   activities: ['schemas', 'store', 'retrieval', 'tracking'],
+  testing: ['schemas', 'expressions', 'compiler', 'workflows', 'activities'],
   local: ['schemas'],
   worker: [
     'schemas', 'expressions', 'store', 'retrieval', 'tracking', 'activities', 'workflows', 'local', 'temporal.config.ts',
   ],
   cli: [
-    'schemas', 'expressions', 'compiler', 'planning', 'store', 'tracking', 'activities', 'workflows', 'local', 'worker',
-    'temporal.config.ts',
+    'schemas', 'expressions', 'compiler', 'planning', 'store', 'tracking', 'activities', 'workflows', 'testing', 'local',
+    'worker', 'temporal.config.ts',
   ],
   bench: [
     'schemas', 'expressions', 'compiler', 'planning', 'store', 'retrieval', 'tracking', 'activities', 'workflows', 'local',
@@ -45,6 +46,20 @@ module.exports = {
       comment: 'Workflow code runs in a sandbox, replayed; activities run elsewhere, once. Use `import type`.',
       from: { path: '^workflows/' },
       to: { path: '^activities/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'testing-imports-activities-by-type-only',
+      severity: 'error',
+      comment: 'A test of a pipeline runs the interpreter with faked steps: nothing of what steps really do.',
+      from: { path: '^testing/' },
+      to: { path: '^activities/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'testing-does-no-io',
+      severity: 'error',
+      comment: 'It is handed texts and compiled pipelines, and hands back results: no clock, no network, no store.',
+      from: { path: '^testing/' },
+      to: { dependencyTypes: ['core'] },
     },
     {
       name: 'no-node-modules-in-the-sandbox',

@@ -66,7 +66,7 @@ const sandboxed = {
 };
 
 const pure = {
-  files: ['compiler/**/*.ts', 'planning/**/*.ts'],
+  files: ['compiler/**/*.ts', 'planning/**/*.ts', 'testing/**/*.ts'],
   rules: {
     'no-restricted-properties': [
       'error',

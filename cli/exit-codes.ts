@@ -4,6 +4,8 @@ export const exitCodes = {
   ok: 0,
   /** A bug, or a server that cannot be reached. */
   internal: 1,
+  /** `pawl test`: a case failed. What every test runner ends with. */
+  testFailed: 1,
   /** The file, an option or the state of a run does not allow it. */
   invalid: 2,
   gate: 3,

@@ -29,10 +29,12 @@ function report(error: unknown): number {
   return code;
 }
 
-const wantsJson = (args: readonly string[]): boolean =>
-  args.some(
+/** A function, and no constant: the program above runs before a constant down here has its value. */
+function wantsJson(args: readonly string[]): boolean {
+  return args.some(
     (arg, index) => arg === '--json' || arg === '--format=json' || (arg === 'json' && args[index - 1] === '--format'),
   );
+}
 
 function facts(error: unknown): { code: number; message: string } {
   if (error instanceof CliError) return { code: error.exitCode, message: error.message };

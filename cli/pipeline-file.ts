@@ -26,7 +26,8 @@ export interface LocalInput {
 }
 
 export interface CompileSettings {
-  set: Record<string, string>;
+  /** Params from outside; text is read by the param's type. */
+  set: Record<string, unknown>;
   seed?: number | undefined;
 }
 

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import type { PlanOptions } from './commands/plan.js';
 import type { RunOptions } from './commands/run.js';
+import type { TestOptions } from './commands/test.js';
 import type { ValidateOptions } from './commands/validate.js';
 import { collectSet, runNameOf, seedOf, timeoutOf } from './options.js';
 
@@ -52,6 +53,16 @@ function authoring(program: Command, finish: Finish, version: string): void {
     .option('--json', 'the same as --format json')
     .action(async (file: string, options: PlanOptions) =>
       finish(await (await import('./commands/plan.js')).plan(file, options)),
+    );
+  program
+    .command('test')
+    .description('run test files of pipelines: the real interpreter, faked steps, virtual time; nothing is contacted')
+    .argument('<files...>', 'test files, such as pipelines/quickstart.test.yaml')
+    .option('--filter <text>', 'only cases with this in their name')
+    .option('--junit <file>', 'also write the results as JUnit XML')
+    .option('--json', 'write JSON lines')
+    .action(async (files: string[], options: TestOptions) =>
+      finish(await (await import('./commands/test.js')).test(files, options)),
     );
   program
     .command('run')

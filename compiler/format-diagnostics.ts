@@ -31,7 +31,7 @@ function format(diagnostic: Diagnostic, linesOf: Lines): string {
   const prefix = severity === 'warning' ? 'warning: ' : '';
   return [
     `${where(at)}: ${prefix}${visible(message)} [${code}]`,
-    ...frame(at, linesOf(at.file)),
+    ...sourceFrame(at, linesOf(at.file)),
     ...related.map((item) => `  ${where(item.at)}: ${visible(item.message)}`),
     ...(hint === null ? [] : [`  = ${visible(hint)}`]),
   ].join('\n');
@@ -39,14 +39,14 @@ function format(diagnostic: Diagnostic, linesOf: Lines): string {
 
 const where = ({ file, line, column }: Place): string => (line === 0 ? file : `${file}:${line}:${column}`);
 
-/** Without what a terminal would obey: control characters and halves of pairs as one replacement character each. */
-const visible = (text: string): string =>
+/** Without what a terminal would obey: control characters and halves of pairs as one replacement character each. Pure. */
+export const visible = (text: string): string =>
   text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]|\p{Surrogate}/gu, '\ufffd');
 
 const maxWidth = 160;
 
-/** The source line with its number and a caret under the place; nothing for a place that is in no file. */
-function frame(at: Place, lines: readonly string[]): string[] {
+/** The source line with its number and a caret under the place; nothing for a place that is in no file. Pure. */
+export function sourceFrame(at: Place, lines: readonly string[]): string[] {
   const line = at.line === 0 ? undefined : lines[at.line - 1];
   if (line === undefined) return [];
   const source = line.replace(/\r$/, '');

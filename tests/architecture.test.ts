@@ -11,7 +11,7 @@ import { testedElsewhere } from './architecture/tested-elsewhere.js';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const parts = [
   'activities', 'bench', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
-  'tracking', 'worker', 'workflows', 'temporal.config.ts',
+  'testing', 'tracking', 'worker', 'workflows', 'temporal.config.ts',
 ]; // prettier-ignore
 const run = promisify(execFile);
 const quiet = new DefaultLogger('ERROR');
@@ -48,13 +48,15 @@ describe('the directions between the parts', () => {
   });
 
   it('are caught when a file breaks them, and types are let through where they may pass', async () => {
-    const folders = ['activities', 'cli', 'compiler', 'local', 'retrieval', 'schemas', 'store', 'worker', 'workflows'];
+    const folders = ['activities', 'cli', 'compiler', 'local', 'retrieval', 'schemas', 'store', 'testing', 'worker', 'workflows'];
     expect(await violationsIn(join(root, 'tests', 'architecture', 'fixtures'), folders)).toEqual([
       'local-knows-only-what-it-may: local/knows-the-worker.ts -> worker/answer.ts',
       'no-cycles: schemas/first.ts -> schemas/second.ts',
       'no-node-modules-in-the-sandbox: workflows/reads-a-file.ts -> fs',
       'retrieval-knows-only-what-it-may: retrieval/knows-a-type-of-the-store.ts -> store/answer.ts',
       'store-knows-only-what-it-may: store/knows-the-cli.ts -> cli/answer.ts',
+      'testing-does-no-io: testing/reads-a-file.ts -> fs',
+      'testing-imports-activities-by-type-only: testing/calls-an-activity.ts -> activities/answer.ts',
       'the-compiler-does-no-io: compiler/reads-a-file.ts -> fs',
       'workflows-import-activities-by-type-only: workflows/calls-an-activity.ts -> activities/answer.ts',
     ]);

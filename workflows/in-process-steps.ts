@@ -69,6 +69,9 @@ async function queueFor({ deafQueues, clock }: StepWorld, schedule: StepSchedule
 
 type AttemptHost = Pick<StepHost, 'queue' | 'attempt' | 'stop'>;
 
+/** Why an attempt is stopped that a time-out ends. */
+export const timeIsOver = 'its time is over';
+
 /** One attempt, stopped when its time is over. */
 async function limited(
   world: StepWorld,
@@ -78,7 +81,7 @@ async function limited(
 ): Promise<StepOutcome> {
   if (limitMs === null) return runAttempt(world, call, host);
   const stop = createStop(host.stop);
-  const forget = world.clock.after(limitMs, () => stop.request('its time is over'));
+  const forget = world.clock.after(limitMs, () => stop.request(timeIsOver));
   try {
     return await runAttempt(world, call, { ...host, stop });
   } catch (error) {

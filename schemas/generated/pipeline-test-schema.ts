@@ -54,7 +54,7 @@ export const pipelineTestSchema: Record<string, unknown> = {
       },
     },
     Case: {
-      type: 'object',
+      type: ['object', 'null'],
       description: 'One run of the pipeline, and what is expected of it.',
       additionalProperties: false,
       properties: {
@@ -211,7 +211,7 @@ export const pipelineTestSchema: Record<string, unknown> = {
       },
     },
     Decision: {
-      type: 'object',
+      type: ['object', 'null'],
       additionalProperties: false,
       properties: {
         after: {

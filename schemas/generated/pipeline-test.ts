@@ -8,6 +8,82 @@
  */
 export type Seed = number;
 /**
+ * One run of the pipeline, and what is expected of it.
+ *
+ * This interface was referenced by `PipelineTest`'s JSON-Schema
+ * via the `definition` "Case".
+ */
+export type Case = {
+  /**
+   * For people.
+   */
+  description?: string;
+  /**
+   * Name of another case: this run finds in the store what that one left.
+   */
+  after?: string;
+  set?: Set;
+  seed?: Seed;
+  steps?: Steps;
+  /**
+   * Gates that somebody lets pass, as pawl approve does, by path.
+   */
+  approve?: {
+    [k: string]: Decision;
+  };
+  /**
+   * Gates that somebody fails, as pawl reject does, by path.
+   */
+  reject?: {
+    [k: string]: Decision;
+  };
+  /**
+   * Pauses the run, as pawl pause does.
+   */
+  pause?: {
+    /**
+     * Virtual time since the start: 90s, 15m, 2h30m.
+     */
+    at: string;
+    /**
+     * How long; left out = for ever.
+     */
+    for?: string;
+    /**
+     * Whether running steps checkpoint and stop; default false: they end first.
+     */
+    now?: boolean;
+  };
+  /**
+   * Cancels the run, as pawl cancel does.
+   */
+  cancel?: {
+    /**
+     * Virtual time since the start: 90s, 15m, 2h30m.
+     */
+    at: string;
+  };
+  expect?: Expect;
+} | null;
+/**
+ * This interface was referenced by `PipelineTest`'s JSON-Schema
+ * via the `definition` "Decision".
+ */
+export type Decision = {
+  /**
+   * Virtual time since the gate began to wait; default 0s.
+   */
+  after?: string;
+  /**
+   * Who; default `test`.
+   */
+  by?: string;
+  /**
+   * Why.
+   */
+  note?: string;
+} | null;
+/**
  * Steps that ran, whatever came of it; as a map: in how many iterations.
  */
 export type PathsOrCounts =
@@ -157,82 +233,6 @@ export interface Fails {
    * Work of the attempt that a checkpoint kept; default: by the step's `checkpoint.every` where that is a time, else 0s.
    */
   kept?: string;
-}
-/**
- * One run of the pipeline, and what is expected of it.
- *
- * This interface was referenced by `PipelineTest`'s JSON-Schema
- * via the `definition` "Case".
- */
-export interface Case {
-  /**
-   * For people.
-   */
-  description?: string;
-  /**
-   * Name of another case: this run finds in the store what that one left.
-   */
-  after?: string;
-  set?: Set;
-  seed?: Seed;
-  steps?: Steps;
-  /**
-   * Gates that somebody lets pass, as pawl approve does, by path.
-   */
-  approve?: {
-    [k: string]: Decision;
-  };
-  /**
-   * Gates that somebody fails, as pawl reject does, by path.
-   */
-  reject?: {
-    [k: string]: Decision;
-  };
-  /**
-   * Pauses the run, as pawl pause does.
-   */
-  pause?: {
-    /**
-     * Virtual time since the start: 90s, 15m, 2h30m.
-     */
-    at: string;
-    /**
-     * How long; left out = for ever.
-     */
-    for?: string;
-    /**
-     * Whether running steps checkpoint and stop; default false: they end first.
-     */
-    now?: boolean;
-  };
-  /**
-   * Cancels the run, as pawl cancel does.
-   */
-  cancel?: {
-    /**
-     * Virtual time since the start: 90s, 15m, 2h30m.
-     */
-    at: string;
-  };
-  expect?: Expect;
-}
-/**
- * This interface was referenced by `PipelineTest`'s JSON-Schema
- * via the `definition` "Decision".
- */
-export interface Decision {
-  /**
-   * Virtual time since the gate began to wait; default 0s.
-   */
-  after?: string;
-  /**
-   * Who; default `test`.
-   */
-  by?: string;
-  /**
-   * Why.
-   */
-  note?: string;
 }
 /**
  * What must hold at the end. Paths without an index mean any iteration.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /** Folders and files with product code in TypeScript. */
 export const productParts = [
   'activities', 'bench', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
-  'tracking', 'worker', 'workflows', 'temporal.config.ts',
+  'testing', 'tracking', 'worker', 'workflows', 'temporal.config.ts',
 ]; // prettier-ignore
 
 /**

@@ -7,7 +7,7 @@ import { clearStamp, digestOf, digestOfTree, isFresh, textOf, writeStamp } from 
 
 const sources = [
   'activities', 'bench', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
-  'tracking', 'worker', 'workflows', 'temporal.config.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json',
+  'testing', 'tracking', 'worker', 'workflows', 'temporal.config.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json',
 ]; // prettier-ignore
 const isSource = (path) => /\.(ts|cts|cjs|json|onnx)$/.test(path);
 /** What tsc leaves behind but the program needs beside its code. */

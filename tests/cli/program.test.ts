@@ -21,6 +21,7 @@ describe('the command line', () => {
       'validate <files...> --strict --format <format> --json',
       'explain [code]',
       'plan <file> --set <name=value> --seed <number> --name <name> --verbose --format <format> --json',
+      'test <files...> --filter <text> --junit <file> --json',
       'run <file> --set <name=value> --seed <number> --name <name> --new --wait --detach --timeout <duration> --json',
       'status [run] --json',
       'cancel [run] --json',

@@ -16,6 +16,7 @@ const sources = [
   'store',
   'retrieval',
   'workflows',
+  'testing',
   'activities',
   'worker',
 ];
