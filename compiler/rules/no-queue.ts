@@ -1,11 +1,12 @@
 // no-queue: no trainer of temporal.config.ts offers what a step asks for.
+import { resourcesInWords, trainerFor } from '../../schemas/trainer-offers.js';
 import type { Authored } from '../authored.js';
 import { child, childMap } from '../authored.js';
 import { placeOfCommand } from '../command.js';
 import { isCommand } from '../fields.js';
 import type { Step } from '../pipeline.js';
 import { settingsOf } from '../settings.js';
-import type { Queue, Rule } from './rule.js';
+import type { Rule } from './rule.js';
 
 export const noQueue: Rule = ({ pipeline: { file, root, steps } }, _files, queues) => {
   if (queues === null) return [];
@@ -13,13 +14,10 @@ export const noQueue: Rule = ({ pipeline: { file, root, steps } }, _files, queue
     const { resources } = settingsOf(step.map, childMap(root, 'defaults'), true);
     const runs = isCommand(step) ? placeOfCommand(resources) : step.kind?.runs;
     if (runs !== 'trainer') return [];
-    const isServed = queues.some(
-      ({ gpus, labels }) => gpus >= resources.gpus && resources.labels.every((label) => labels.includes(label)),
-    );
-    if (isServed) return [];
-    const offers = queues.map((queue) => `\`${queue.queue}\` has ${inWords(queue)}`);
+    if (trainerFor(resources, queues) !== undefined) return [];
+    const offers = queues.map((queue) => `\`${queue.queue}\` has ${resourcesInWords(queue)}`);
     const hint = offers.length === 0 ? 'temporal.config.ts names no trainer' : offers.join('; ');
-    const message = `no trainer has ${inWords(resources)}, which \`${step.name}\` asks for`;
+    const message = `no trainer has ${resourcesInWords(resources)}, which \`${step.name}\` asks for`;
     return [file.error('no-queue', asked(step, root)?.span ?? step.key, message, { hint })];
   });
 };
@@ -27,6 +25,3 @@ export const noQueue: Rule = ({ pipeline: { file, root, steps } }, _files, queue
 /** Where the step or `defaults` asks for resources. */
 const asked = (step: Step, root: Authored): Authored | undefined =>
   child(step.map, 'resources') ?? child(childMap(root, 'defaults'), 'resources');
-
-const inWords = ({ gpus, labels }: Pick<Queue, 'gpus' | 'labels'>): string =>
-  [`${gpus} GPU${gpus === 1 ? '' : 's'}`, ...labels].join(', ');
