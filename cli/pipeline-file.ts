@@ -29,6 +29,8 @@ export interface CompileSettings {
   /** Params from outside; text is read by the param's type. */
   set: Record<string, unknown>;
   seed?: number | undefined;
+  /** Metrics of the run to compare with. */
+  baseline?: Record<string, number | null> | undefined;
 }
 
 /** Compiles a file; diagnostics are in the result. Fails with CliError when it cannot be read. */
@@ -43,7 +45,15 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
   const nameOf = (name: string, use: FileUse): string => `${use}:${name}`;
   const { default: config } = await import('../temporal.config.js');
   const kinds = await knownKinds(config);
-  const input = { path, text, set: settings.set, seed: settings.seed, kinds, queues: config.trainers };
+  const input = {
+    path,
+    text,
+    set: settings.set,
+    seed: settings.seed,
+    baseline: settings.baseline,
+    kinds,
+    queues: config.trainers,
+  };
   const first = compile({
     ...input,
     files: (name, use) => {

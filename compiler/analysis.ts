@@ -86,7 +86,7 @@ function analyseField(pipeline: Pipeline, field: Field): AnalysedField {
         ? text.parts.filter((part) => typeof part !== 'string')
         : [],
   );
-  return { ...field, texts, parts: parts.map((part) => analysePart(field, part)) };
+  return { ...field, texts, parts: parts.map((part) => analysePart(pipeline, field, part)) };
 }
 
 function readScalars(authored: Authored, text: string, texts: AnalysedField['texts']): void {
@@ -95,11 +95,11 @@ function readScalars(authored: Authored, text: string, texts: AnalysedField['tex
   else for (const { value } of authored.entries.values()) readScalars(value, text, texts);
 }
 
-function analysePart(field: Field, part: ExpressionPart): AnalysedPart {
+function analysePart(pipeline: Pipeline, field: Field, part: ExpressionPart): AnalysedPart {
   const references = part.parsed?.references ?? [];
   const resolutions = references.map((reference) => ({
     reference,
-    resolution: resolveReference(field.scope, reference, matrixSeenBy(field)),
+    resolution: resolveReference(field.scope, reference, matrixSeenBy(field), pipeline.baseline),
   }));
   const analysed: AnalysedPart = { part, resolutions, type: null, typeError: null };
   if (part.parsed === null || resolutions.some(({ resolution }) => !resolution.ok)) return analysed;

@@ -11,6 +11,7 @@ import { lower } from './lower.js';
 import type { Pipeline, Step } from './pipeline.js';
 import { readFiles } from './read-files.js';
 import type { TextLookup } from './read-files.js';
+import type { Baseline } from './resolve-baseline.js';
 import { artifacts } from './rules/artifacts.js';
 import { commands } from './rules/commands.js';
 import { ashaResource } from './rules/asha-resource.js';
@@ -29,6 +30,7 @@ import { notYet } from './rules/not-yet.js';
 import { notify } from './rules/notify.js';
 import { references } from './rules/references.js';
 import { noQueue } from './rules/no-queue.js';
+import { nullable } from './rules/nullable.js';
 import { plaintextSecret, secretsOf } from './rules/plaintext-secret.js';
 import type { FileLookup, Queue, Rule } from './rules/rule.js';
 import { scalars } from './rules/scalars.js';
@@ -56,6 +58,8 @@ export interface CompileInput {
   files: FileLookup;
   /** Files that steps inline, by their path relative to the pipeline file; default: there are none. */
   includes?: TextLookup | undefined;
+  /** Metrics of the run that this one is compared with; default: there is none. */
+  baseline?: Baseline | undefined;
   /** Queues of trainers and what they offer; default: not known, and nothing is said about them. */
   queues?: readonly Queue[] | undefined;
   /** Step kinds that may be used; default: Pawl's own. */
@@ -86,6 +90,7 @@ const rules: Rule[] = [
   expressions,
   artifacts,
   conditions,
+  nullable,
   scalars,
   localFiles,
   commands,
@@ -109,8 +114,8 @@ const rules: Rule[] = [
 
 /** Compiles a pipeline. Pure; never throws on a bad file. Same text, params and files = same plan, byte for byte. */
 export function compile(input: CompileInput): CompileOutput {
-  const { path, text, set, includes = () => null, kinds = stepKinds } = input;
-  const { file, pipeline, diagnostics, ofSchema } = readFiles({ path, text, set, includes, kinds });
+  const { path, text, set, includes = () => null, kinds = stepKinds, baseline = null } = input;
+  const { file, pipeline, diagnostics, ofSchema } = readFiles({ path, text, set, includes, kinds, baseline });
   // The values of secrets are in no text and no message that leaves the compiler.
   const secrets = pipeline === null ? [] : secretsOf(pipeline).map(({ value }) => value);
   const texts = new Map([...file.texts()].map(([name, whole]) => [name, hideSecrets(whole, secrets)] as const));

@@ -10,6 +10,7 @@ import { child, childMap } from './authored.js';
 import { declaredKind } from './command.js';
 import type { Matrix } from './matrix.js';
 import type { Param } from './params.js';
+import type { Baseline } from './resolve-baseline.js';
 import type { SourceFile } from './source-file.js';
 
 /** The steps that see each other by name: those of the file, or those of a loop's body. */
@@ -79,6 +80,8 @@ export interface Pipeline {
   /** The pipeline file first; a file before those that it inlines. */
   units: Unit[];
   kinds: Record<string, StepKind>;
+  /** What the run is compared with; null for none. */
+  baseline: Baseline | null;
 }
 
 /** Whether `uses` names a file rather than a step kind. Pure. */

@@ -6,7 +6,7 @@ import { ExpressionError } from '../expressions/expression-error.js';
 import type { Reference } from '../expressions/parse.js';
 import type { Cell, Expression, Value } from '../schemas/generated/plan.js';
 import type { AxisValue } from '../schemas/ids.js';
-import type { AnalysedField } from './analysed-field.js';
+import type { AnalysedField, AnalysedPart } from './analysed-field.js';
 import { typeOf } from './analysed-field.js';
 import type { Authored } from './authored.js';
 import { axisType, combinations } from './matrix.js';
@@ -50,9 +50,19 @@ function expressionOf(field: AnalysedField, part: ExpressionPart, cell: Cell | n
   const type = (reference: Reference): ExpressionType => typeOf(analysed, reference);
   const written = (reference: Reference): string | null => {
     const value = valueIn(cell, reference);
-    return value === null ? null : literal(value, typeOfAxis(field, reference));
+    return value === null ? constantIn(analysed, reference) : literal(value, typeOfAxis(field, reference));
   };
   return { $expr: lowerExpression(part.parsed, type, written) };
+}
+
+/** What stands in the plan instead of a reference whose value is known; null where it is not. */
+function constantIn({ resolutions }: AnalysedPart, reference: Reference): string | null {
+  const resolution = resolutions.find((item) => item.reference === reference)?.resolution;
+  if (resolution?.ok !== true || resolution.constant === undefined) return null;
+  // As an element of a mixed list, for the engine compares neither null nor a number that is written out with the other.
+  return resolution.constant === null
+    ? '[0.0, null][1]'
+    : `[${literal(resolution.constant, resolution.type)}, null][0]`;
 }
 
 /** By its values: where a param gives them, they were not known when the expression was typed. */

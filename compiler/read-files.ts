@@ -8,6 +8,7 @@ import { readParams } from './params.js';
 import { parseText } from './parse-text.js';
 import { readUnit } from './pipeline.js';
 import type { Pipeline, Step, Unit } from './pipeline.js';
+import type { Baseline } from './resolve-baseline.js';
 import { structure } from './rules/structure.js';
 import { makeSourceFile } from './source-file.js';
 import type { SourceFile } from './source-file.js';
@@ -21,6 +22,7 @@ export interface ReadInput {
   set: Record<string, unknown>;
   includes: TextLookup;
   kinds: Record<string, StepKind>;
+  baseline: Baseline | null;
 }
 
 export interface ReadFiles {
@@ -47,9 +49,11 @@ export function readFiles(input: ReadInput): ReadFiles {
   const unit = openUnit(reading, { path: posix.basename(input.path), text, base: 0, by: null });
   const { units, diagnostics, ofSchema } = reading;
   const steps = units.flatMap((item) => item.steps);
-  const { kinds } = input;
+  const { kinds, baseline } = input;
   const pipeline: Pipeline | null =
-    unit === null ? null : { file, kinds, units, steps, root: unit.root, params: unit.params, scope: unit.scope };
+    unit === null
+      ? null
+      : { file, kinds, baseline, units, steps, root: unit.root, params: unit.params, scope: unit.scope };
   return { file, pipeline, diagnostics, ofSchema };
 }
 

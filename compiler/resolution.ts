@@ -12,7 +12,14 @@ export interface ReferenceProblem {
 }
 
 export type Resolution =
-  | { ok: true; type: ExpressionType; target: Step | null; output: string | null }
+  | {
+      ok: true;
+      type: ExpressionType;
+      target: Step | null;
+      output: string | null;
+      /** The value where it is known before the run and written into the plan. */
+      constant?: number | null;
+    }
   | { ok: false; problem: ReferenceProblem };
 
 /** A reference that stands for a value of that type, which `target` makes. Pure. */

@@ -1,6 +1,8 @@
 // What a reference of an expression stands for: its type and the step it waits for, or why there is no such thing.
 import type { ExpressionType } from '../expressions/check.js';
 import type { Reference } from '../expressions/parse.js';
+import type { Baseline } from './resolve-baseline.js';
+import { resolveBaseline } from './resolve-baseline.js';
 import { nearest, suggest } from './did-you-mean.js';
 import type { Matrix } from './matrix.js';
 import type { Scope, Step } from './pipeline.js';
@@ -11,8 +13,13 @@ import { namesBest, resolveAxis, resolveCells } from './resolve-matrix.js';
 
 const unknownType: ExpressionType = { is: 'unknown', optional: false };
 
-/** Resolves a reference as `scope` sees it, in a step with that matrix. Pure. */
-export function resolveReference(scope: Scope, reference: Reference, matrix: Matrix | null): Resolution {
+/** Resolves a reference as `scope` sees it, in a step with that matrix, against that baseline. Pure. */
+export function resolveReference(
+  scope: Scope,
+  reference: Reference,
+  matrix: Matrix | null,
+  baseline: Baseline | null,
+): Resolution {
   const [root = '', ...rest] = reference.path;
   switch (root) {
     case 'params':
@@ -26,14 +33,14 @@ export function resolveReference(scope: Scope, reference: Reference, matrix: Mat
     case 'matrix':
       return resolveAxis(matrix, reference, rest);
     case 'baseline':
-      return fail('not-yet', '`baseline` cannot be read yet', null);
+      return resolveBaseline(baseline, reference, rest);
     default:
       return resolveUnknownRoot(scope, root, reference);
   }
 }
 
 function resolveUnknownRoot(scope: Scope, root: string, reference: Reference): Resolution {
-  let hint = suggest(root, ['params', 'steps', 'carry', 'iter', 'matrix']);
+  let hint = suggest(root, ['params', 'steps', 'carry', 'iter', 'matrix', 'baseline']);
   if (scope.unit.params.has(root)) hint = `did you mean \`params.${reference.text}\`?`;
   else if (visibleStep(scope, root) !== null) hint = `did you mean \`steps.${reference.text}\`?`;
   return fail('unknown-reference', `there is nothing called \`${root}\``, hint);

@@ -20,6 +20,7 @@ export interface ParsedExpression {
   plain: boolean;
   /** Whether it divides or takes an element of a list, where whole and real numbers differ. */
   dividesOrIndexes: boolean;
+  ast: ASTNode;
   run(context: Record<string, unknown>): unknown;
 }
 
@@ -43,6 +44,7 @@ export function parseExpression(source: string): ParsedExpression {
     references: found.references,
     plain: chainOf(program.ast) !== null && found.references.length === 1,
     dividesOrIndexes: found.dividesOrIndexes,
+    ast: program.ast,
     run: (context) => program(context) as unknown,
   };
 }

@@ -2,6 +2,7 @@
 import { defaultRunName } from '../../schemas/identity.js';
 import type { PlanReport, Step } from '../../schemas/generated/plan-report.js';
 import { CliError } from '../cli-error.js';
+import { baselineOf } from '../baseline.js';
 import { exitCodes } from '../exit-codes.js';
 import { loadConfig } from '../load-config.js';
 import { planOfFile } from '../pipeline-file.js';
@@ -11,6 +12,8 @@ export interface PlanOptions {
   set: Record<string, string>;
   seed?: number;
   name?: string;
+  /** PIPELINE/NAME. */
+  baseline?: string;
   format: string;
   json?: true;
   verbose?: true;
@@ -28,7 +31,11 @@ export async function plan(file: string, options: PlanOptions): Promise<number> 
 }
 
 async function reportOn(file: string, options: PlanOptions): Promise<PlanReport> {
-  const { plan: compiled, output } = await planOfFile(file, { set: options.set, seed: options.seed });
+  const { plan: compiled, output } = await planOfFile(file, {
+    set: options.set,
+    seed: options.seed,
+    baseline: await baselineOf(options.baseline),
+  });
   const config = await loadConfig();
   const [{ openStore }, { reportOf }, { environmentOf }] = await Promise.all([
     import('../../store/open.js'),

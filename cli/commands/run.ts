@@ -1,5 +1,6 @@
 // pawl run: compile, submit, follow.
 import { workflowPage } from '../../local/addresses.js';
+import { baselineOf } from '../baseline.js';
 import { exitCodes } from '../exit-codes.js';
 import { loadConfig } from '../load-config.js';
 import { processOutput } from '../output.js';
@@ -8,6 +9,8 @@ import { planOfFile } from '../pipeline-file.js';
 export interface RunOptions {
   set: Record<string, string>;
   seed?: number;
+  /** PIPELINE/NAME. */
+  baseline?: string;
   name?: string;
   new?: true;
   wait?: true;
@@ -19,7 +22,11 @@ export interface RunOptions {
 /** Exit status of the run, or how it was left. */
 export async function run(file: string, options: RunOptions): Promise<number> {
   const output = processOutput(options.json === true);
-  const { plan, text, files } = await planOfFile(file, { set: options.set, seed: options.seed });
+  const { plan, text, files } = await planOfFile(file, {
+    set: options.set,
+    seed: options.seed,
+    baseline: await baselineOf(options.baseline),
+  });
   const config = await loadConfig();
   if (config.temporal.address === null) {
     const { up } = await import('../../local/up.js');

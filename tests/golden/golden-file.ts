@@ -27,6 +27,13 @@ function optionsOf(text: string, option: string): Record<string, string> {
   return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 }
 
+/** `# baseline: ndcg=0.3 loss=null`; without it there is none. */
+function baselineOf(text: string): Record<string, number | null> | undefined {
+  if (!/^# baseline: /m.test(text)) return undefined;
+  const values = Object.entries(optionsOf(text, 'baseline'));
+  return Object.fromEntries(values.map(([name, value]) => [name, value === 'null' ? null : Number(value)]));
+}
+
 /** `# queues: name:gpus:label,label …`; without it the queues are not known. */
 function queuesOf(text: string): Queue[] | undefined {
   const match = /^# queues: (.*)$/m.exec(text);
@@ -40,7 +47,7 @@ function queuesOf(text: string): Queue[] | undefined {
 export function compileGolden(folder: string, name: string): CompileOutput & { text: string } {
   const text = readFileSync(join(here, folder, name), 'utf8');
   const files = (path: string) => local[posix.normalize(path)] ?? null;
-  return { ...compile({ path: name, text, set: optionsOf(text, 'set'), queues: queuesOf(text), files }), text };
+  return { ...compile({ path: name, text, set: optionsOf(text, 'set'), queues: queuesOf(text), baseline: baselineOf(text), files }), text };
 }
 
 /** The names of the pipeline files of a folder, sorted. */
