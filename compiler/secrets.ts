@@ -8,10 +8,10 @@ const forms: readonly [pattern: RegExp, what: string][] = [
   [/\bgithub_pat_[A-Za-z0-9_]{20,}/, 'a GitHub token'],
   [/\bglpat-[A-Za-z0-9_-]{16,}/, 'a GitLab token'],
   [/\bhf_[A-Za-z0-9]{16,}/, 'a Hugging Face token'],
-  [/\bsk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}/, 'an API key'],
+  [/\bsk-(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9_-]{16,}/, 'an API key'],
   [/\bAIza[0-9A-Za-z_-]{30,}/, 'a Google API key'],
   [/\bxox[abeprs]-[A-Za-z0-9-]{8,}/, 'a Slack token'],
-  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+/, 'a signed token'],
+  [/\beyJ[A-Za-z0-9_-]{8,160}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+/, 'a signed token'],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/, 'a private key'],
 ];
 
