@@ -53,7 +53,7 @@ function trapOf(written: string, value: AuthoredScalar['value']): Trap | null {
 
 const textTraps: readonly [pattern: RegExp, there: string][] = [
   [/^[-+]?[1-9]\d*(?::[0-5]?\d)+$/, 'a number in base 60'],
-  [/^[-+]?\d[\d_]*_[\d_]*$/, 'a number'],
+  [/^[-+]?\d(?=\d*_)[\d_]*$/, 'a number'],
   [/^[-+]?0b[01_]+$/, 'a number'],
   [/^\d{4}-\d\d?-\d\d?$/, 'a date'],
 ];

@@ -146,6 +146,32 @@ describe('a hostile text is answered at once:', () => {
   });
 });
 
+describe('a long word in any place is read at once:', () => {
+  const fills = [
+    '1' + '_'.repeat(99_999) + 'x',
+    '1'.repeat(99_999) + 'x',
+    '1:1'.repeat(30_000),
+    'a.'.repeat(50_000),
+    'x-'.repeat(50_000),
+  ];
+  const places = [
+    'description: WORD\nsteps: { a: { uses: test.sleep } }\n',
+    'params: { p: { type: string, default: WORD, pattern: WORD } }\nsteps: { a: { uses: WORD, timeout: WORD } }\n',
+    'steps: { a: { uses: test.fail, with: { message: WORD, password: WORD } } }\nschedule: { cron: WORD, timezone: WORD }\n',
+    'steps: { a: { uses: command, run: [WORD], code: WORD, env: [WORD], matrix: { x: WORD } } }\nnotify: { on: [failed], webhook: WORD }\n',
+  ];
+  it.each(places)('%s', (place) => {
+    for (const fill of fills) {
+      const text = `pawl: 1\nname: x\n${place.replaceAll('WORD', fill)}`;
+      const before = process.cpuUsage();
+      const { diagnostics, texts } = compile({ path: 'x.yaml', text, set: {}, files: () => null });
+      formatDiagnostics(diagnostics, texts);
+      const { user, system } = process.cpuUsage(before);
+      expect((user + system) / 1e6).toBeLessThan(1);
+    }
+  });
+});
+
 describe('a text in another dress gives the same plan:', () => {
   const planOf = (text: string): string =>
     canonicalJson(compile({ path: 'x.yaml', text, set: {}, files: () => null }).plan);
