@@ -90,6 +90,11 @@ describe('a hostile text is answered at once:', () => {
       '6:3 `p0` needs the key `type` [missing-key]',
     ],
     [
+      '2,000 names that do not exist',
+      `pawl: 1\nname: small\nsteps:\n${lines(2_000, (index) => `  s${index}: { uses: test.sleep, needs: [t${index}] }`)}`,
+      '4:35 there is no step `t0` [unknown-reference]',
+    ],
+    [
       '20,000 keys',
       lines(20_000, (index) => `k${index}: x`),
       '1:1 this map or list has 20000 entries; a pipeline has at most 5000 in one [too-large]',
