@@ -53,6 +53,7 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
     baseline: settings.baseline,
     kinds,
     queues: config.trainers,
+    includes: (name: string): string | null => textAt(resolve(folder, name)),
   };
   const first = compile({
     ...input,
@@ -68,6 +69,15 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
   const digests = new Map<string, FoundFile>();
   for (const [name, file] of named) digests.set(name, await digestOf(folder, file));
   return { text, output: compile({ ...input, files: (name, use) => digests.get(nameOf(name, use)) ?? null }), files };
+}
+
+/** The text of a file that another inlines; null where there is none. */
+function textAt(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
 }
 
 /** What is there, without a digest; null when nothing is. */

@@ -7,13 +7,14 @@ import type { AnalysedField, AnalysedPart } from './analysed-field.js';
 import { typeOf } from './analysed-field.js';
 import type { Authored } from './authored.js';
 import { collectFields } from './fields.js';
-import type { Field } from './fields.js';
+import type { Field, FieldRole } from './fields.js';
 import { readMatrix } from './matrix.js';
 import type { Matrix } from './matrix.js';
 import type { Param } from './params.js';
 import type { Pipeline, Step, Unit } from './pipeline.js';
 import { encloses, visibleStep } from './pipeline.js';
 import { childStrings } from './authored.js';
+import { nodeName } from './plan-names.js';
 import { constantOf } from './plan-value.js';
 import { resolveReference } from './resolve.js';
 import { checkScalar, planScalar } from './scalar-check.js';
@@ -23,10 +24,14 @@ import type { ExpressionPart } from './text-value.js';
 export interface Analysis {
   pipeline: Pipeline;
   fields: AnalysedField[];
-  /** The same by the step they belong to; null: the outputs and metrics of the run. */
+  /** The same by the step they belong to; null: the outputs and metrics of all files. */
   fieldsOf: ReadonlyMap<Step | null, AnalysedField[]>;
-  /** Steps that a step waits for: by reference or `needs`, its own scope or an enclosing one. */
+  /** Steps that a step waits for: by reference or `needs`, its own scope or an enclosing one; within a file. */
   deps: Map<Step, Set<Step>>;
+  /** What a step that inlines a file gives to a param of it; undefined where it gives nothing. */
+  given(step: Step, param: string): AnalysedField | undefined;
+  /** What a file hands out, e.g. its output `model`. */
+  exported(unit: Unit, role: 'output' | 'metric', name: string): AnalysedField | undefined;
 }
 
 /** Reads, resolves and types everything. Pure but for the units, which learn what they hand out and what they are given. */
@@ -42,8 +47,19 @@ export function analyse(pipeline: Pipeline): Analysis {
   const fields = pipeline.units.flatMap((unit) => ofUnits.get(unit) ?? []);
   giveParams(fields);
   readMatrices(pipeline, true);
-  return { pipeline, fields, fieldsOf: byOwner(fields), deps: collectDeps(pipeline, fields) };
+  const fieldsOf = byOwner(fields);
+  return {
+    pipeline,
+    fields,
+    fieldsOf,
+    deps: collectDeps(pipeline, fields),
+    given: (step, param) => fieldsOf.get(step)?.find((field) => field.role === 'input' && field.name === param),
+    exported: (unit, role, name) => ofUnits.get(unit)?.find((field) => isExport(field, role, name)),
+  };
 }
+
+const isExport = (field: Field, role: FieldRole, name: string): boolean =>
+  field.owner === null && field.role === role && field.name === name;
 
 /** The matrices of all steps; `again`: of those in inlined files, which now know what they are given. */
 function readMatrices({ steps, file }: Pipeline, again: boolean): void {
@@ -52,7 +68,7 @@ function readMatrices({ steps, file }: Pipeline, again: boolean): void {
     const isInlined = unit.by !== null;
     if (step.form !== 'step' || (again && !isInlined)) continue;
     const params = isInlined && !again ? new Map<string, Param>() : unit.params;
-    step.matrix = readMatrix(step.name, step.map, params, file.text);
+    step.matrix = readMatrix(nodeName(step), step.map, params, file.text);
   }
 }
 

@@ -20,6 +20,9 @@ import { cycles } from './rules/cycles.js';
 import { endlessLoop } from './rules/endless-loop.js';
 import { durations } from './rules/durations.js';
 import { expressions } from './rules/expressions.js';
+import { ignored } from './rules/ignored.js';
+import { includeInputs } from './rules/include-inputs.js';
+import { inlining } from './rules/inlining.js';
 import { inputs } from './rules/inputs.js';
 import { kinds } from './rules/kinds.js';
 import { localFiles } from './rules/local-files.js';
@@ -110,6 +113,9 @@ const rules: Rule[] = [
   unusedParam,
   unusedStep,
   yaml11,
+  includeInputs,
+  ignored,
+  inlining,
 ];
 
 /** Compiles a pipeline. Pure; never throws on a bad file. Same text, params and files = same plan, byte for byte. */

@@ -50,6 +50,9 @@ export const diagnosticCodes = [
   'unused-param',
   'unused-step',
   'yaml-1-1',
+  'include-cycle',
+  'include-limit',
+  'ignored-key',
   'not-yet',
 ] as const;
 

@@ -4,23 +4,23 @@ import type { Cell, Value } from '../schemas/generated/plan.js';
 import type { AnalysedField } from './analysed-field.js';
 import { child, childMap, childStrings, plainValue } from './authored.js';
 import { codePath, isTrue, metricNames } from './command.js';
+import type { Inliner } from './inline.js';
 import type { Step } from './pipeline.js';
-import { planValue } from './plan-value.js';
 import type { FileLookup } from './rules/rule.js';
 
 /** `with` of a command without errors: program, code, names of variables, outputs, metrics, and its own inputs. Pure. */
 export function lowerCommand(
   step: Step,
   fields: AnalysedField[],
-  files: FileLookup,
+  { inliner, files }: { inliner: Inliner; files: FileLookup },
   cell: Cell | null,
 ): Record<string, Value> {
   const run = fields.find(({ role }) => role === 'run');
   if (run === undefined) throw new Error(`Internal error: the command \`${step.name}\` without \`run\` was lowered`);
   const inputs = fields
     .filter(({ role }) => role === 'input')
-    .map((field) => [field.name, planValue(field, cell)] as const);
-  const value = planValue(run, cell);
+    .map((field) => [field.name, inliner.value(field, cell)] as const);
+  const value = inliner.value(run, cell);
   return {
     run: Array.isArray(value) ? value.map(argument) : [argument(value)],
     shell: isTrue(step.map, 'shell'),

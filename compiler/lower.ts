@@ -8,7 +8,6 @@ import type {
   LoopNode,
   Node,
   Plan,
-  PlanKind,
   Scalar,
   StepNode,
   Value,
@@ -17,16 +16,23 @@ import type { StepKind } from '../schemas/generated/step-kind.js';
 import type { AnalysedField } from './analysed-field.js';
 import type { Analysis } from './analysis.js';
 import { child, childMap, childNumber, childString } from './authored.js';
-import type { AuthoredMap } from './authored.js';
 import { parseDuration } from './durations.js';
 import type { FieldRole } from './fields.js';
 import type { Matrix } from './matrix.js';
 import { isCommand } from './fields.js';
-import type { Scope, Step } from './pipeline.js';
 import { placeOfCommand } from './command.js';
+import { suppliedElses } from './include-else.js';
+import { makeInliner } from './inline.js';
+import type { Inliner } from './inline.js';
+import { localPath } from './local-path.js';
 import { commandLine, lowerCommand } from './lower-command.js';
 import { lowerCollector } from './lower-matrix.js';
-import { constantOf, planValue } from './plan-value.js';
+import { metricNode } from './metric-node.js';
+import type { Scope, Step } from './pipeline.js';
+import { planDeps } from './plan-deps.js';
+import { planKind, usedKinds } from './plan-kind.js';
+import { includersOf, nodeName, nodesOf } from './plan-names.js';
+import { constantOf } from './plan-value.js';
 import { bestMetric } from './rules/references.js';
 import { lowerRunSections } from './run-sections.js';
 import type { FileLookup } from './rules/rule.js';
@@ -37,7 +43,11 @@ import { lowerSweep } from './sweep.js';
 interface Lowering {
   analysis: Analysis;
   files: FileLookup;
-  defaults: AuthoredMap | undefined;
+  inliner: Inliner;
+  /** The nodes that each node waits for. */
+  deps: Map<Step, Set<Step>>;
+  /** `else` of steps that inline files. */
+  elses: ReturnType<typeof suppliedElses>;
   fieldsOf: Analysis['fieldsOf'];
 }
 
@@ -45,8 +55,12 @@ interface Lowering {
 export function lower(analysis: Analysis, files: FileLookup, seed: number | undefined): Plan {
   const { root, params, scope } = analysis.pipeline;
   const { fieldsOf } = analysis;
-  const lowering: Lowering = { analysis, files, defaults: childMap(root, 'defaults'), fieldsOf };
-  const ofRun = (role: FieldRole): Record<string, Value> => valuesOf(fieldsOf.get(null) ?? [], role);
+  const inliner = makeInliner(analysis);
+  const elses = suppliedElses(analysis);
+  const deps = planDeps(analysis, new Map(elses.map(({ field, maker }) => [field, maker.step])));
+  const lowering: Lowering = { analysis, files, inliner, deps, elses, fieldsOf };
+  const ofFile = (fieldsOf.get(null) ?? []).filter((field) => field.scope === scope);
+  const ofRun = (role: FieldRole): Record<string, Value> => valuesOf(lowering, ofFile, role);
   return {
     irVersion: 1,
     expressions: expressionEngine,
@@ -66,51 +80,21 @@ function bug(what: string): never {
   throw new Error(`Internal error: ${what} was lowered`);
 }
 
-const valuesOf = (fields: AnalysedField[], role: FieldRole): Record<string, Value> =>
-  Object.fromEntries(fields.filter((field) => field.role === role).map((field) => [field.name, planValue(field)]));
-
-function usedKinds({ pipeline }: Analysis): Record<string, PlanKind> {
-  const used = pipeline.steps.flatMap((step) =>
-    step.kind === null || isCommand(step) ? [] : [[step.kind.kind, planKind(step.kind)] as const],
-  );
-  return Object.fromEntries(used);
-}
-
-/** What the interpreter needs of a declaration. Pure. */
-function planKind(kind: StepKind): PlanKind {
-  const inputs = Object.entries(kind.inputs).map(
-    ([name, input]) =>
-      [
-        name,
-        'artifact' in input
-          ? { artifact: input.artifact, required: input.required, checkpointKey: true }
-          : { artifact: null, required: input.default === undefined, checkpointKey: input.checkpointKey ?? true },
-      ] as const,
-  );
-  return {
-    version: kind.version,
-    runs: kind.runs,
-    seeded: kind.seeded,
-    checkpoints: kind.checkpoints,
-    inputs: Object.fromEntries(inputs),
-    outputs: Object.fromEntries(Object.entries(kind.outputs).map(([name, { artifact }]) => [name, artifact])),
-    metrics: Object.keys(kind.metrics).sort(),
-    environment: [...kind.environment].sort(),
-  };
-}
+const valuesOf = ({ inliner }: Lowering, fields: AnalysedField[], role: FieldRole): Record<string, Value> =>
+  Object.fromEntries(fields.filter((field) => field.role === role).map((field) => [field.name, inliner.value(field)]));
 
 const lowerScope = (lowering: Lowering, scope: Scope): Record<string, Node> =>
-  Object.fromEntries([...scope.steps.values()].flatMap((step) => lowerNodes(lowering, step)));
+  Object.fromEntries(nodesOf(scope).flatMap((step) => lowerNodes(lowering, step)));
 
 function lowerNodes(lowering: Lowering, step: Step): [string, Node][] {
   if (step.matrix !== null) return lowerMatrix(lowering, step, step.matrix);
   switch (step.form) {
     case 'step':
-      return [[step.name, lowerStep(lowering, step, null)]];
+      return [[nodeName(step), lowerStep(lowering, step, null)]];
     case 'loop':
-      return [[step.name, lowerLoop(lowering, step)]];
+      return [[nodeName(step), lowerLoop(lowering, step)]];
     case 'gate':
-      return [[step.name, lowerGate(lowering, step)]];
+      return [[nodeName(step), lowerGate(lowering, step)]];
     case 'include':
       return bug(`\`${step.name}\`, a file,`);
   }
@@ -120,37 +104,38 @@ function lowerNodes(lowering: Lowering, step: Step): [string, Node][] {
 function lowerMatrix(lowering: Lowering, step: Step, matrix: Matrix): [string, Node][] {
   const collector = lowerCollector(step, matrix, elseOf(lowering, step), depsOf(lowering, step));
   const cells = collector.cells.map((cell): [string, Node] => [cell.name, lowerStep(lowering, step, cell)]);
-  return [...cells, [step.name, collector]];
+  return [...cells, [nodeName(step), collector]];
 }
 
-const depsOf = ({ analysis }: Lowering, step: Step): string[] =>
-  [...(analysis.deps.get(step) ?? [])].map(({ name }) => name).sort();
+const depsOf = ({ deps }: Lowering, step: Step): string[] => [...(deps.get(step) ?? [])].map(nodeName).sort();
 
-/** `if`: the condition that is seen from where the step stands (`until` is seen from inside the loop). */
-function conditionOf({ fieldsOf }: Lowering, step: Step, cell: Cell | null = null): Expression | null {
-  const field = (fieldsOf.get(step) ?? []).find(({ authored }) => authored === child(step.map, 'if'));
-  return field === undefined ? null : expressionOf(field, cell);
+/** `if`: the condition that is seen from where the step stands (`until` is seen from inside the loop), and those of the steps that inline its file. */
+function conditionOf({ fieldsOf, inliner }: Lowering, step: Step, cell: Cell | null = null): Expression | null {
+  const sources = [...includersOf(step).reverse(), step].flatMap((owner) => {
+    const field = (fieldsOf.get(owner) ?? []).find(({ authored }) => authored === child(owner.map, 'if'));
+    return field === undefined ? [] : [inliner.source(field, owner === step ? cell : null)];
+  });
+  const [only] = sources;
+  if (only === undefined) return null;
+  return { $expr: sources.length === 1 ? only : sources.map((source) => `(${source})`).join(' && ') };
 }
 
-function expressionOf(field: AnalysedField, cell: Cell | null = null): Expression {
-  const value = planValue(field, cell);
-  // `if: ${{ matrix.full }}` is its value, and a condition is an expression.
-  if (typeof value === 'boolean') return { $expr: String(value) };
-  if (typeof value === 'object' && value !== null && '$expr' in value && typeof value.$expr === 'string')
-    return { $expr: value.$expr };
-  return bug(`${field.label} without an expression`);
-}
+const expressionOf = ({ inliner }: Lowering, field: AnalysedField): Expression => ({ $expr: inliner.source(field) });
 
-function elseOf({ fieldsOf }: Lowering, step: Step): Record<string, Value> | null {
-  return step.map.entries.has('else') ? valuesOf(fieldsOf.get(step) ?? [], 'else') : null;
+function elseOf(lowering: Lowering, step: Step): Record<string, Value> | null {
+  const { elses, fieldsOf, inliner } = lowering;
+  const supplied = elses
+    .filter(({ maker }) => maker.step === step)
+    .map(({ maker, field }) => [maker.output, inliner.value(field)] as const);
+  if (supplied.length === 0 && !step.map.entries.has('else')) return null;
+  return { ...Object.fromEntries(supplied), ...valuesOf(lowering, fieldsOf.get(step) ?? [], 'else') };
 }
 
 function lowerStep(lowering: Lowering, step: Step, cell: Cell | null): StepNode {
   const kind = step.kind ?? bug(`\`${step.name}\` without a kind`);
   const isStored = !isCommand(step) || step.map.entries.has('code');
-  const settings = settingsOf(step.map, lowering.defaults, isStored);
-  const { retry, checkpoint, resources, timeoutMs, deadlineMs, cache, failFast } = settings;
-  const command = isCommand(step) ? lowerCommand(step, lowering.fieldsOf.get(step) ?? [], lowering.files, cell) : null;
+  const { retry, checkpoint, resources, timeoutMs, deadlineMs, cache, failFast } = settingsOf(step, isStored);
+  const command = isCommand(step) ? lowerCommand(step, lowering.fieldsOf.get(step) ?? [], lowering, cell) : null;
   return {
     node: 'step',
     uses: kind.kind,
@@ -182,21 +167,22 @@ function lowerInputs(lowering: Lowering, step: Step, kind: StepKind, cell: Cell 
   );
   const inputs = Object.entries(kind.inputs).flatMap(([name, input]): [string, Value][] => {
     const field = given.get(name);
-    if ('artifact' in input) return field === undefined ? [] : [[name, planValue(field, cell)]];
+    if ('artifact' in input) return field === undefined ? [] : [[name, lowering.inliner.value(field, cell)]];
     if (field === undefined) return [[name, planScalar(input.default, input.type) as Value]];
     if (input.type === 'file' || input.type === 'folder') return [[name, fileOf(lowering, field, cell)]];
-    const value = planValue(field, cell);
+    const value = lowering.inliner.value(field, cell);
     const isWritten = field.parts.length === 0 || typeof value !== 'object';
     return [[name, isWritten ? (planScalar(value, input.type) as Value) : value]];
   });
   return Object.fromEntries(inputs);
 }
 
-function fileOf({ files }: Lowering, field: AnalysedField, cell: Cell | null): Value {
+function fileOf({ analysis, files }: Lowering, field: AnalysedField, cell: Cell | null): Value {
   const constant = constantOf(field, cell);
   if (!constant.known || typeof constant.value !== 'string') return bug(`${field.label} without a path`);
-  const found = files(constant.value, 'data') ?? bug(`${field.label} without its file`);
-  return { $file: { path: constant.value, digest: found.digest, bytes: found.bytes, folder: found.folder } };
+  const path = localPath(analysis, field, constant.value);
+  const found = files(path, 'data') ?? bug(`${field.label} without its file`);
+  return { $file: { path, digest: found.digest, bytes: found.bytes, folder: found.folder } };
 }
 
 function lowerLoop(lowering: Lowering, step: Step): LoopNode {
@@ -211,32 +197,35 @@ function lowerLoop(lowering: Lowering, step: Step): LoopNode {
     deps: depsOf(lowering, step),
     if: conditionOf(lowering, step),
     else: elseOf(lowering, step),
-    max: planValue(max),
-    until: until === undefined ? null : expressionOf(until),
-    carry: lowerCarries(step, fields),
+    max: lowering.inliner.value(max),
+    until: until === undefined ? null : expressionOf(lowering, until),
+    carry: lowerCarries(lowering, step, fields),
     commit: childNumber(loop, 'commit') ?? 1,
-    keep: { last: childNumber(keep, 'last') ?? 2, every: childNumber(keep, 'every') ?? null, best: bestOf(keep) },
+    keep: {
+      last: childNumber(keep, 'last') ?? 2,
+      every: childNumber(keep, 'every') ?? null,
+      best: bestOf(lowering, step),
+    },
     steps: lowerScope(lowering, inner),
-    summary: `loop of ${[...inner.steps.keys()].sort().join(', ')}`,
+    summary: `loop of ${nodesOf(inner).map(nodeName).sort().join(', ')}`,
   };
 }
 
-/** The metric as `<step>.<metric>`, as clicks hold it. */
-function bestOf(keep: AuthoredMap | undefined): LoopNode['keep']['best'] {
-  const best = childMap(keep, 'best');
+/** The metric as `<node>.<metric>`, as clicks hold it. */
+function bestOf({ analysis }: Lowering, step: Step): LoopNode['keep']['best'] {
+  const best = childMap(childMap(childMap(step.map, 'loop'), 'keep'), 'best');
   const metric = bestMetric(childString(best, 'metric') ?? '');
-  if (metric === null) return null;
-  return {
-    metric: `${metric.step}.${metric.metric}`,
-    goal: childString(best, 'goal') === 'minimize' ? 'minimize' : 'maximize',
-  };
+  if (metric === null || step.inner === null) return null;
+  const node = metricNode(analysis, step.inner, metric) ?? bug(`\`best\` of \`${step.name}\``);
+  const goal = childString(best, 'goal') === 'minimize' ? 'minimize' : 'maximize';
+  return { metric: `${nodeName(node.step)}.${node.metric}`, goal };
 }
 
-function lowerCarries(step: Step, fields: AnalysedField[]): Record<string, Carry> {
+function lowerCarries({ inliner }: Lowering, step: Step, fields: AnalysedField[]): Record<string, Carry> {
   const valueOf = (role: FieldRole, name: string): Value | undefined => {
     const field = fields.find((item) => item.role === role && item.name === name);
     if (field === undefined) return undefined;
-    const value = planValue(field);
+    const value = inliner.value(field);
     const isDuration = field.expect.is === 'scalar' && field.expect.declaration.type === 'duration';
     return isDuration && field.parts.length === 0 ? (planScalar(value, 'duration') as Value) : value;
   };
@@ -257,7 +246,7 @@ function lowerGate(lowering: Lowering, step: Step): GateNode {
   const fields = (lowering.fieldsOf.get(step) ?? []).filter(({ authored }) => authored !== condition);
   const approve = childMap(childMap(step.map, 'gate'), 'approve');
   const assertions = fields.map((field) => ({
-    expression: expressionOf(field),
+    expression: expressionOf(lowering, field),
     source: field.parts[0]?.part.source ?? '',
   }));
   const parts = [...assertions.map(({ source }) => source), ...(approve === undefined ? [] : ['approval by a person'])];

@@ -13,27 +13,46 @@ import { axisType, combinations } from './matrix.js';
 import type { Param } from './params.js';
 import type { ExpressionPart } from './text-value.js';
 
+/** How the expressions of a field are written in the plan. */
+export interface PartWriter {
+  /** A scalar that is one expression. */
+  whole(part: ExpressionPart): Value;
+  /** One inside text. */
+  piece(part: ExpressionPart): Expression;
+}
+
 /**
  * The field's value: literals as they are, expressions as {$expr}, text around expressions as {$template}. In a cell of a
  * matrix the values of its axes are written in, so that the cell is the step as one would write it by hand. For fields
- * without errors. Pure.
+ * without errors. Pure, as far as `writer` is; without one, expressions stand as in their file.
  */
-export const planValue = (field: AnalysedField, cell: Cell | null = null): Value =>
-  valueOf(field, field.authored, cell);
+export function planValue(
+  field: AnalysedField,
+  cell: Cell | null = null,
+  writer: PartWriter = asWritten(field, cell),
+): Value {
+  return valueOf(field, field.authored, cell, writer);
+}
 
-function valueOf(field: AnalysedField, authored: Authored, cell: Cell | null): Value {
-  if (authored.form === 'list') return authored.items.map((item) => valueOf(field, item, cell));
+function asWritten(field: AnalysedField, cell: Cell | null): PartWriter {
+  const write = (part: ExpressionPart): Expression => expressionOf(field, part, cell);
+  return { whole: write, piece: write };
+}
+
+function valueOf(field: AnalysedField, authored: Authored, cell: Cell | null, writer: PartWriter): Value {
+  if (authored.form === 'list') return authored.items.map((item) => valueOf(field, item, cell, writer));
   if (authored.form === 'map') {
-    return Object.fromEntries([...authored.entries].map(([name, { value }]) => [name, valueOf(field, value, cell)]));
+    const entries = [...authored.entries];
+    return Object.fromEntries(entries.map(([name, { value }]) => [name, valueOf(field, value, cell, writer)]));
   }
   const text = field.texts.get(authored);
   if (text === undefined || text.form === 'literal') return authored.value;
-  if (text.form === 'expression') return axisValue(text.part, cell) ?? expressionOf(field, text.part, cell);
+  if (text.form === 'expression') return axisValue(text.part, cell) ?? writer.whole(text.part);
   return templateOf(
     text.parts.map((part) => {
       if (typeof part === 'string') return part;
       const value = axisValue(part, cell);
-      return value === null ? expressionOf(field, part, cell) : String(value);
+      return value === null ? writer.piece(part) : String(value);
     }),
   );
 }
@@ -48,11 +67,18 @@ function expressionOf(field: AnalysedField, part: ExpressionPart, cell: Cell | n
   if (part.parsed === null || analysed === undefined)
     throw new Error(`Internal error: ${field.label} was lowered with errors`);
   const type = (reference: Reference): ExpressionType => typeOf(analysed, reference);
-  const written = (reference: Reference): string | null => {
-    const value = valueIn(cell, reference);
-    return value === null ? constantIn(analysed, reference) : literal(value, typeOfAxis(field, reference));
-  };
-  return { $expr: lowerExpression(part.parsed, type, written) };
+  return { $expr: lowerExpression(part.parsed, type, (reference) => knownLiteral(field, analysed, reference, cell)) };
+}
+
+/** What is written for a reference whose value is known: an axis of the cell, the baseline. Null for any other. Pure. */
+export function knownLiteral(
+  field: AnalysedField,
+  analysed: AnalysedPart,
+  reference: Reference,
+  cell: Cell | null,
+): string | null {
+  const value = valueIn(cell, reference);
+  return value === null ? constantIn(analysed, reference) : literal(value, typeOfAxis(field, reference));
 }
 
 /** What stands in the plan instead of a reference whose value is known; null where it is not. */

@@ -34,18 +34,23 @@ export interface ReadFiles {
   ofSchema: Diagnostic[];
 }
 
+const maxDepth = 16;
+const maxFiles = 100;
+
 interface Reading extends ReadInput {
   file: SourceFile;
   units: Unit[];
   diagnostics: Diagnostic[];
   ofSchema: Diagnostic[];
+  /** Files opened so far, those that are broken included. */
+  opened: number;
 }
 
 /** Reads all files. Pure, as far as `includes` is. */
 export function readFiles(input: ReadInput): ReadFiles {
-  const text = input.text.replace(/^\ufeff/, '');
+  const text = withoutMark(input.text);
   const file = makeSourceFile(input.path, text);
-  const reading: Reading = { ...input, file, units: [], diagnostics: [], ofSchema: [] };
+  const reading: Reading = { ...input, file, units: [], diagnostics: [], ofSchema: [], opened: 1 };
   const unit = openUnit(reading, { path: posix.basename(input.path), text, base: 0, by: null });
   const { units, diagnostics, ofSchema } = reading;
   const steps = units.flatMap((item) => item.steps);
@@ -56,6 +61,9 @@ export function readFiles(input: ReadInput): ReadFiles {
       : { file, kinds, baseline, units, steps, root: unit.root, params: unit.params, scope: unit.scope };
   return { file, pipeline, diagnostics, ofSchema };
 }
+
+/** Without the mark that some editors put at the start of a text. */
+const withoutMark = (text: string): string => text.replace(/^\ufeff/, '');
 
 interface Opened {
   path: string;
@@ -73,6 +81,7 @@ function openUnit(reading: Reading, opened: Opened): Unit | null {
   diagnostics.push(...ofParams);
   const unit = readUnit({ path: opened.path, root, params, by: opened.by }, reading.kinds);
   reading.units.push(unit);
+  for (const step of unit.steps) if (step.form === 'include') step.included = includedBy(reading, step);
   return unit;
 }
 
@@ -89,4 +98,53 @@ function rootOf({ file, diagnostics }: Reading, { text, base }: Opened): Authore
   // What the parser made of broken text would only add noise.
   const isBroken = found.some(({ code }) => code !== 'duplicate-key' && code !== 'wrong-type');
   return root?.form === 'map' && !isBroken ? root : null;
+}
+
+function includedBy(reading: Reading, step: Step): Unit | null {
+  const { file, diagnostics } = reading;
+  const uses = step.uses ?? { name: '', span: step.key };
+  const path = posix.join(posix.dirname(step.scope.unit.path), uses.name);
+  const refusal = refusalOf(reading, step, path, uses.span);
+  if (refusal !== null) {
+    diagnostics.push(refusal);
+    return null;
+  }
+  const found = reading.includes(path);
+  if (found === null) {
+    const hint = 'the path is relative to the folder of the file that it stands in';
+    diagnostics.push(file.error('file-not-found', uses.span, `there is no file \`${uses.name}\``, { hint }));
+    return null;
+  }
+  reading.opened += 1;
+  const text = withoutMark(found);
+  const base = file.add(shownPath(reading, path), text, uses.span);
+  return openUnit(reading, { path, text, base, by: step });
+}
+
+/** As messages name it: beside the pipeline file as the user named that. */
+const shownPath = ({ path }: Reading, relative: string): string => posix.join(posix.dirname(path), relative);
+
+function refusalOf(
+  reading: Reading,
+  step: Step,
+  path: string,
+  span: { start: number; end: number },
+): Diagnostic | null {
+  const { file } = reading;
+  const chain = [step.scope.unit];
+  for (let by = step.scope.unit.by; by !== null; by = by.scope.unit.by) chain.unshift(by.scope.unit);
+  const shown = (relative: string): string => `\`${shownPath(reading, relative)}\``;
+  const again = chain.findIndex((unit) => unit.path === path);
+  if (again !== -1) {
+    const names = [...chain.slice(again).map((unit) => unit.path), path].map(shown).join(' uses ');
+    const hint = 'move what both need into a file of its own';
+    return file.error('include-cycle', span, `a file inlines itself: ${names}`, { hint });
+  }
+  if (chain.length > maxDepth) {
+    const hint = 'inline what the deepest files do into one of them';
+    return file.error('include-limit', span, `files are inlined more than ${maxDepth} deep`, { hint });
+  }
+  if (reading.opened < maxFiles) return null;
+  const hint = 'a file that is used several times counts as often';
+  return file.error('include-limit', span, `a pipeline is made of at most ${maxFiles} files`, { hint });
 }

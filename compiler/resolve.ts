@@ -95,7 +95,9 @@ function resolveCarry(scope: Scope, reference: Reference, [name, ...rest]: strin
   return found({ is: carry.type === null ? 'unknown' : scalarIs(carry.type), optional });
 }
 
-function resolveStep(scope: Scope, reference: Reference, [name, ...rest]: string[]): Resolution {
+function resolveStep(scope: Scope, reference: Reference, [node, ...below]: string[]): Resolution {
+  // In a file steps have plain names: with dots, only nodes of a plan.
+  const [name, ...rest] = [...(node?.split('.') ?? []), ...below];
   if (name === undefined)
     return fail('unknown-reference', '`steps` is not a value', 'name an output: steps.<step>.outputs.<output>');
   const step = visibleStep(scope, name);
@@ -118,17 +120,17 @@ function resolveStep(scope: Scope, reference: Reference, [name, ...rest]: string
       here,
     );
   if (step.matrix !== null) {
-    return resolveCells(step, reference, rest, ([section, ...below]) => {
-      if (section === 'outputs') return resolveOutput(step, reference, below, here);
-      return section === 'metrics' ? resolveMetric(step, reference, below, here) : null;
+    return resolveCells(step, reference, rest, ([section, ...names]) => {
+      if (section === 'outputs') return resolveOutput(step, reference, names, here);
+      return section === 'metrics' ? resolveMetric(step, reference, names, here) : null;
     });
   }
-  const [section, ...below] = rest;
-  if (section === 'outputs') return resolveOutput(step, reference, below, here);
+  const [section, ...names] = rest;
+  if (section === 'outputs') return resolveOutput(step, reference, names, here);
   if (section === 'metrics')
     return step.form === 'loop'
-      ? resolveLoopMetric(step, reference, below, here)
-      : resolveMetric(step, reference, below, here);
+      ? resolveLoopMetric(step, reference, names, here)
+      : resolveMetric(step, reference, names, here);
   return fail('unknown-reference', `\`${reference.text}\` is not a value`, sectionHint(step, section), here);
 }
 
@@ -148,7 +150,8 @@ export function outputNames(step: Step): string[] {
   return step.form === 'loop' ? [...step.carries.keys()] : Object.keys(step.kind?.outputs ?? {});
 }
 
-const metricNames = (step: Step): string[] =>
+/** Names of the figures that a step hands out. Pure. */
+export const metricNames = (step: Step): string[] =>
   step.form === 'include' ? [...(step.included?.metrics.keys() ?? [])] : Object.keys(step.kind?.metrics ?? {});
 
 /** Whether nothing is known of what a step hands out: its kind is unknown, or its file could not be read. Pure. */

@@ -1,9 +1,11 @@
-// How a step is tried, bounded, checkpointed and placed: its own keys over `defaults` over Pawl's defaults.
+// How a step is tried, bounded, checkpointed and placed: its own keys over `defaults` over Pawl's defaults. For a step of
+// an inlined file: its own, those of the steps that inline it, `defaults` of its file, and of the files around.
 import type { Checkpoint, FailureClass, Resources, Retry } from '../schemas/generated/plan.js';
 import { allFailureClasses } from '../schemas/failures.js';
 import type { AuthoredMap } from './authored.js';
 import { child, childMap, childNumber, childString, childStrings } from './authored.js';
 import { parseDuration, parseEvery } from './durations.js';
+import type { Step } from './pipeline.js';
 
 export interface Settings {
   retry: Retry;
@@ -26,11 +28,19 @@ const pawlDefaults: Settings = {
 };
 
 /**
- * The settings of a step, every default written out; times in milliseconds. `cache` is what holds where neither the step nor
- * `defaults` says. For a pipeline without errors. Pure.
+ * The settings of a step, every default written out; times in milliseconds. `cache` is what holds where nothing says. For a
+ * pipeline without errors. Pure.
  */
-export const settingsOf = (step: AuthoredMap, defaults: AuthoredMap | undefined, cache = true): Settings =>
-  overlay(step, overlay(defaults, { ...pawlDefaults, cache }));
+export const settingsOf = (step: Step, cache = true): Settings =>
+  settingLayers(step).reduceRight((below, map) => overlay(map, below), { ...pawlDefaults, cache });
+
+/** What says how a step is run, the strongest first. Pure. */
+export function settingLayers(step: Step): (AuthoredMap | undefined)[] {
+  const units = [step.scope.unit];
+  for (let { by } = step.scope.unit; by !== null; by = by.scope.unit.by) units.push(by.scope.unit);
+  const steps = [step.map, ...units.flatMap(({ by }) => (by === null ? [] : [by.map]))];
+  return [...steps, ...units.map(({ root }) => childMap(root, 'defaults'))];
+}
 
 function overlay(map: AuthoredMap | undefined, below: Settings): Settings {
   return {

@@ -131,19 +131,17 @@ function fromEngineType(name: string): ExpressionType {
 
 /**
  * The source that the plan carries. At run time every number from outside is a double; where an expression divides or
- * indexes, references to whole numbers are written int(…), so that it computes what its type says. `literalOf` gives
- * what is written instead of a reference whose value is known; null leaves it. Pure.
+ * indexes, references to whole numbers are written int(…), so that it computes what its type says. `rewrite` gives what
+ * is written instead of a reference; null leaves it. Pure.
  */
 export function lowerExpression(
   expression: ParsedExpression,
   typeOf: (reference: Reference) => ExpressionType,
-  literalOf: (reference: Reference) => string | null = () => null,
+  rewrite: (reference: Reference) => string | null = () => null,
 ): string {
-  const wraps = !expression.plain && expression.dividesOrIndexes;
   const written = (reference: Reference): string => {
     const source = expression.source.slice(reference.start, reference.end);
-    const isWhole = ['integer', 'duration'].includes(typeOf(reference).is);
-    return literalOf(reference) ?? (wraps && isWhole ? `int(${source})` : source);
+    return rewrite(reference) ?? asWhole(expression, typeOf(reference), source);
   };
   return [...expression.references]
     .sort((a, b) => b.start - a.start)
@@ -151,6 +149,12 @@ export function lowerExpression(
       (source, reference) => `${source.slice(0, reference.start)}${written(reference)}${source.slice(reference.end)}`,
       expression.source,
     );
+}
+
+/** What is written for a whole number where the expression divides or indexes. Pure. */
+export function asWhole(expression: ParsedExpression, type: ExpressionType, text: string): string {
+  const casts = !expression.plain && expression.dividesOrIndexes && ['integer', 'duration'].includes(type.is);
+  return casts ? `int(${text})` : text;
 }
 
 /** A value as it is written in an expression; `type` tells whether a number is real. Pure. */

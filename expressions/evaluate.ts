@@ -25,7 +25,7 @@ export function evaluateExpression(source: string, context: Context): unknown {
   const values = expression.references.map((reference) => lookUp(reference, context, source));
   if (expression.plain) return values[0];
   try {
-    return toJson(expression.run(context), source);
+    return toJson(expression.run(nested(expression.references, values) ?? context), source);
   } catch (error) {
     throw withNulls(fromEngineError(error, source), expression.references, values);
   }
@@ -65,6 +65,24 @@ const nameOf = (value: unknown): string =>
       : isTagged(value as object, '$artifact')
         ? 'an artifact'
         : 'a map';
+
+/** The engine selects name by name, so names of nodes with dots become maps in maps; null where there are none. */
+function nested(references: Reference[], values: unknown[]): Context | null {
+  if (!references.some(({ path }) => path[0] === 'steps' && path[1]?.includes('.') === true)) return null;
+  const context: Context = {};
+  for (const [index, { text }] of references.entries()) {
+    const names = text.split('.');
+    let level = context;
+    for (const name of names.slice(0, -1)) {
+      const below = level[name];
+      const branch: Context = typeof below === 'object' && below !== null ? { ...below } : {};
+      level[name] = branch;
+      level = branch;
+    }
+    level[names.at(-1) ?? ''] = values[index];
+  }
+  return context;
+}
 
 /** The value under a reference. Only own properties count, so that `constructor` is no name. */
 function lookUp(reference: Reference, context: Context, source: string): unknown {

@@ -2,12 +2,13 @@
 // regular expressions among them, and comprehensions inside comprehensions of comprehensions.
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { dynamicEnvironment, fromEngineError } from './engine.js';
+import { referencePath } from '../schemas/ids.js';
 import { ExpressionError } from './expression-error.js';
 
-/** What an expression reads: a root and the names below it, e.g. steps, sft, outputs, model. */
+/** What an expression reads: a root and the names below it, e.g. steps, sft, outputs, model. A node of the plan is one name: x.sft. */
 export interface Reference {
   path: string[];
-  /** The path with dots. */
+  /** As it is written, with dots. */
   text: string;
   start: number;
   end: number;
@@ -75,7 +76,7 @@ function walk(node: ASTNode, bound: ReadonlySet<string>, depth: number, found: F
   const chain = chainOf(node);
   if (chain !== null) {
     if (bound.has(chain[0] ?? '')) return;
-    found.references.push({ path: chain, text: chain.join('.'), start: node.start, end: node.end });
+    found.references.push({ path: referencePath(chain), text: chain.join('.'), start: node.start, end: node.end });
     return;
   }
   if (node.op === '/' || node.op === '[]') found.dividesOrIndexes = true;

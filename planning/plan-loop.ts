@@ -141,8 +141,11 @@ async function knownAfter(
   const candidates = history.filter(({ index, restorable }) => restorable && index <= last.index);
   const best = node.keep.best === null ? null : bestClick(candidates, node.keep.best);
   const chosen = best === null ? last : ((await readClick(store, key, best.index)) ?? last);
-  const metrics = Object.entries(last.metrics).map(([name, values]) => [name, deep(values)] as const);
-  return { outputs: chosen.carry, metrics: Object.fromEntries(metrics) };
+  // Names of nodes have dots, too, where a file is inlined.
+  const metrics = Object.entries(last.metrics).flatMap(([node, values]) =>
+    Object.entries(values).map(([name, value]) => [`${node}.${name}`, value] as const),
+  );
+  return { outputs: chosen.carry, metrics: deep(Object.fromEntries(metrics)) };
 }
 
 interface MetricTree {

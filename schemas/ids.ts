@@ -1,13 +1,13 @@
 // One path grammar for steps everywhere: in activity ids, records, the CLI and the UI.
-//   path    = segment *("." segment)
-//   segment = name [ "[" index "]" / cell ]   the index of the iteration, from 0, on a loop whose body the path enters
-//   cell    = "[" axis "=" value *("," axis "=" value) "]"       of a step with a matrix; axes in the order of their names
+//   path    = *(loop "[" index "].") ( node [ "[" index "]" ] / cell )     the index of the iteration, from 0
+//   node    = name *("." name)                          dots lead into inlined files
+//   cell    = node "[" axis "=" value *("," axis "=" value) "]"       of a step with a matrix; axes in the order of their names
 //   value   = a word, a number, true or false as they are; any other text as a JSON string
-// e.g. `sft`, `rl` (the loop), `rl[12].update` (a step in its iteration 12), `outer[0].inner[3].step`,
-// `train[lr=0.001,seed=2]` (a cell), `rl[3].train[lr=0.001]`.
+// e.g. `sft`, `rl` (the loop), `rl[12].update` (a step in its iteration 12), `outer[0].inner[3].step`, `x.sft` (the step `sft`
+// of the file that `x` inlines), `x.rl[3].update`, `train[lr=0.001,seed=2]` (a cell), `rl[3].train[lr=0.001]`.
 
 export interface PathSegment {
-  /** Name of the node in the plan: that of a cell has its brackets, `train[lr=0.001,seed=2]`. */
+  /** Name of the node in the plan: `sft`, `x.sft`; that of a cell has its brackets, `train[lr=0.001,seed=2]`. */
   name: string;
   /** Iteration of the loop `name`; null for the step or loop itself. */
   index: number | null;
@@ -20,9 +20,23 @@ const name = '[a-z][a-z0-9_]*';
 const word = '[A-Za-z0-9_.:/@~+-]+';
 const quoted = '"(?:[^"\\\\]|\\\\.)*"';
 const axis = `${name}=(?:${word}|${quoted})`;
-const cell = `${name}\\[${axis}(?:,${axis})*\\]`;
-const segmentPattern = new RegExp(`(?:(${cell})|(${name})(?:\\[(0|[1-9][0-9]*)\\])?)(\\.|$)`, 'y');
+const node = `${name}(?:\\.${name})*`;
+const cell = `${node}\\[${axis}(?:,${axis})*\\]`;
+const segmentPattern = new RegExp(`(?:(${cell})|(${node})(?:\\[(0|[1-9][0-9]*)\\])?)(\\.|$)`, 'y');
 const wordPattern = new RegExp(`^${word}$`);
+
+/** What ends the name of a node in a reference to a step. */
+const sections = ['outputs', 'metrics', 'cells', 'best'];
+
+/**
+ * The names of a reference with that of a node in one piece: `steps.x.sft.outputs.model` is steps, x.sft, outputs, model. Pure.
+ */
+export function referencePath(names: readonly string[]): string[] {
+  const [root, first, ...rest] = names;
+  const end = rest.findIndex((name) => sections.includes(name));
+  if (root !== 'steps' || first === undefined || end < 1) return [...names];
+  return [root, [first, ...rest.slice(0, end)].join('.'), ...rest.slice(end)];
+}
 
 /** The path of `name` inside `parent`, which is '' at the top and otherwise ends in an iteration (`rl[12]`). Pure. */
 export const childPath = (parent: string, name: string): string => (parent === '' ? name : `${parent}.${name}`);

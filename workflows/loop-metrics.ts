@@ -23,6 +23,17 @@ export function deepMetrics(metrics: ClickView['metrics']): MetricTree {
   return tree;
 }
 
+/** A tree by step in which names of nodes with dots are maps in maps, as expressions read it. Pure. */
+export function nestedMetrics(tree: MetricTree): MetricTree {
+  if (!Object.keys(tree).some((name) => name.includes('.'))) return tree;
+  const nested: MetricTree = {};
+  for (const [name, value] of Object.entries(tree)) {
+    const flat = typeof value === 'object' && value !== null ? flatMetrics(value) : { '': value };
+    for (const [dotted, number] of Object.entries(flat)) place(nested, `${name}.${dotted}`.split('.'), number);
+  }
+  return nested;
+}
+
 function place(tree: MetricTree, [name, ...rest]: string[], value: number | null): void {
   if (name === undefined) return;
   if (rest.length === 0) {

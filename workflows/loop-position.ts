@@ -9,7 +9,7 @@ import { recordedMatrices } from '../schemas/collect-cells.js';
 import { loopIdentity } from '../schemas/loop-identity.js';
 import type { Run } from './level.js';
 import { failure } from './failure.js';
-import { deepMetrics } from './loop-metrics.js';
+import { deepMetrics, nestedMetrics } from './loop-metrics.js';
 import { referencesOf } from './references.js';
 import { holds, iterationScope, valuesAt } from './scope.js';
 import type { Carries, Scope } from './scope.js';
@@ -67,7 +67,12 @@ export async function rewind(loop: LoopRun, position: LoopPositionState): Promis
 export async function outputOf(loop: LoopRun, position: LoopPositionState): Promise<LoopOutput> {
   const { run, node } = loop;
   const seconds = (run.port.now() - position.startedAt) / 1000;
-  const ending = { loopKey: position.loopKey, metrics: position.metrics, iterations: position.next, seconds };
+  const ending = {
+    loopKey: position.loopKey,
+    metrics: nestedMetrics(position.metrics),
+    iterations: position.next,
+    seconds,
+  };
   const best = node.keep.best === null || position.click < 0 ? null : await bestClick(loop, position, node.keep.best);
   const chosen = best ?? { index: position.click, carry: position.carry };
   return { outputs: present(chosen.carry), chosen: chosen.index, ...ending };
@@ -181,7 +186,7 @@ const metricName = (text: string): string =>
   text.replace(/^steps\./, '').replace(/^([a-z][a-z0-9_]*)\.metrics\./, '$1.');
 
 function metricAt(metrics: MetricTree, text: string): number | null {
-  let value: MetricTree | number | null | undefined = metrics;
+  let value: MetricTree | number | null | undefined = nestedMetrics(metrics);
   for (const name of metricName(text).split('.')) {
     if (typeof value !== 'object' || value === null) return null;
     value = value[name];

@@ -1,6 +1,7 @@
 // What the nodes of a level read: the references of all their expressions.
 import { outerReferences } from '../expressions/outer-references.js';
 import { parseExpression } from '../expressions/parse.js';
+import { referencePath } from '../schemas/ids.js';
 import type { LoopNode, Node, Value } from '../schemas/generated/plan.js';
 
 /** A reference as its path, e.g. ['steps', 'sft', 'outputs', 'model']. */
@@ -29,7 +30,7 @@ export function referencesOfNode(node: Node): Path[] {
       return [
         ...referencesOf(node.max),
         ...Object.values(node.carry).flatMap(({ init }) => referencesOf(init)),
-        ...loopReads(node).map((text) => text.split('.')),
+        ...loopReads(node).map((text) => referencePath(text.split('.'))),
       ];
   }
 }

@@ -4,6 +4,7 @@ import { evaluateExpression, evaluateValue, ExpressionError } from '../expressio
 import type { InputValue } from '../activities/calls.js';
 import type { Cell, Expression, Node, Scalar, Value } from '../schemas/generated/plan.js';
 import type { MetricTree } from './status.js';
+import { referencePath } from '../schemas/ids.js';
 import { failure } from './failure.js';
 import { referencesOf, referencesOfNode } from './references.js';
 import type { Path } from './references.js';
@@ -118,7 +119,7 @@ export type OuterValues = Record<string, InputValue>;
 export function valuesAt(references: string[], scope: Scope): OuterValues {
   const values: OuterValues = {};
   for (const text of references) {
-    const value = lookUp(text.split('.'), scope);
+    const value = lookUp(referencePath(text.split('.')), scope);
     if (value === undefined) throw failure('expression', `\`${text}\` has no value`);
     values[text] = value as InputValue;
   }
@@ -129,7 +130,7 @@ export function valuesAt(references: string[], scope: Scope): OuterValues {
 export function scopeFrom(params: Record<string, Scalar>, outer: OuterValues): Scope {
   const scope = rootScope(params);
   for (const [text, value] of Object.entries(outer)) {
-    const [root, name, ...rest] = text.split('.');
+    const [root, name, ...rest] = referencePath(text.split('.'));
     if (name === undefined || root !== 'steps') continue;
     const step = (scope.steps[name] ??= { outputs: {}, metrics: {} });
     place(step as unknown as Record<string, unknown>, rest, value);

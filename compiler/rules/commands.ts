@@ -2,12 +2,13 @@
 import type { AnalysedField } from '../analysed-field.js';
 import type { Analysis } from '../analysis.js';
 import type { Authored, AuthoredMap, Span } from '../authored.js';
-import { child, childMap, childString, childStrings } from '../authored.js';
+import { child, childString, childStrings } from '../authored.js';
 import { codePath, isTrue } from '../command.js';
 import type { Diagnostic } from '../diagnostics.js';
 import { isCommand } from '../fields.js';
 import type { Pipeline, Step } from '../pipeline.js';
 import { showValue } from '../scalar-check.js';
+import { settingLayers } from '../settings.js';
 import { describeExpressionType } from '../single-expression.js';
 import type { FileLookup, FoundFile, Rule } from './rule.js';
 import { checkPieces } from './scalars.js';
@@ -116,7 +117,7 @@ function checkCode({ file }: Pipeline, step: Step, lookup: FileLookup): Diagnost
   if (leavesFolder(path)) return [outside(file, span, label, path)];
   const found = lookup(codePath(step) ?? path, 'code');
   if (found === null) {
-    const hint = 'paths are relative to the pipeline file';
+    const hint = 'paths are relative to the file that they stand in';
     return [file.error('file-not-found', span, `there is no file or folder \`${path}\``, { hint })];
   }
   return checkFound(file, span, { label, path, found });
@@ -150,9 +151,9 @@ function leavesFolder(path: string): boolean {
 }
 
 /** What a program does that is not stored is known to nobody, so other runs do not take its results. */
-function checkCache({ file, root }: Pipeline, step: Step): Diagnostic[] {
+function checkCache({ file }: Pipeline, step: Step): Diagnostic[] {
   const says = (map: AuthoredMap | undefined): boolean => map?.entries.has('cache') === true;
-  if (step.map.entries.has('code') || says(step.map) || says(childMap(root, 'defaults'))) return [];
+  if (step.map.entries.has('code') || settingLayers(step).some(says)) return [];
   const uses: Authored | undefined = child(step.map, 'uses');
   const message = `\`${step.name}\` is run again by every run: it has no \`code\`, so a change of its program would go unnoticed`;
   const hint = 'name its files with `code: ./folder`, or write `cache: false`';

@@ -1,27 +1,28 @@
 // file-not-found: inputs declared `file` or `folder` name what lies beside the pipeline file.
 import type { Cell } from '../../schemas/generated/plan.js';
 import type { AnalysedField } from '../analysed-field.js';
+import type { Analysis } from '../analysis.js';
 import type { Diagnostic } from '../diagnostics.js';
+import { localPath } from '../local-path.js';
 import { cellsOf, constantOf } from '../plan-value.js';
-import type { Pipeline } from '../pipeline.js';
 import type { FileLookup, Rule } from './rule.js';
 
-export const localFiles: Rule = ({ pipeline, fields }, lookup) =>
-  fields.flatMap((field) => {
+export const localFiles: Rule = (analysis, lookup) =>
+  analysis.fields.flatMap((field) => {
     if (field.expect.is !== 'scalar') return [];
     const { type } = field.expect.declaration;
     if (type !== 'file' && type !== 'folder') return [];
     if (field.parts.some((part) => part.type === null)) return [];
-    return cellsOf(field).flatMap((cell) => check(pipeline, field, type, { cell, lookup }));
+    return cellsOf(field).flatMap((cell) => check(analysis, field, type, { cell, lookup }));
   });
 
 function check(
-  pipeline: Pipeline,
+  analysis: Analysis,
   field: AnalysedField,
   type: 'file' | 'folder',
   { cell, lookup }: { cell: Cell | null; lookup: FileLookup },
 ): Diagnostic[] {
-  const { file } = pipeline;
+  const { file } = analysis.pipeline;
   const { span } = field.authored;
   const constant = constantOf(field, cell);
   if (!constant.known) {
@@ -43,8 +44,8 @@ function check(
       }),
     ];
   }
-  const found = lookup(constant.value, 'data');
-  const hint = 'paths are relative to the pipeline file';
+  const found = lookup(localPath(analysis, field, constant.value), 'data');
+  const hint = 'paths are relative to the file that they stand in';
   if (found === null)
     return [file.error('file-not-found', span, `there is no ${type} \`${constant.value}\``, { hint })];
   if (found.folder === (type === 'folder')) return [];

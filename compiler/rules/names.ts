@@ -12,6 +12,9 @@ import type { Rule } from './rule.js';
 /** Words of CEL that cannot follow a dot. */
 const reserved = new Set(['true', 'false', 'null', 'in']);
 
+/** Words that end the name of a step in a reference: `steps.x.train.outputs.model`. */
+const sections = new Set(['outputs', 'metrics', 'cells', 'best']);
+
 export const names: Rule = ({ pipeline }) => {
   const { file } = pipeline;
   const diagnostics: Diagnostic[] = [];
@@ -25,12 +28,13 @@ export const names: Rule = ({ pipeline }) => {
     const first = new Map<string, Step>();
     for (const step of unit.steps) {
       for (const { name, span } of namesOf(step)) refuse(name, span);
+      if (sections.has(step.name)) diagnostics.push(sectionName(file, step));
       const earlier = first.get(step.name);
       if (earlier === undefined) first.set(step.name, step);
       else diagnostics.push(sameName(file, step, earlier));
     }
+    for (const { name, key } of unit.params.values()) refuse(name, key);
   }
-  for (const [name, { key }] of childMap(pipeline.root, 'params')?.entries ?? []) refuse(name, key);
   return diagnostics;
 };
 
@@ -45,6 +49,11 @@ const declaredNames = (step: Step): { name: string; span: Span }[] => [
   ...[...(childMap(step.map, 'outputs')?.entries ?? [])].map(([name, { key }]) => ({ name, span: key })),
   ...metricNames(step.map),
 ];
+
+function sectionName(file: SourceFile, { name, key }: Step): Diagnostic {
+  const message = `\`${name}\` cannot be the name of a step: it says what is read of one, as in steps.train.outputs`;
+  return file.error('bad-name', key, message);
+}
 
 /** A step in a loop that hides one around the loop, or the other way round; else two steps apart from each other. */
 function sameName(file: SourceFile, step: Step, earlier: Step): Diagnostic {

@@ -1,27 +1,29 @@
 // no-queue: no trainer of temporal.config.ts offers what a step asks for.
 import { resourcesInWords, trainerFor } from '../../schemas/trainer-offers.js';
 import type { Authored } from '../authored.js';
-import { child, childMap } from '../authored.js';
+import { child } from '../authored.js';
 import { placeOfCommand } from '../command.js';
 import { isCommand } from '../fields.js';
 import type { Step } from '../pipeline.js';
-import { settingsOf } from '../settings.js';
+import { settingLayers, settingsOf } from '../settings.js';
 import type { Rule } from './rule.js';
 
-export const noQueue: Rule = ({ pipeline: { file, root, steps } }, _files, queues) => {
+export const noQueue: Rule = ({ pipeline: { file, steps } }, _files, queues) => {
   if (queues === null) return [];
   return steps.flatMap((step) => {
-    const { resources } = settingsOf(step.map, childMap(root, 'defaults'), true);
+    const { resources } = settingsOf(step);
     const runs = isCommand(step) ? placeOfCommand(resources) : step.kind?.runs;
     if (runs !== 'trainer') return [];
     if (trainerFor(resources, queues) !== undefined) return [];
     const offers = queues.map((queue) => `\`${queue.queue}\` has ${resourcesInWords(queue)}`);
     const hint = offers.length === 0 ? 'temporal.config.ts names no trainer' : offers.join('; ');
     const message = `no trainer has ${resourcesInWords(resources)}, which \`${step.name}\` asks for`;
-    return [file.error('no-queue', asked(step, root)?.span ?? step.key, message, { hint })];
+    return [file.error('no-queue', asked(step)?.span ?? step.key, message, { hint })];
   });
 };
 
 /** Where the step or `defaults` asks for resources. */
-const asked = (step: Step, root: Authored): Authored | undefined =>
-  child(step.map, 'resources') ?? child(childMap(root, 'defaults'), 'resources');
+function asked(step: Step): Authored | undefined {
+  const [first] = settingLayers(step).flatMap((map) => child(map, 'resources') ?? []);
+  return first;
+}

@@ -2,12 +2,7 @@
 // them (a sweep or schedule is started by another command), an error where it would not be.
 import { child, childMap } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
-import { isCommand } from '../fields.js';
 import type { Rule } from './rule.js';
-
-/** Whether `uses` names a command or another file rather than a step kind. Pure. */
-export const isForeign = (uses: string): boolean =>
-  uses === 'command' || uses.startsWith('./') || uses.startsWith('../');
 
 /** Sections that other commands start: key, fact, what happens instead. */
 const runOnce: readonly [key: string, fact: string, hint: string][] = [
@@ -27,8 +22,6 @@ export const notYet: Rule = ({ pipeline }) => {
     if (entry !== undefined) diagnostics.push(file.warning('not-yet', entry.key, fact, { hint }));
   }
   for (const step of steps) {
-    if (step.uses !== null && !isCommand(step) && isForeign(step.uses.name))
-      diagnostics.push(file.error('not-yet', step.uses.span, 'inlining another pipeline is not run yet'));
     const commit = child(childMap(step.map, 'loop'), 'commit');
     if (commit?.form === 'scalar' && typeof commit.value === 'number' && commit.value > 1) {
       const hint = 'what comes out is right; it is only slower than it could be';

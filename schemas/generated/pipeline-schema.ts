@@ -118,8 +118,23 @@ export const pipelineSchema: Record<string, unknown> = {
       required: ['type'],
       properties: {
         type: {
-          enum: ['string', 'number', 'integer', 'boolean', 'duration', 'list'],
-          description: 'What it takes; checked before anything runs.',
+          enum: [
+            'string',
+            'number',
+            'integer',
+            'boolean',
+            'duration',
+            'list',
+            'dataset',
+            'model',
+            'trainer-state',
+            'index',
+            'rollouts',
+            'report',
+            'folder',
+          ],
+          description:
+            'What it takes; checked before anything runs. An artifact type: the file is used by another, which gives the artifact under `with`.',
         },
         default: {
           description: 'Without one, --set must give a value.',
@@ -287,7 +302,7 @@ export const pipelineSchema: Record<string, unknown> = {
       properties: {
         uses: {
           type: 'string',
-          description: 'The step kind, e.g. train.sft.',
+          description: 'The step kind, e.g. train.sft; `command`; or a file to inline, e.g. ./parts/train.yaml.',
         },
         with: {
           type: 'object',

@@ -80,9 +80,22 @@ export interface Pipeline {
  */
 export interface Param {
   /**
-   * What it takes; checked before anything runs.
+   * What it takes; checked before anything runs. An artifact type: the file is used by another, which gives the artifact under `with`.
    */
-  type: 'string' | 'number' | 'integer' | 'boolean' | 'duration' | 'list';
+  type:
+    | 'string'
+    | 'number'
+    | 'integer'
+    | 'boolean'
+    | 'duration'
+    | 'list'
+    | 'dataset'
+    | 'model'
+    | 'trainer-state'
+    | 'index'
+    | 'rollouts'
+    | 'report'
+    | 'folder';
   /**
    * Without one, --set must give a value.
    */
@@ -364,7 +377,7 @@ export interface Notify {
  */
 export interface KindStep {
   /**
-   * The step kind, e.g. train.sft.
+   * The step kind, e.g. train.sft; `command`; or a file to inline, e.g. ./parts/train.yaml.
    */
   uses: string;
   /**

@@ -38,13 +38,23 @@ function readCode(root, code) {
     wrong: example(`err/${entry.wrong}.yaml`),
     output: example(`err/${entry.wrong}.out`),
     right: example(`right/${code}.yaml`),
+    files: { ...filesBeside(root, `err/${entry.wrong}`), ...filesBeside(root, `right/${code}`) },
   };
+}
+
+/** Files that an example inlines, by their path from it. */
+function filesBeside(root, path) {
+  const folder = join(root, 'tests', 'golden', path);
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  return Object.fromEntries(
+    names.map((name) => [`${path.split('/').at(-1)}/${name}`, readFileSync(join(folder, name), 'utf8')]),
+  );
 }
 
 /** The module that `pawl explain` and the SARIF report read. Pure. @param {ReturnType<typeof readCodes>} codes @param {string} banner */
 export function codesModule(codes, banner) {
   const type =
-    "/** A code of diagnostics for people. `wrong` and `right` are pipeline files, `output` is what is said about `wrong`. */\nexport interface CodeText { code: string; title: string; severity: 'error' | 'warning' | 'both'; meaning: string; remedy: string; wrong: string; output: string; right: string }\n";
+    "/** A code of diagnostics for people. `wrong` and `right` are pipeline files, `files` those that they inline, `output` is what is said about `wrong`. */\nexport interface CodeText { code: string; title: string; severity: 'error' | 'warning' | 'both'; meaning: string; remedy: string; wrong: string; output: string; right: string; files: Readonly<Record<string, string>> }\n";
   return `${banner}${type}\nexport const codeTexts: readonly CodeText[] = ${JSON.stringify(codes, null, 2)};\n`;
 }
 
@@ -64,11 +74,17 @@ export function codesPage(codes) {
   return [...head, ...codes.flatMap(section), ''].join('\n');
 }
 
-function section({ code, title, severity, meaning, remedy, wrong, output, right }) {
+function section({ code, title, severity, meaning, remedy, wrong, output, right, files }) {
   const block = (info, text) => [`\`\`\`${info}`, text.trimEnd(), '```'];
+  const inlined = Object.entries(files).flatMap(([path, text]) => [
+    '',
+    `\`${path}\`:`,
+    '',
+    ...block('yaml inlined', text),
+  ]);
   return [
     ...['', `## ${code}`, '', `**${title}** (${severities[severity]}).`, `${meaning} ${remedy}`, ''],
     ...['Wrong:', '', ...block('yaml wrong', wrong), '', ...block('text', output), ''],
-    ...['Right:', '', ...block('yaml', right)],
+    ...['Right:', '', ...block(inlined.length === 0 ? 'yaml' : 'yaml inlines', right), ...inlined],
   ];
 }

@@ -90,6 +90,7 @@ describe('the examples', () => {
           ? null
           : { digest: `sha256:${'0'.repeat(64)}`, bytes: 0, folder: found.isDirectory() };
       },
+      includes: (path) => readFileSync(join(folder, path), 'utf8'),
     });
     expect(diagnostics).toEqual([]);
     expect(plan?.name).toBe(name.replace(/\.yaml$/, ''));

@@ -1,5 +1,5 @@
 // A pipeline file below tests/golden/, compiled: with the options in it, and local files that are always there.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { compile } from '../../compiler/compile.js';
 import type { CompileOutput } from '../../compiler/compile.js';
@@ -43,11 +43,14 @@ function queuesOf(text: string): Queue[] | undefined {
   });
 }
 
-/** Compiles tests/golden/<folder>/<name>. */
+/** Compiles tests/golden/<folder>/<name>. Files that it inlines lie in a folder beside it. */
 export function compileGolden(folder: string, name: string): CompileOutput & { text: string } {
   const text = readFileSync(join(here, folder, name), 'utf8');
   const files = (path: string) => local[posix.normalize(path)] ?? null;
-  return { ...compile({ path: name, text, set: optionsOf(text, 'set'), queues: queuesOf(text), baseline: baselineOf(text), files }), text };
+  const includes = (path: string) =>
+    existsSync(join(here, folder, path)) ? readFileSync(join(here, folder, path), 'utf8') : null;
+  const given = { set: optionsOf(text, 'set'), queues: queuesOf(text), baseline: baselineOf(text) };
+  return { ...compile({ path: name, text, ...given, files, includes }), text };
 }
 
 /** The names of the pipeline files of a folder, sorted. */
