@@ -44,17 +44,20 @@ export async function readClick(store: ObjectStore, loopKey: string, index: numb
 
 /** The history of a loop, from its first click to its last. */
 export async function listClicks(store: ObjectStore, loopKey: string): Promise<ClickEntry[]> {
-  return mapLimited(await clicksOf(store, loopKey), 8, async ({ click, pruned }) => ({
-    index: click.index,
-    metrics: click.metrics,
-    restorable: !pruned && (await isCarryStored(store, click)),
-  }));
+  const entries = await mapLimited(await clickNames(store, loopKey), 8, async ({ index, pruned }) => {
+    const click = await intactClick(store, loopKey, index);
+    if (click === null) return null;
+    return { index, metrics: click.metrics, restorable: !pruned && (await isCarryStored(store, click)) };
+  });
+  return entries.filter((entry) => entry !== null);
 }
 
 /** The newest click that a loop of at most `maxIterations` iterations can go on from; null = it starts at iteration 0. */
 export async function newestClick(store: ObjectStore, loopKey: string, maxIterations: number): Promise<Click | null> {
-  for (const { click, pruned } of (await clicksOf(store, loopKey)).reverse()) {
-    if (click.index < maxIterations && !pruned && (await isCarryStored(store, click))) return click;
+  for (const { index, pruned } of (await clickNames(store, loopKey)).reverse()) {
+    if (pruned || index >= maxIterations) continue;
+    const click = await intactClick(store, loopKey, index);
+    if (click !== null && (await isCarryStored(store, click))) return click;
   }
   return null;
 }
@@ -73,27 +76,26 @@ export function bestClick<Entry extends Pick<Click, 'index' | 'metrics'>>(
   return winner?.entry ?? null;
 }
 
-/** Marks the clicks that `keep` does not name as pruned and returns their indices. Artifacts go when unused files are collected. */
+/**
+ * Marks the clicks that `keep` does not name as pruned and returns their indices. Artifacts go when unused files are collected.
+ * Reads no click but, for `best`, those that were kept so far: the best of all is among them or new.
+ */
 export async function pruneClicks(store: ObjectStore, loopKey: string, keep: ClickKeep): Promise<number[]> {
-  const all = await clicksOf(store, loopKey);
-  const kept = keptIndices(
-    all.map(({ click }) => click),
-    keep,
-  );
-  const superseded = all
-    .filter(({ click, pruned }) => !pruned && !kept.has(click.index))
-    .map(({ click }) => click.index);
+  const present = (await clickNames(store, loopKey)).filter(({ pruned }) => !pruned).map(({ index }) => index);
+  const kept = new Set(keep.last > 0 ? present.slice(-keep.last) : []);
+  const { every, best } = keep;
+  if (every !== null) for (const index of present) if ((index + 1) % every === 0) kept.add(index);
+  if (best !== null) {
+    const clicks = await mapLimited(present, 8, (index) => intactClick(store, loopKey, index));
+    const winner = bestClick(
+      clicks.filter((click) => click !== null),
+      best,
+    );
+    if (winner !== null) kept.add(winner.index);
+  }
+  const superseded = present.filter((index) => !kept.has(index));
   await mapLimited(superseded, 4, (index) => store.createIfAbsent(markerName(loopKey, index), '{}'));
   return superseded;
-}
-
-function keptIndices(clicks: readonly Click[], keep: ClickKeep): Set<number> {
-  const { every } = keep;
-  const kept = new Set((keep.last > 0 ? clicks.slice(-keep.last) : []).map(({ index }) => index));
-  if (every !== null) for (const { index } of clicks) if ((index + 1) % every === 0) kept.add(index);
-  const best = keep.best === null ? null : bestClick(clicks, keep.best);
-  if (best !== null) kept.add(best.index);
-  return kept;
 }
 
 /** The metric `step.metric` (also `steps.step.metric` and `steps.step.metrics.metric`) of a click. */
@@ -122,17 +124,24 @@ function isArtifactRef(value: object): value is ArtifactRef {
   return 'key' in value.$artifact && 'output' in value.$artifact;
 }
 
-/** All clicks by index; a damaged record counts as missing. */
-async function clicksOf(store: ObjectStore, loopKey: string): Promise<{ click: Click; pruned: boolean }[]> {
-  const objects = await listAll(store, names.clicks(loopKey));
-  const markers = new Set(objects.map(({ name }) => name).filter((name) => name.endsWith('.pruned')));
-  const records = objects.filter(({ name }) => name.endsWith('.json'));
-  const clicks = await mapLimited(records, 8, async ({ name }) => {
-    const body = await store.get(name);
-    const click = body === null ? null : parseIntact('click', body, name);
-    return click === null ? null : { click, pruned: markers.has(markerName(loopKey, click.index)) };
-  });
-  return clicks.filter((entry) => entry !== null);
+/** The indices of all clicks, ascending, from their names alone. */
+async function clickNames(store: ObjectStore, loopKey: string): Promise<{ index: number; pruned: boolean }[]> {
+  const found = new Map<number, boolean>();
+  for (const { name } of await listAll(store, names.clicks(loopKey))) {
+    const [, digits, kind] = /\/(\d+)\.(json|pruned)$/.exec(name) ?? [];
+    if (digits === undefined) continue;
+    const index = Number(digits);
+    if (kind === 'pruned') found.set(index, true);
+    else if (!found.has(index)) found.set(index, false);
+  }
+  return [...found].sort(([a], [b]) => a - b).map(([index, pruned]) => ({ index, pruned }));
+}
+
+/** A click; a damaged record counts as missing. */
+async function intactClick(store: ObjectStore, loopKey: string, index: number): Promise<Click | null> {
+  const name = names.click(loopKey, index);
+  const body = await store.get(name);
+  return body === null ? null : parseIntact('click', body, name);
 }
 
 const markerName = (loopKey: string, index: number): string =>

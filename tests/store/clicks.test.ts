@@ -105,3 +105,21 @@ test('a damaged click is missing from the history', async () => {
   expect(await newest(100)).toBe(0);
   expect(await listClicks(bench().store, 'loop')).toHaveLength(1);
 });
+
+test('keeping the last clicks and the best one reads no more of a long history than of a short one', async () => {
+  const { store } = bench();
+  const keep = { last: 2, every: null, best: { metric: 'dev.ndcg', goal: 'maximize' as const } };
+  const readsAt: number[] = [];
+  for (let index = 0; index < 40; index += 1) {
+    await commitClick(store, clickOf(index, { dev: index === 3 ? 1 : index / 100 }));
+    let reads = 0;
+    const counting = { ...store, get: (name: string) => ((reads += 1), store.get(name)) };
+    await pruneClicks(counting, 'loop', keep);
+    readsAt.push(reads);
+  }
+  expect(readsAt[39]).toBe(readsAt[9]);
+  const history = await Promise.all(
+    [3, 37, 38, 39].map((index) => store.head(`loops/loop/${String(index).padStart(9, '0')}.pruned`)),
+  );
+  expect(history.map((marker) => marker !== null)).toEqual([false, true, false, false]);
+});
