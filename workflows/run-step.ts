@@ -145,6 +145,7 @@ function callOf({ level, path, node, kind, inputs }: Task, start: Start): StepCa
     outputs: kind.outputs,
     checkpoint: node.checkpoint,
     retry: node.retry,
+    ...(node.declaration === undefined ? {} : { declaration: node.declaration }),
   };
   const { key, checkpointKey, seed } = start;
   if (key !== undefined && checkpointKey !== undefined && seed !== undefined)

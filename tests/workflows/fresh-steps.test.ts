@@ -48,6 +48,20 @@ describe('a step whose input was just made', () => {
     expect(keysOf(fresh)).toEqual(keysOf(plain));
   });
 
+  it('takes what it declares itself to its activity, as a step that was looked up does', async () => {
+    const declaration = { ...kinds['test.work']!, outputs: { out: 'folder' as const } };
+    const plan = planOf({
+      a: step({ declaration }),
+      b: step({ declaration, with: { from: out('a') }, deps: ['a'] }),
+      c: step(),
+    });
+    const { bench, looked } = counting();
+    await bench.run(plan, on);
+    expect(looked).not.toContain('b');
+    const declared = Object.fromEntries(bench.calls.map(({ path, call }) => [path, call.declaration]));
+    expect(declared).toEqual({ a: declaration, b: declaration, c: undefined });
+  });
+
   it('is looked up when what it reads was cached', async () => {
     const first = counting();
     await first.bench.run(chain, on);
