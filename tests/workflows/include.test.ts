@@ -145,6 +145,29 @@ outputs: { one: "\${{ steps.p.outputs.folder }}" }`,
     expect(deps).toEqual({ a: [], b: [], 'x.p': ['a'], 'x.q': ['b'], reads: ['x.p'], waits: ['x.p', 'x.q'] });
   });
 
+  it('keep their matrices, whose cells stand under the name of the step, too', async () => {
+    const plan = planOf({
+      'main.yaml': `
+params: { rates: { type: list, default: [1, 3, 2] } }
+steps:
+  x: { uses: ./search.yaml, with: { rates: "\${{ params.rates }}" } }
+  last: ${wait('"${{ steps.x.metrics.loss }}"', 'steps.x.outputs.model')}`,
+      'search.yaml': `
+params: { rates: { type: list } }
+steps:
+  train:
+    uses: test.sleep
+    matrix: { rate: "\${{ params.rates }}" }
+    best: { metric: value, goal: maximize }
+    with: { steps: 1, value: "\${{ matrix.rate }}" }
+outputs: { model: "\${{ steps.train.best.outputs.folder }}" }
+metrics: { loss: "\${{ steps.train.best.metrics.value }}" }`,
+    });
+    const { keys, run } = await runPlan(plan);
+    expect(Object.keys(keys).sort()).toEqual(['last', 'x.train[rate=1]', 'x.train[rate=2]', 'x.train[rate=3]']);
+    expect(stepOf(run, 'x.train').reason).toBe('3 cells; the best is x.train[rate=3]');
+  });
+
   it('are skipped together when the `if` of the step does not hold, and its `else` stands in', async () => {
     const files = {
       'main.yaml': `
