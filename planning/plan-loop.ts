@@ -141,11 +141,11 @@ async function knownAfter(
   const candidates = history.filter(({ index, restorable }) => restorable && index <= last.index);
   const best = node.keep.best === null ? null : bestClick(candidates, node.keep.best);
   const chosen = best === null ? last : ((await readClick(store, key, best.index)) ?? last);
-  // Names of nodes have dots, too, where a file is inlined.
-  const metrics = Object.entries(last.metrics).flatMap(([node, values]) =>
-    Object.entries(values).map(([name, value]) => [`${node}.${name}`, value] as const),
-  );
-  return { outputs: chosen.carry, metrics: deep(Object.fromEntries(metrics)) };
+  const metrics: MetricTree = {};
+  // Names of nodes have dots, too, where a file is inlined; those of cells are read by the name of their step.
+  for (const [node, values] of Object.entries(last.metrics))
+    place(metrics, node.includes('[') ? [node] : node.split('.'), deep(values));
+  return { outputs: chosen.carry, metrics };
 }
 
 interface MetricTree {
@@ -155,16 +155,17 @@ interface MetricTree {
 /** Metrics of a nested loop have dotted names in a click; in expressions they are a tree. */
 function deep(flat: Record<string, number | null>): MetricTree {
   const tree: MetricTree = {};
-  for (const [dotted, value] of Object.entries(flat)) {
-    const names = dotted.split('.');
-    let level = tree;
-    for (const name of names.slice(0, -1)) {
-      const below = level[name];
-      const branch: MetricTree = typeof below === 'object' && below !== null ? below : {};
-      level[name] = branch;
-      level = branch;
-    }
-    level[names.at(-1) ?? dotted] = value;
-  }
+  for (const [dotted, value] of Object.entries(flat)) place(tree, dotted.split('.'), value);
   return tree;
+}
+
+function place(tree: MetricTree, names: string[], value: MetricTree[string]): void {
+  let level = tree;
+  for (const name of names.slice(0, -1)) {
+    const below = level[name];
+    const branch: MetricTree = typeof below === 'object' && below !== null ? below : {};
+    level[name] = branch;
+    level = branch;
+  }
+  level[names.at(-1) ?? ''] = value;
 }

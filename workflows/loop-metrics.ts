@@ -23,18 +23,17 @@ export function deepMetrics(metrics: ClickView['metrics']): MetricTree {
   return tree;
 }
 
-/** A tree by step in which names of nodes with dots are maps in maps, as expressions read it. Pure. */
+/** A tree by node in which names with dots, of nodes of inlined files, are maps in maps, as expressions read it. Pure. */
 export function nestedMetrics(tree: MetricTree): MetricTree {
-  if (!Object.keys(tree).some((name) => name.includes('.'))) return tree;
+  const isNested = (name: string): boolean => name.includes('.') && !name.includes('[');
+  if (!Object.keys(tree).some(isNested)) return tree;
   const nested: MetricTree = {};
-  for (const [name, value] of Object.entries(tree)) {
-    const flat = typeof value === 'object' && value !== null ? flatMetrics(value) : { '': value };
-    for (const [dotted, number] of Object.entries(flat)) place(nested, `${name}.${dotted}`.split('.'), number);
-  }
+  // The cells of a matrix are read by the name of their step: the dots in their names are those of numbers.
+  for (const [name, value] of Object.entries(tree)) place(nested, isNested(name) ? name.split('.') : [name], value);
   return nested;
 }
 
-function place(tree: MetricTree, [name, ...rest]: string[], value: number | null): void {
+function place(tree: MetricTree, [name, ...rest]: string[], value: MetricTree[string]): void {
   if (name === undefined) return;
   if (rest.length === 0) {
     tree[name] = value;
