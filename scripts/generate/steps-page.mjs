@@ -22,7 +22,7 @@ const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
 function section(kind, kinds) {
   const lines = ['', `## ${kind.kind}`, '', kind.help, '', traits(kind)];
-  lines.push('', '```yaml', ...exampleOf(kind, kinds), '```');
+  lines.push('', '```yaml steps', ...exampleOf(kind, kinds), '```');
   const inputs = Object.entries(kind.inputs);
   if (inputs.length > 0) {
     lines.push('', '| input | type | default | meaning |', '|---|---|---|---|');

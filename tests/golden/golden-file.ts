@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { compile } from '../../compiler/compile.js';
-import type { CompileOutput } from '../../compiler/compile.js';
+import type { CompileInput, CompileOutput } from '../../compiler/compile.js';
 import type { FoundFile, Queue } from '../../compiler/rules/rule.js';
 
 const here = import.meta.dirname;
@@ -43,14 +43,25 @@ function queuesOf(text: string): Queue[] | undefined {
   });
 }
 
-/** Compiles tests/golden/<folder>/<name>. Files that it inlines lie in a folder beside it. */
+/** A local file that is there for every example; null for others. */
+export const localFile = (path: string): FoundFile | null => local[posix.normalize(path)] ?? null;
+
+/** The text of a file that an example of a folder inlines: it lies in a folder beside it. Null where there is none. */
+export const inlinedFile = (folder: string, path: string): string | null =>
+  existsSync(join(here, folder, path)) ? readFileSync(join(here, folder, path), 'utf8') : null;
+
+/** Compiles an example with the options in it. */
+export function compileExample(example: Pick<CompileInput, 'path' | 'text' | 'files' | 'includes'>): CompileOutput {
+  const { text } = example;
+  const given = { set: optionsOf(text, 'set'), queues: queuesOf(text), baseline: baselineOf(text) };
+  return compile({ ...example, ...given });
+}
+
+/** Compiles tests/golden/<folder>/<name>. */
 export function compileGolden(folder: string, name: string): CompileOutput & { text: string } {
   const text = readFileSync(join(here, folder, name), 'utf8');
-  const files = (path: string) => local[posix.normalize(path)] ?? null;
-  const includes = (path: string) =>
-    existsSync(join(here, folder, path)) ? readFileSync(join(here, folder, path), 'utf8') : null;
-  const given = { set: optionsOf(text, 'set'), queues: queuesOf(text), baseline: baselineOf(text) };
-  return { ...compile({ path: name, text, ...given, files, includes }), text };
+  const includes = (path: string): string | null => inlinedFile(folder, path);
+  return { ...compileExample({ path: name, text, files: localFile, includes }), text };
 }
 
 /** The names of the pipeline files of a folder, sorted. */

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { compile } from '../../compiler/compile.js';
 import { formatDiagnostics } from '../../compiler/format-diagnostics.js';
+import type { FoundFile } from '../../compiler/rules/rule.js';
 import { durationText } from '../../testing/expectation.js';
 import { failureLines } from '../../testing/format-case.js';
 import { runTests } from '../../testing/run-tests.js';
@@ -16,6 +17,8 @@ const contentOf = (files: Files, path: string): string | null => {
   return existsSync(join(files, path)) ? readFileSync(join(files, path), 'utf8') : null;
 };
 
+const noDigest = `sha256:${'0'.repeat(64)}`;
+
 /** Compiles pipelines among some files. */
 export const compileAmong =
   (files: Files): CompilePipeline =>
@@ -23,7 +26,9 @@ export const compileAmong =
     const text = contentOf(files, path);
     if (text === null) return null;
     const includes = (name: string): string | null => contentOf(files, join(dirname(path), name));
-    return compile({ path: path.replace(/^\.\//, ''), text, set, seed, files: () => null, includes });
+    const isThere = (name: string): FoundFile | null =>
+      includes(name) === null ? null : { digest: noDigest, bytes: 1, folder: false };
+    return compile({ path: path.replace(/^\.\//, ''), text, set, seed, files: isThere, includes });
   };
 
 /** Runs the test file of that name. */
