@@ -2,7 +2,7 @@
 // broken file leaves its step without a body and hides nothing in the others.
 import { posix } from 'node:path';
 import type { StepKind } from '../schemas/generated/step-kind.js';
-import type { AuthoredMap } from './authored.js';
+import type { AuthoredMap, Span } from './authored.js';
 import type { Diagnostic } from './diagnostics.js';
 import { readParams } from './params.js';
 import { parseText } from './parse-text.js';
@@ -94,11 +94,20 @@ function rootOf({ file, diagnostics }: Reading, { text, base }: Opened): Authore
     const hint = 'begin with pawl: 1, then name: and steps:';
     found.push(file.error('wrong-type', { start: base, end: base + 1 }, 'the file is not a map', { hint }));
   }
+  const cases = root?.form === 'map' ? casesOfTest(root) : null;
+  if (cases !== null) {
+    const hint = '`pawl test FILE` checks and runs it';
+    found.push(file.error('unknown-key', cases, 'this is a test file, not a pipeline', { hint }));
+  }
   diagnostics.push(...found);
   // What the parser made of broken text would only add noise.
   const isBroken = found.some(({ code }) => code !== 'duplicate-key' && code !== 'wrong-type');
-  return root?.form === 'map' && !isBroken ? root : null;
+  return root?.form === 'map' && !isBroken && cases === null ? root : null;
 }
+
+/** Where the cases of a test file stand; null when the file is none. */
+const casesOfTest = ({ entries }: AuthoredMap): Span | null =>
+  entries.has('pipeline') && !entries.has('pawl') ? (entries.get('cases')?.key ?? null) : null;
 
 function includedBy(reading: Reading, step: Step): Unit | null {
   const { file, diagnostics } = reading;

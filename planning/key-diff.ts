@@ -59,12 +59,24 @@ export function differencesBetween(
     const pair = [before.environment[name], after.environment[name]] as const;
     if (pair[0] !== pair[1]) found.push(plain('environment', name, pair));
   }
-  for (const name of namesOf(before.inputs, after.inputs)) {
-    const pair = [before.inputs[name], after.inputs[name]] as const;
-    if (JSON.stringify(pair[0]) !== JSON.stringify(pair[1])) found.push(inputDifference(name, pair, producers));
-  }
+  found.push(...inputDifferences(['', before.inputs, after.inputs], producers));
   return found;
 }
+
+/** Of two maps of inputs; a map within is looked at item by item, so that one value is named and not all. */
+function inputDifferences([path, before, after]: Maps, producers: ReadonlyMap<string, string>): Difference[] {
+  return namesOf(before, after).flatMap((name): Difference[] => {
+    const [old, now] = [before[name], after[name]];
+    if (JSON.stringify(old) === JSON.stringify(now)) return [];
+    if (isMap(old) && isMap(now)) return inputDifferences([`${path}${name}.`, old, now], producers);
+    return [inputDifference(`${path}${name}`, [old, now], producers)];
+  });
+}
+
+type Maps = readonly [path: string, before: Record<string, unknown>, after: Record<string, unknown>];
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isArtifact(value) && !isFile(value);
 
 const namesOf = (a: object, b: object): string[] => [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
 
@@ -87,7 +99,11 @@ function inputDifference(name: string, pair: Pair, producers: ReadonlyMap<string
     return { ...plain('artifact', name, pair), text };
   }
   if (isArtifact(before)) return { ...plain('artifact', name, pair), text: `${name}: no longer given` };
-  if (isFile(after)) return { ...plain('file', name, pair), text: `${name}: the file changed` };
+  if (isFile(after))
+    return {
+      ...plain('file', name, pair),
+      text: `${name}: ${before === undefined ? 'now given' : 'the file changed'}`,
+    };
   return plain('input', name, pair);
 }
 

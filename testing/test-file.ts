@@ -50,6 +50,12 @@ export function parseTestFile(path: string, written: string): ParsedTestFile {
       diagnostics.push(file.error('wrong-type', { start: 0, end: 1 }, 'the file is not a map', { hint }));
     return { test: null, diagnostics };
   }
+  const own = root.entries.get('pawl');
+  if (own !== undefined && !root.entries.has('pipeline') && !root.entries.has('cases')) {
+    const hint = `write a test file beside it, ${path.replace(/(?:\.test)?\.ya?ml$/, '')}.test.yaml, with pipeline: and cases:`;
+    diagnostics.push(file.error('unknown-key', own.key, 'this is a pipeline, not a test file', { hint }));
+    return { test: null, diagnostics };
+  }
   diagnostics.push(...structure(file, root, { validate: pipelineTest, schema: pipelineTestSchema }));
   const cases = readCases(root);
   diagnostics.push(...linkCases(file, cases));

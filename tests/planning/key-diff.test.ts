@@ -38,3 +38,36 @@ it('says in words what two derivations differ in, sorted', () => {
 it('finds nothing between equal derivations', () => {
   expect(differencesBetween(before, structuredClone(before), new Map())).toEqual([]);
 });
+
+it('looks into maps: of a command, and of an input with keys of its own, only what differs is named', () => {
+  const command = (inputs: object, run = 'python'): Derivation => ({
+    ...before,
+    kind: 'command',
+    inputs: { inputs, run: [run] },
+  });
+  const one = command({
+    lr: 0.1,
+    steps: 40,
+    data: { key: 'a', output: 'folder' },
+    shape: { deep: { rows: 2, columns: 3 } },
+    only: 1,
+  });
+  const other = command(
+    {
+      lr: 0.2,
+      steps: 40,
+      data: { key: 'b', output: 'folder' },
+      shape: { deep: { rows: 4, columns: 3 } },
+      new: { file: 'sha256:1' },
+    },
+    'sh',
+  );
+  expect(differencesBetween(one, other, new Map([['b', 'prepare']])).map(({ text }) => text)).toEqual([
+    'inputs.data: another folder of `prepare`',
+    'inputs.lr: 0.1 -> 0.2',
+    'inputs.new: now given',
+    'inputs.only: 1 -> none',
+    'inputs.shape.deep.rows: 2 -> 4',
+    'run: ["python"] -> ["sh"]',
+  ]);
+});
