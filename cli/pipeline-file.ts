@@ -127,6 +127,10 @@ export async function planOfFile(path: string, settings: CompileSettings): Promi
   );
 }
 
+/** The warnings about a file that has a plan, each as its author reads it. Pure. */
+export const warningsOf = ({ output: { diagnostics, texts } }: CompiledFile): string[] =>
+  diagnostics.map((diagnostic) => formatDiagnostics([diagnostic], texts));
+
 /** `2 errors`, `1 error, 1 warning`. Pure. */
 export function countOf(diagnostics: readonly Diagnostic[]): string {
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;

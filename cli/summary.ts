@@ -30,6 +30,7 @@ export function summaryLines({ record, temporalPage, mlflowPage, outputs }: Summ
       'Outputs',
       Object.entries(outputs).map(([name, path]) => `${name}  ${path}`),
     ),
+    ...section('Warnings', record.warnings ?? []),
     ...section('Failures', failureLines(record)),
     ...section('Look at it', links),
     '',
@@ -103,7 +104,6 @@ function failureLines(record: RunRecord): string[] {
     .filter((step) => step.kind === 'gate' && step.state === 'failed')
     .map((step) => `${step.path}: ${step.reason ?? 'does not hold'}`);
   return [
-    ...(record.warnings ?? []).map((warning) => `warning: ${warning}`),
     ...record.failures.flatMap((one) => [`${one.path} [${one.class}]: ${one.message}`, `  ${one.hint}`]),
     ...gates,
   ];

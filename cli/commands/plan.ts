@@ -5,7 +5,7 @@ import { CliError } from '../cli-error.js';
 import { baselineOf } from '../baseline.js';
 import { exitCodes } from '../exit-codes.js';
 import { loadConfig } from '../load-config.js';
-import { planOfFile } from '../pipeline-file.js';
+import { planOfFile, warningsOf } from '../pipeline-file.js';
 import type { Painter } from '../plan-rows.js';
 
 export interface PlanOptions {
@@ -31,11 +31,13 @@ export async function plan(file: string, options: PlanOptions): Promise<number> 
 }
 
 async function reportOn(file: string, options: PlanOptions): Promise<PlanReport> {
-  const { plan: compiled, output } = await planOfFile(file, {
+  const read = await planOfFile(file, {
     set: options.set,
     seed: options.seed,
     baseline: await baselineOf(options.baseline),
   });
+  for (const warning of warningsOf(read)) process.stderr.write(`${warning}\n\n`);
+  const { plan: compiled, output } = read;
   const config = await loadConfig();
   const [{ openStore }, { reportOf }, { environmentOf }] = await Promise.all([
     import('../../store/open.js'),

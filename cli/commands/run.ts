@@ -4,7 +4,7 @@ import { baselineOf } from '../baseline.js';
 import { exitCodes } from '../exit-codes.js';
 import { loadConfig } from '../load-config.js';
 import { processOutput } from '../output.js';
-import { planOfFile } from '../pipeline-file.js';
+import { planOfFile, warningsOf } from '../pipeline-file.js';
 
 export interface RunOptions {
   set: Record<string, string>;
@@ -22,11 +22,13 @@ export interface RunOptions {
 /** Exit status of the run, or how it was left. */
 export async function run(file: string, options: RunOptions): Promise<number> {
   const output = processOutput(options.json === true);
-  const { plan, text, files } = await planOfFile(file, {
+  const compiled = await planOfFile(file, {
     set: options.set,
     seed: options.seed,
     baseline: await baselineOf(options.baseline),
   });
+  const { plan, text, files } = compiled;
+  for (const warning of warningsOf(compiled)) output.warn(`${warning}\n`);
   const config = await loadConfig();
   if (config.temporal.address === null) {
     const { up } = await import('../../local/up.js');
