@@ -4,6 +4,7 @@ import type { Document } from 'yaml';
 import type { Span } from './authored.js';
 import type { DiagnosticCode } from './diagnostics.js';
 import { strayCharacter } from './encoding.js';
+import { unquotedExpressions } from './unquoted-expressions.js';
 
 /** What is wrong with a text; spans count from its start. */
 export interface TextProblem {
@@ -89,7 +90,27 @@ function composed(text: string): { document: Document | null; problems: TextProb
   const [document, second] = documents;
   const next = second?.range?.[0];
   if (next !== undefined) faults.push({ pos: [next, next + 1], ...severalDocuments });
-  return { document: faults.length > 0 ? null : (document ?? null), problems: faults.map(problemOf) };
+  return { document: faults.length > 0 ? null : (document ?? null), problems: explained(text, faults) };
+}
+
+/** The faults without echoes: once the parser is lost, every piece of the text is one more to it. */
+function explained(text: string, faults: readonly Fault[]): TextProblem[] {
+  if (faults.length === 0) return [];
+  const unquoted = unquotedExpressions(text);
+  const isEcho = ({ pos: [start], message }: Fault, index: number): boolean =>
+    (index > 0 && message.includes('in YAML stream')) ||
+    unquoted.some((span) => start >= span.start && start <= span.end);
+  const others = faults.filter((fault, index) => !isEcho(fault, index)).map(problemOf);
+  return [...unquoted.map((span) => unquotedProblem(text, span)), ...others];
+}
+
+function unquotedProblem(text: string, span: Span): TextProblem {
+  const expression = text.slice(span.start, span.end);
+  const quote = expression.includes('"') ? "'" : '"';
+  const message = 'not YAML: within { } or [ ] an expression must be in quotes';
+  const isWhole = /[:,[{]\s*$/.test(text.slice(Math.max(0, span.start - 20), span.start));
+  const hint = isWhole ? `write ${quote}${expression}${quote}` : 'put the whole value in quotes';
+  return { code: 'yaml-syntax', span, message, hint };
 }
 
 /** An error or warning of the library. */
