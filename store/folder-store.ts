@@ -26,7 +26,7 @@ import { StoreError, systemCode, unavailable } from './errors.js';
 import { listObjects } from './list-objects.js';
 import { checkObjectName, checkPrefix } from './object-name.js';
 import type { ObjectStore } from './store.js';
-import { currentVersion, linkNext, removeVersions, replaceHighest } from './versions.js';
+import { currentVersion, linkNext, readFirst, removeVersions, replaceHighest } from './versions.js';
 import type { Version, VersionedFile } from './versions.js';
 
 const FORMAT_VERSION = 1;
@@ -61,7 +61,10 @@ function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
   return {
     get: async (name, range) => {
       const file = fileOf(name);
-      return guarded('read', file.base, () => readCurrent(file, (version) => readBytes(version, range)));
+      return guarded('read', file.base, async () => {
+        const first = range === undefined ? await readFirst(file) : undefined;
+        return first === undefined ? readCurrent(file, (version) => readBytes(version, range)) : first;
+      });
     },
     getVersioned: async (name) => {
       const file = fileOf(name);

@@ -8,7 +8,7 @@
 // I3. So a writer that slept between reading and linking may find its number free again. It sees that afterwards: the numbers
 //     from its own to the highest have a gap. Then it takes its file back and has lost; readers never saw it, by the highest-wins rule.
 import type { BigIntStats } from 'node:fs';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linkWithin, makeFolder, removeFile, tmpName } from './durable-file.js';
 import { systemCode } from './errors.js';
@@ -37,13 +37,27 @@ export interface VersionedFile {
 /** The current version; null when the object is not there. */
 export async function currentVersion(file: VersionedFile): Promise<Version | null> {
   for (;;) {
-    const highest = (await versionNumbers(file.versions)).at(-1) ?? 0;
-    const path = highest === 0 ? file.base : versionPath(file, highest);
+    const [numbers, first] = await Promise.all([versionNumbers(file.versions), statOrNull(file.base)]);
+    if (first === null) return null; // the first version stays as long as the object
+    const highest = numbers.at(-1) ?? 0;
+    if (highest === 0) return versionOf(0, file.base, first);
+    const path = versionPath(file, highest);
     const stats = await statOrNull(path);
     if (stats !== null) return versionOf(highest, path, stats);
-    if (highest === 0 && (await versionNumbers(file.versions)).length === 0) return null;
     // superseded and deleted, or removed, since it was listed
   }
+}
+
+/** What the object holds if it was never swapped; null when it is not there, undefined when it was swapped. Looks once. */
+export async function readFirst(file: VersionedFile): Promise<Uint8Array | null | undefined> {
+  const [numbers, body] = await Promise.all([
+    versionNumbers(file.versions),
+    readFile(file.base).catch((error: unknown) => {
+      if (isMissing(error)) return null;
+      throw error;
+    }),
+  ]);
+  return body === null || numbers.length === 0 ? body : undefined;
 }
 
 /** Makes the file `tmp` the version after `etag`. False when `etag` is not the current one. */
