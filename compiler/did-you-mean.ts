@@ -46,10 +46,16 @@ export function nearest(name: string, known: Iterable<string>): string | null {
   return ranked[0]?.candidate ?? null;
 }
 
+/** The one name that goes on where `name` ends, as `integer` does after `int`. */
+function completed(name: string, names: readonly string[]): string | null {
+  const longer = name.length < 3 || names.length > manyNames ? [] : names.filter((known) => known.startsWith(name));
+  return longer.length === 1 ? (longer[0] ?? null) : null;
+}
+
 /** A hint: the nearest name, else what there is (when it is few), else null. Pure. */
 export function suggest(name: string, known: Iterable<string>): string | null {
   const names = [...known];
-  const near = nearest(name, names);
+  const near = nearest(name, names) ?? completed(name, names);
   if (near !== null) return `did you mean \`${near}\`?`;
   if (names.length === 0 || names.length > manyNames) return null;
   const shown = names

@@ -8,6 +8,7 @@ import { child, plainValue } from '../authored.js';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics.js';
 import { suggest } from '../did-you-mean.js';
 import { showValue } from '../scalar-check.js';
+import { shapeHint } from '../shape-hints.js';
 import type { SourceFile } from '../source-file.js';
 
 interface Spot {
@@ -59,9 +60,13 @@ function explain(file: SourceFile, error: ValidationError, spot: Spot, known: ()
       if (spot.path.at(-2) === 'for' && spot.path.at(-3) === 'retry') return failureClass(file, spot, error);
       break;
   }
-  const { code, fact, hint = null } = aboutValue(error, plainValue(spot.value));
+  const value = plainValue(spot.value);
+  const { code, fact, hint = shapeHintOf(error, spot, value) } = aboutValue(error, value);
   return file.error(code, spot.value.span, `${label(spot.path)} ${fact}`, { hint });
 }
+
+const shapeHintOf = ({ keyword, params }: ValidationError, { path }: Spot, value: unknown): string | null =>
+  keyword === 'type' ? shapeHint(path, [params.type].flat().map(String), value) : null;
 
 /** The file says which version of the language it is written in. */
 function version(file: SourceFile, { value }: Spot, { params }: ValidationError): Diagnostic {
