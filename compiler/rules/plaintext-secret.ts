@@ -41,7 +41,7 @@ export function secretsOf({ units, root }: Pipeline): Secret[] {
       },
       key: (name, _key, path, value) => {
         const isParam = path.length === 1 && path[0] === 'params';
-        const held = isParam ? child(value, 'default') : value;
+        const held = isParam && value.form === 'map' ? child(value, 'default') : value;
         const text = held?.form === 'scalar' && typeof held.value === 'string' ? held.value : '';
         if (held !== undefined && isNamedSecret(name, text) && secretForm(text) === null)
           add(held, `\`${name}\` is a secret by its name`);
