@@ -22,6 +22,9 @@ export interface FollowOptions {
 }
 
 const pollMs = 400;
+/** The worker answers each look: looking takes a twentieth of the time at most, and the end is seen within two seconds. */
+const restPerLook = 19;
+const longestRestMs = 2_000;
 /** A server that is being restarted is back within this. */
 const serverPatienceMs = 60_000;
 
@@ -53,6 +56,7 @@ async function untilEnd(
   let look: RunLook | undefined;
   let lostSinceMs: number | null = null;
   for (;;) {
+    const beganMs = Date.now();
     try {
       look = await lookAt(session, workflowId, look);
       if (lostSinceMs !== null) output.warn('the Temporal server answers again');
@@ -68,8 +72,9 @@ async function untilEnd(
       if (look.root.state !== 'RUNNING' && look.root.state !== 'CONTINUED_AS_NEW') return look;
       for (const text of await trouble(look, Date.now()).catch(() => [])) output.warn(text);
     }
+    const restMs = Math.min(longestRestMs, Math.max(pollMs, restPerLook * (Date.now() - beganMs)));
     if (Date.now() > deadlineMs) return 'timed-out';
-    await sleep(pollMs, undefined, { signal: interrupted }).catch(() => undefined);
+    await sleep(restMs, undefined, { signal: interrupted }).catch(() => undefined);
   }
 }
 
