@@ -113,13 +113,19 @@ function scheduleOn(taskQueue: string, call: AnyCall, schedule: StepSchedule, st
       backoffCoefficient: 2,
       nonRetryableErrorTypes: notRetried(call),
     },
-    summary: short(schedule.summary === '' ? call.uses : schedule.summary),
+    summary: summaryOf(call, schedule),
   });
   const activity = activities[call.uses];
   if (activity === undefined) throw failure('internal', `Internal error: no activity ${call.uses}`);
   const scope = new CancellationScope({ cancellable: true });
   const forget = stop.onRequest(() => scope.cancel());
   return scope.run(() => activity(call)).finally(forget);
+}
+
+/** The Temporal UI shows the kind beside it, so the summary says which step it is, and what the plan adds to the kind. */
+function summaryOf({ path, uses }: AnyCall, { summary }: StepSchedule): string {
+  const more = summary.startsWith(uses) ? '' : summary;
+  return short(more === '' ? path : `${path}: ${more}`);
 }
 
 /** Time-outs are retried by the server, so a class that is not retried must name them too. */
