@@ -49,7 +49,7 @@ const sandboxed = {
       {
         paths: [
           { name: 'yaml', message: 'A workflow gets a compiled plan.' },
-          { name: 'ajv', message: 'Use schemas/generated/validators.cjs, which needs no eval.' },
+          { name: 'ajv', message: 'Use schemas/generated/validators.ts, which needs no eval.' },
           { name: 'pino', message: 'Use the log of the port.' },
         ],
         patterns: [

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactType } from '../schemas/generated/plan.js';
-import validators, { type Validator } from '../schemas/generated/validators.cjs';
+import * as validators from '../schemas/generated/validators.js';
+import type { Validator } from '../schemas/generated/validators.js';
 import { StepFailure } from './kind.js';
 
 const manifests: Record<ArtifactType, { file: string; validator: Validator } | null> = {

@@ -44,8 +44,10 @@ export function kindContext(parts: AttemptParts): KindContext {
     signal: parts.signal,
     async outputDir(name) {
       const folder = outputFolder(parts.folder, name);
-      await rm(folder, { recursive: true, force: true });
-      await mkdir(folder, { recursive: true });
+      const made = await mkdir(folder, { recursive: true });
+      if (made !== undefined) return folder;
+      await rm(folder, { recursive: true, force: true }); // asked for again: begun anew
+      await mkdir(folder);
       return folder;
     },
     saveCheckpoint: (dir, step) => checkpoints.save(dir, step),

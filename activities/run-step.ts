@@ -145,18 +145,22 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
   claim.lost.addEventListener('abort', taken, { once: true });
   const lease = host.cache.lease();
   const opening = openAttemptFolder(host.workRoot, attempt);
+  pulse.details.text = 'fetching inputs';
+  const staging = stageInputs(host.store, lease, call.inputs);
+  staging.catch(() => undefined); // told where it is awaited
   try {
     // Looked for under the claim: an earlier attempt, or another run, may have committed just before leaving it.
     const [folder, standing] = await Promise.all([opening, standingResult(host.store, call.key)]);
-    const result = standing ?? (await worked(run, { attempt, folder, lease, derivation }, await implementation()));
+    const result =
+      standing ?? (await worked(run, { attempt, folder, lease, staging, derivation }, await implementation()));
     claim.leave(); // not freed: that would be a write for nobody
     return { result, found: standing !== null };
   } catch (error) {
     await claim.release();
     throw error;
   } finally {
-    lease.close();
-    // Nobody waits for it: what a dying worker leaves is removed when the next one starts.
+    // Nobody waits for these. What a dying worker leaves is removed when the next one starts.
+    void staging.catch(() => undefined).finally(() => lease.close());
     void opening.then(closeAttemptFolder).catch(() => undefined);
   }
 }
@@ -165,12 +169,13 @@ interface Attempt {
   attempt: string;
   folder: string;
   lease: CacheLease;
+  staging: ReturnType<typeof stageInputs>;
   derivation: Derivation;
 }
 
 async function worked(run: StepRun, own: Attempt, implementation: KindImplementation): Promise<Result> {
   const { host, call, pulse, slot } = run;
-  const { attempt, folder, lease, derivation } = own;
+  const { attempt, folder, lease, staging, derivation } = own;
   const startedAt = host.clock();
   // `key` tells a later attempt where this one's journal is.
   const provenance = (): Record<string, string> => ({
@@ -178,8 +183,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     key: call.key,
     ...slot?.engine.provenance(),
   });
-  pulse.details.text = 'fetching inputs';
-  const [inputs, resumed] = await Promise.all([stageInputs(host.store, lease, call.inputs), resumable(run, lease)]);
+  const [inputs, resumed] = await Promise.all([staging, resumable(run, lease)]);
   const journal = await openJournal(
     host.store,
     { key: call.key, attempt },

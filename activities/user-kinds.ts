@@ -5,7 +5,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { KindSource } from '../schemas/config.js';
 import type { StepKind } from '../schemas/generated/step-kind.js';
-import { stepKind as validKind } from '../schemas/generated/validators.cjs';
+import { stepKind as validKind } from '../schemas/generated/validators.js';
 import type { KindImplementation } from './kind.js';
 import { StepFailure } from './kind.js';
 import { trainerOp } from './kinds/trainer-op.js';

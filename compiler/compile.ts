@@ -2,7 +2,7 @@
 import { stepKinds } from '../schemas/generated/kinds.js';
 import type { Plan } from '../schemas/generated/plan.js';
 import type { StepKind } from '../schemas/generated/step-kind.js';
-import { plan as validPlan } from '../schemas/generated/validators.cjs';
+import { plan as validPlan } from '../schemas/generated/validators.js';
 import { analyse } from './analysis.js';
 import { sortDiagnostics } from './diagnostics.js';
 import type { Diagnostic, Place } from './diagnostics.js';

@@ -1,7 +1,7 @@
 // The declaration of a step kind from outside, checked like a pipeline: every fault with its place. Pure.
 import type { ArtifactInput, ScalarInput, StepKind } from '../schemas/generated/step-kind.js';
-import { stepKind as validKind } from '../schemas/generated/validators.cjs';
-import type { ValidationError } from '../schemas/generated/validators.cjs';
+import { stepKind as validKind } from '../schemas/generated/validators.js';
+import type { ValidationError } from '../schemas/generated/validators.js';
 import type { Authored, Span } from './authored.js';
 import { child, childMap, plainValue } from './authored.js';
 import type { Diagnostic, DiagnosticCode } from './diagnostics.js';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IndexManifest } from '../schemas/generated/index.js';
-import validators from '../schemas/generated/validators.cjs';
+import * as validators from '../schemas/generated/validators.js';
 import { readCorpus, type Corpus } from './corpus.js';
 import { bytesOf, readArray } from './raw-array.js';
 import { RetrievalError } from './retrieval-error.js';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RolloutsManifest } from '../schemas/generated/rollouts.js';
-import validators from '../schemas/generated/validators.cjs';
+import * as validators from '../schemas/generated/validators.js';
 import type { Corpus } from './corpus.js';
 import { isObject, readJsonl, stringField } from './jsonl.js';
 import { dataError } from './retrieval-error.js';

@@ -49,8 +49,8 @@ async function types(schema) {
   return code;
 }
 
-/** All validators in one CommonJS module, without eval, so that it also loads in Temporal's sandbox. */
-function validators() {
+/** A CommonJS module for each schema, without eval. Separate, because a command needs two of them and the rest is large. */
+function validatorModules() {
   const ajv = new Ajv2020({
     code: { source: true, esm: false },
     allErrors: true,
@@ -59,25 +59,41 @@ function validators() {
     strictRequired: false,
     strictTypes: false,
   });
-  const names = {};
-  for (const schema of schemas) {
-    ajv.addSchema(schema);
-    names[camel(schema.$id)] = schema.$id;
-  }
-  return banner + standaloneCode(ajv, names);
+  for (const schema of schemas) ajv.addSchema(schema);
+  return Object.fromEntries(
+    schemas.map(({ $id }) => [
+      `schemas/generated/validators/${$id}.cjs`,
+      banner + standaloneCode(ajv, ajv.getSchema($id)),
+    ]),
+  );
 }
 
 const camel = (id) => id.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
 
-function validatorTypes() {
-  const lines = schemas.map((schema) => `export const ${camel(schema.$id)}: Validator;`);
-  return (
-    banner +
-    'export interface ValidationError { instancePath: string; schemaPath: string; keyword: string; params: Record<string, unknown>; message?: string }\n' +
-    'export interface Validator { (value: unknown): boolean; errors?: ValidationError[] | null }\n' +
-    lines.join('\n') +
-    '\n'
-  );
+function validatorsModule() {
+  const lines = schemas.map((schema) => `export const ${camel(schema.$id)} = lazy('${schema.$id}');`);
+  return `${banner}
+    import { createRequire } from 'node:module';
+
+    export interface ValidationError { instancePath: string; schemaPath: string; keyword: string; params: Record<string, unknown>; message?: string }
+    export interface Validator { (value: unknown): boolean; errors?: ValidationError[] | null }
+
+    const load = createRequire(import.meta.url);
+
+    /** A validator that is loaded when it is first called; by require(), because an import would first search it for exports. */
+    function lazy(name: string): Validator {
+      let loaded: Validator | undefined;
+      const validator: Validator = (value) => {
+        loaded ??= load(\`./validators/\${name}.cjs\`) as Validator;
+        const isValid = loaded(value);
+        validator.errors = loaded.errors ?? null;
+        return isValid;
+      };
+      return validator;
+    }
+
+    ${lines.join('\n')}
+    `;
 }
 
 function kindsModule() {
@@ -104,13 +120,13 @@ async function generatedFiles() {
   files['codes.ts'] = codesModule(codes, banner);
   files['pipeline-schema.ts'] = schemaModule('pipeline');
   files['pipeline-test-schema.ts'] = schemaModule('pipeline-test');
-  files['validators.d.cts'] = validatorTypes();
+  files['validators.ts'] = validatorsModule();
   const options = await prettier.resolveConfig(join(root, 'x.ts'));
   const result = {};
   for (const [name, code] of Object.entries(files)) {
     result[`schemas/generated/${name}`] = await prettier.format(code, { ...options, parser: 'typescript' });
   }
-  result['schemas/generated/validators.cjs'] = validators();
+  Object.assign(result, validatorModules());
   result[editorSchemaPath] = await editorSchemaText();
   result['docs/reference/steps.md'] = stepsPage(kinds);
   result['docs/reference/plan-json.md'] = planJsonPage(schemas.find(({ $id }) => $id === 'plan-report'));

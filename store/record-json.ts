@@ -1,6 +1,6 @@
 // Records as JSON objects: written canonically, checked against schemas/records.schema.json when read.
 import type { Records } from '../schemas/generated/records.js';
-import { records as validRecords } from '../schemas/generated/validators.cjs';
+import { records as validRecords } from '../schemas/generated/validators.js';
 import { canonicalJson } from '../schemas/identity.js';
 import { StoreError } from './errors.js';
 

@@ -8,7 +8,7 @@ import { structure } from '../compiler/rules/structure.js';
 import { makeSourceFile } from '../compiler/source-file.js';
 import type { SourceFile } from '../compiler/source-file.js';
 import { pipelineTestSchema } from '../schemas/generated/pipeline-test-schema.js';
-import { pipelineTest } from '../schemas/generated/validators.cjs';
+import { pipelineTest } from '../schemas/generated/validators.js';
 
 export interface TestFile {
   file: SourceFile;

@@ -1,6 +1,6 @@
 // A line of a program's events: as schemas/event.schema.json says, with what a program need not know filled in.
 import type { CheckpointWritten, Done, Event, Failed, Log, Metrics, Progress } from '../../schemas/generated/event.js';
-import validators from '../../schemas/generated/validators.cjs';
+import * as validators from '../../schemas/generated/validators.js';
 import { parseLoosely } from './loose-json.js';
 
 /** What a program may say. */

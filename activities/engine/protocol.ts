@@ -1,7 +1,7 @@
 // The lines between a worker and its trainer process: jobs in, events out, one JSON object a line.
 import type { Event } from '../../schemas/generated/event.js';
 import type { Job } from '../../schemas/generated/job.js';
-import validators from '../../schemas/generated/validators.cjs';
+import * as validators from '../../schemas/generated/validators.js';
 
 /** Version of the protocol that this worker speaks; the trainer answers with its own. */
 export const protocolVersion = 1;

@@ -1,8 +1,8 @@
 // unknown-key, missing-key, wrong-type, out-of-range, bad-value, bad-name, unsupported-version, unknown-failure-class,
 // endless-loop (no `max`): the file against schemas/language.schema.json.
 import { pipelineSchema } from '../../schemas/generated/pipeline-schema.js';
-import * as validators from '../../schemas/generated/validators.cjs';
-import type { ValidationError, Validator } from '../../schemas/generated/validators.cjs';
+import * as validators from '../../schemas/generated/validators.js';
+import type { ValidationError, Validator } from '../../schemas/generated/validators.js';
 import type { Authored, AuthoredMap, Span } from '../authored.js';
 import { child, plainValue } from '../authored.js';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics.js';

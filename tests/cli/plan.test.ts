@@ -10,7 +10,7 @@ import { wrapped } from '../../cli/wrap.js';
 import { compile } from '../../compiler/compile.js';
 import { reportOf } from '../../planning/report.js';
 import type { PlanReport } from '../../schemas/generated/plan-report.js';
-import validators from '../../schemas/generated/validators.cjs';
+import * as validators from '../../schemas/generated/validators.js';
 import { acquireClaim } from '../../store/claims.js';
 import { openFolderStore } from '../../store/folder-store.js';
 import { readResult } from '../../store/results.js';

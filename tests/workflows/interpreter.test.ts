@@ -1,6 +1,6 @@
 // The root as a whole: where its plan comes from, what it refuses, its record, a long history.
 import { describe, expect, it } from 'vitest';
-import validators from '../../schemas/generated/validators.cjs';
+import * as validators from '../../schemas/generated/validators.js';
 import {
   benchOf,
   countingLoop,

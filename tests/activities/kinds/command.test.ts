@@ -6,7 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InputValue } from '../../../activities/calls.js';
 import type { PulseDetails } from '../../../activities/pulse.js';
-import validators from '../../../schemas/generated/validators.cjs';
+import * as validators from '../../../schemas/generated/validators.js';
 import { journalPoints } from '../../../schemas/journal.js';
 import { materialise } from '../../../store/artifacts.js';
 import { newestCheckpoint } from '../../../store/checkpoints.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { run } from '../../../activities/kinds/data-jsonl.js';
-import validators from '../../../schemas/generated/validators.cjs';
+import * as validators from '../../../schemas/generated/validators.js';
 import { fakeContext, readLines } from './word-model.js';
 
 const good: Record<string, string> = {

@@ -11,7 +11,7 @@ import type { QueryFigures } from '../../../retrieval/report.js';
 import { retrievalThreads } from '../../../retrieval/thread-pool.js';
 import { dot } from '../../../retrieval/vector-index.js';
 import type { Report } from '../../../schemas/generated/report.js';
-import validators from '../../../schemas/generated/validators.cjs';
+import * as validators from '../../../schemas/generated/validators.js';
 import { smallDataset, smallModel, type SmallDataset } from './small-dataset.js';
 import { embed, fakeContext, readLines, writeLines, type FakeContext } from './word-model.js';
 

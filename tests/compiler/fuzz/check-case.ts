@@ -3,7 +3,7 @@ import { compile } from '../../../compiler/compile.js';
 import type { CompileOutput } from '../../../compiler/compile.js';
 import { formatDiagnostics } from '../../../compiler/format-diagnostics.js';
 import type { FileLookup } from '../../../compiler/rules/rule.js';
-import { plan as validPlan } from '../../../schemas/generated/validators.cjs';
+import { plan as validPlan } from '../../../schemas/generated/validators.js';
 import { planHash } from '../../../schemas/identity.js';
 import type { CorpusFile } from './corpus.js';
 import { mutate } from './mutate.js';
