@@ -27,7 +27,7 @@ export interface StepCosts {
 
 /** Measures. Starts the servers of the installation. */
 export async function measureSteps(installation: Installation): Promise<StepCosts> {
-  await installation.pawl('run', await pipelineFile(installation.folder, 'warm-up', 20), '--wait');
+  await installation.pawl('run', await pipelineFile(installation.folder, 'warm-up', steps), '--wait');
   const connection = await Connection.connect({ address: installation.temporal });
   const client = new Client({ connection });
   const sizes: number[] = [];
@@ -43,6 +43,8 @@ export async function measureSteps(installation: Installation): Promise<StepCost
   });
   const running = worker.run();
   try {
+    for (const control of ['writing', 'bare'])
+      await client.workflow.execute(control, { taskQueue: queue, workflowId: `${control}-warm-up`, args: [steps] });
     return await takeTurns(installation, client, sizes);
   } finally {
     worker.shutdown();
