@@ -10,7 +10,7 @@ export const attemptName = (now: number): string =>
 /** Makes an empty folder for an attempt below the worker's. */
 export async function openAttemptFolder(workRoot: string, attempt: string): Promise<string> {
   const folder = join(workRoot, attempt);
-  await mkdir(folder, { recursive: true });
+  await mkdir(join(folder, 'outputs'), { recursive: true });
   return folder;
 }
 

@@ -120,10 +120,31 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
   refuseNewerKind(call, host);
   const derivation = await derivationOf(call, host);
   const attempt = attemptName(host.clock());
+  const lease = host.cache.lease();
+  // Begun while the claim is looked at: nearly always it is free, and each wait for a disk is a wait for nothing else.
+  pulse.details.text = 'fetching inputs';
+  const staging = stageInputs(host.store, lease, call.inputs);
+  const opening = openAttemptFolder(host.workRoot, attempt);
+  for (const begun of [staging, opening]) begun.catch(() => undefined); // told where it is awaited
+  try {
+    return await underClaim(run, { attempt, lease, staging, opening, derivation }, implementation);
+  } finally {
+    // Nobody waits for these. What a dying worker leaves is removed when the next one starts.
+    void staging.catch(() => undefined).finally(() => lease.close());
+    void opening.then(closeAttemptFolder).catch(() => undefined);
+  }
+}
+
+async function underClaim(
+  run: StepRun,
+  own: Attempt,
+  implementation: () => Promise<KindImplementation>,
+): Promise<Ended> {
+  const { host, call, pulse } = run;
   const claim = await claimOrWait(
     host,
     // A retry of this step has the same holder and run, so that it need not wait for its dead predecessor's claim.
-    { key: call.key, holder: call.path, run: claimRun(call.run), attempt },
+    { key: call.key, holder: call.path, run: claimRun(call.run), attempt: own.attempt },
     {
       isDone: async () => (await standingResult(host.store, call.key)) !== null,
       waiting: (holder) => (pulse.details.text = `waiting for ${holder}`),
@@ -135,39 +156,23 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
     return standing === null ? claimed(run, implementation) : { result: standing, found: true };
   }
   if (claim.waited) run.seen = undefined; // who held it may have left a newer one
-  const taken = (): void =>
-    run.stopWith(
-      new StepFailure(
-        'worker_lost',
-        'Another worker took this step over, because this one had not renewed its claim in time.',
-      ),
-    );
-  claim.lost.addEventListener('abort', taken, { once: true });
-  const lease = host.cache.lease();
-  const opening = openAttemptFolder(host.workRoot, attempt);
-  pulse.details.text = 'fetching inputs';
-  const staging = stageInputs(host.store, lease, call.inputs);
-  staging.catch(() => undefined); // told where it is awaited
+  const taken = 'Another worker took this step over, because this one had not renewed its claim in time.';
+  claim.lost.addEventListener('abort', () => run.stopWith(new StepFailure('worker_lost', taken)), { once: true });
   try {
     // Looked for under the claim: an earlier attempt, or another run, may have committed just before leaving it.
-    const [folder, standing] = await Promise.all([opening, standingResult(host.store, call.key)]);
-    const result =
-      standing ?? (await worked(run, { attempt, folder, lease, staging, derivation }, await implementation()));
+    const standing = await standingResult(host.store, call.key);
+    const result = standing ?? (await worked(run, own, await implementation()));
     claim.leave(); // not freed: that would be a write for nobody
     return { result, found: standing !== null };
   } catch (error) {
     await claim.release();
     throw error;
-  } finally {
-    // Nobody waits for these. What a dying worker leaves is removed when the next one starts.
-    void staging.catch(() => undefined).finally(() => lease.close());
-    void opening.then(closeAttemptFolder).catch(() => undefined);
   }
 }
 
 interface Attempt {
   attempt: string;
-  folder: string;
+  opening: Promise<string>;
   lease: CacheLease;
   staging: ReturnType<typeof stageInputs>;
   derivation: Derivation;
@@ -175,7 +180,7 @@ interface Attempt {
 
 async function worked(run: StepRun, own: Attempt, implementation: KindImplementation): Promise<Result> {
   const { host, call, pulse, slot } = run;
-  const { attempt, folder, lease, staging, derivation } = own;
+  const { attempt, lease, derivation } = own;
   const startedAt = host.clock();
   // `key` tells a later attempt where this one's journal is.
   const provenance = (): Record<string, string> => ({
@@ -183,7 +188,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     key: call.key,
     ...slot?.engine.provenance(),
   });
-  const [inputs, resumed] = await Promise.all([staging, resumable(run, lease)]);
+  const [folder, inputs, resumed] = await Promise.all([own.opening, own.staging, resumable(run, lease)]);
   const journal = await openJournal(
     host.store,
     { key: call.key, attempt },
@@ -209,7 +214,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   run.signal.throwIfAborted();
   pulse.details.text = 'running';
   const metrics = await implementation(
-    kindContext({ ...run, ...own, inputs, resume, journal, checkpoints, programs: host.programs }),
+    kindContext({ ...run, attempt, folder, inputs, resume, journal, checkpoints, programs: host.programs }),
   );
   await checkpoints.settled();
   pulse.details.text = 'committing';

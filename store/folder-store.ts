@@ -93,12 +93,17 @@ function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
 }
 
 function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'id'> {
+  const folderFor = folderMaker();
   return {
     createIfAbsent: async (name, body, { flush } = { flush: true }) => {
       const file = fileOf(name);
+      const ready = folderFor(file.base).catch(() => undefined); // linkNew says what is wrong
       // The first version stays as long as the object: link() sees whether there is one.
       return guarded('write', file.base, () =>
-        withTmp(writeTmp(tmpDir, body, flush), (tmp) => linkNew(tmp, file.base, flush)),
+        withTmp(writeTmp(tmpDir, body, flush), async (tmp) => {
+          await ready;
+          return linkNew(tmp, file.base, flush);
+        }),
       );
     },
     compareAndSwap: async (name, etag, body) => {
@@ -140,6 +145,18 @@ function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'i
         });
       });
     },
+  };
+}
+
+/** Makes the folder of a file while the file is still being written. A folder is made once; gone later, linkNew makes it again. */
+function folderMaker(): (path: string) => Promise<void> {
+  const made = new Set<string>();
+  return async (path) => {
+    const folder = dirname(path);
+    if (made.has(folder)) return;
+    await makeFolder(folder);
+    if (made.size >= 4096) made.clear();
+    made.add(folder);
   };
 }
 
