@@ -48,7 +48,18 @@ describe('the directions between the parts', () => {
   });
 
   it('are caught when a file breaks them, and types are let through where they may pass', async () => {
-    const folders = ['activities', 'cli', 'compiler', 'local', 'retrieval', 'schemas', 'store', 'testing', 'worker', 'workflows'];
+    const folders = [
+      'activities',
+      'cli',
+      'compiler',
+      'local',
+      'retrieval',
+      'schemas',
+      'store',
+      'testing',
+      'worker',
+      'workflows',
+    ];
     expect(await violationsIn(join(root, 'tests', 'architecture', 'fixtures'), folders)).toEqual([
       'local-knows-only-what-it-may: local/knows-the-worker.ts -> worker/answer.ts',
       'no-cycles: schemas/first.ts -> schemas/second.ts',

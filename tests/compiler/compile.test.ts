@@ -79,20 +79,23 @@ pawl: 1
 
 describe('the examples', () => {
   const folder = join(import.meta.dirname, '../../pipelines');
-  it.each(readdirSync(folder).filter((name) => name.endsWith('.yaml') && !name.endsWith('.test.yaml')))('%s compiles clean', (name) => {
-    const { plan, diagnostics } = compile({
-      path: name,
-      text: readFileSync(join(folder, name), 'utf8'),
-      set: {},
-      files: (named) => {
-        const found = statSync(join(folder, named), { throwIfNoEntry: false });
-        return found === undefined
-          ? null
-          : { digest: `sha256:${'0'.repeat(64)}`, bytes: 0, folder: found.isDirectory() };
-      },
-      includes: (path) => readFileSync(join(folder, path), 'utf8'),
-    });
-    expect(diagnostics).toEqual([]);
-    expect(plan?.name).toBe(name.replace(/\.yaml$/, ''));
-  });
+  it.each(readdirSync(folder).filter((name) => name.endsWith('.yaml') && !name.endsWith('.test.yaml')))(
+    '%s compiles clean',
+    (name) => {
+      const { plan, diagnostics } = compile({
+        path: name,
+        text: readFileSync(join(folder, name), 'utf8'),
+        set: {},
+        files: (named) => {
+          const found = statSync(join(folder, named), { throwIfNoEntry: false });
+          return found === undefined
+            ? null
+            : { digest: `sha256:${'0'.repeat(64)}`, bytes: 0, folder: found.isDirectory() };
+        },
+        includes: (path) => readFileSync(join(folder, path), 'utf8'),
+      });
+      expect(diagnostics).toEqual([]);
+      expect(plan?.name).toBe(name.replace(/\.yaml$/, ''));
+    },
+  );
 });
