@@ -1,9 +1,11 @@
 // What an iteration of stage 2 costs through Pawl, beside the same mathematics in one plain Python process.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Click, Result } from '../schemas/generated/records.js';
+import { trainerEnvironment } from '../activities/engine/trainer-environment.js';
 import { materialise } from '../store/artifacts.js';
 import { openStore } from '../store/open.js';
 import { readResult } from '../store/results.js';
@@ -12,47 +14,77 @@ import type { ObjectStore } from '../store/store.js';
 import type { Installation } from './installation.js';
 import { median } from './commands.js';
 
-const iterations = 24;
-/** Left out at the beginning: loading, first calls of libraries. */
-const warmUp = 4;
+const rounds = 4;
+const perRound = 6;
+/** Left out: the first round (loading, first calls of libraries), and the first iteration of each (the start of a run). */
+const counted = (index: number): boolean => index >= perRound && index % perRound > 0;
 const pipeline = 'bench-loop';
 
 export interface LoopCosts {
   iterations: number;
   /** Median milliseconds from click to click. */
   pawlMs: number;
-  /** Median milliseconds of an iteration in one process, and of its parts. */
-  plainMs: number;
-  plainParts: Record<string, number>;
+  /** In one plain Python process. */
+  plain: PlainCosts;
+  /** In one with the allocator and threads set as for Pawl's trainer. */
+  tuned: PlainCosts;
   /** Median milliseconds of each step, its commit included, as its result has them. */
   stepMs: Record<string, number>;
   /** Milliseconds once, for the policy and optimizer of one iteration: serialise, hash, load. */
   storageMs: Record<string, number>;
 }
 
-/** Measures. Starts the servers of the installation. @param root the folder of the clone */
+/** Median milliseconds of an iteration, and of its parts. */
+export interface PlainCosts {
+  ms: number;
+  parts: Record<string, number>;
+}
+
+/** Measures: all take turns, a few iterations each. Starts the servers of the installation. @param root the folder of the clone */
 export async function measureLoop(root: string, installation: Installation): Promise<LoopCosts> {
   const file = join(installation.folder, 'loop.yaml');
   await writeFile(file, pipelineText());
-  await installation.pawl('run', file, '--wait');
+  const pawlTo = (count: number): Promise<string> =>
+    installation.pawl('run', file, '--set', `iterations=${count}`, '--wait');
+  await pawlTo(perRound);
   const store = await openStore(installation.store);
+  const inputs = await inputsOf(store, installation.folder);
+  const programs = [startPlain(root, inputs, {}), startPlain(root, inputs, trainerEnvironment({}))];
+  const measured: PlainParts[][] = programs.map(() => []);
+  for (let round = 0; round < rounds; round += 1) {
+    if (round > 0) await pawlTo((round + 1) * perRound);
+    for (const [index, program] of programs.entries()) measured[index]?.push(...(await program.next(perRound)));
+  }
+  const [storage = {}] = await Promise.all(programs.map((program) => program.end()));
+  return costsOf(store, measured, storage);
+}
+
+async function costsOf(store: ObjectStore, measured: PlainParts[][], storage: PlainParts): Promise<LoopCosts> {
   const clicks = await readClicks(store);
-  const warm = clicks.slice(warmUp);
-  const plain = runPlain(root, await inputsOf(store, installation.folder));
-  const plainWarm = plain.iterations.slice(warmUp);
-  const parts = Object.keys(plainWarm[0] ?? {});
+  const warm = clicks.filter((_, index) => counted(index));
+  const [plain, tuned] = measured.map(plainCosts);
+  if (plain === undefined || tuned === undefined) throw new Error('two programs were measured');
   return {
     iterations: warm.length,
-    pawlMs: median(warm.map((click, index) => timeOf(click) - timeOf(clicks[warmUp + index - 1] ?? click))),
-    plainMs:
-      1000 * median(plainWarm.map((iteration) => Object.values(iteration).reduce((sum, value) => sum + value, 0))),
-    plainParts: Object.fromEntries(
-      parts.map((part) => [part, 1000 * median(plainWarm.map((iteration) => iteration[part] ?? 0))]),
-    ),
+    pawlMs: median(warm.map((click) => timeOf(click) - timeOf(clicks[click.index - 1] ?? click))),
+    plain,
+    tuned,
     stepMs: await stepTimes(store, warm),
-    storageMs: Object.fromEntries(Object.entries(plain.storage).map(([part, seconds]) => [part, 1000 * seconds])),
+    storageMs: inMilliseconds(storage),
   };
 }
+
+function plainCosts(iterations: PlainParts[]): PlainCosts {
+  const warm = iterations.filter((_, index) => counted(index)).map(inMilliseconds);
+  const parts = Object.keys(warm[0] ?? {});
+  return {
+    ms: median(warm.map((iteration) => Object.values(iteration).reduce((sum, value) => sum + value, 0))),
+    parts: Object.fromEntries(parts.map((part) => [part, median(warm.map((iteration) => iteration[part] ?? 0))])),
+  };
+}
+
+const inMilliseconds = (parts: PlainParts): Record<string, number> =>
+  Object.fromEntries(Object.entries(parts).map(([part, seconds]) => [part, 1000 * seconds]));
 
 const timeOf = (click: Click): number => Date.parse(click.createdAt);
 
@@ -64,7 +96,7 @@ async function readClicks(store: ObjectStore): Promise<Click[]> {
     const body = await store.get(name);
     if (body !== null) clicks.push(JSON.parse(new TextDecoder().decode(body)) as Click);
   }
-  if (clicks.length !== iterations) throw new Error(`${clicks.length} clicks instead of ${iterations}`);
+  if (clicks.length !== rounds * perRound) throw new Error(`${clicks.length} clicks instead of ${rounds * perRound}`);
   return clicks.sort((a, b) => a.index - b.index);
 }
 
@@ -81,7 +113,7 @@ async function stepTimes(store: ObjectStore, clicks: Click[]): Promise<Record<st
 }
 
 /** Folders of the model that the loop began with and of its data. */
-async function inputsOf(store: ObjectStore, folder: string): Promise<{ model: string; data: string }> {
+async function inputsOf(store: ObjectStore, folder: string): Promise<PlainInputs> {
   const [record] = await listRuns(store, pipeline);
   const resultOf = async (path: string): Promise<Result> => {
     const key = record?.steps.find((step) => step.path === path)?.key;
@@ -97,24 +129,51 @@ async function inputsOf(store: ObjectStore, folder: string): Promise<{ model: st
   return { model: await fetch('sft', 'model'), data: await fetch('corpus', 'dataset') };
 }
 
-interface PlainTimes {
-  iterations: Record<string, number>[];
-  storage: Record<string, number>;
+/** Seconds by part. */
+type PlainParts = Record<string, number>;
+
+interface PlainInputs {
+  model: string;
+  data: string;
 }
 
-function runPlain(root: string, inputs: { model: string; data: string }): PlainTimes {
+interface Plain {
+  /** Does so many iterations more, and returns their times. */
+  next(count: number): Promise<PlainParts[]>;
+  /** Ends it. Returns the seconds to serialise, hash and load. */
+  end(): Promise<PlainParts>;
+}
+
+/** The plain program (bench/plain_loop.py), which answers each line with one. */
+function startPlain(root: string, inputs: PlainInputs, environment: Record<string, string>): Plain {
   const threads = String(Math.min(availableParallelism(), 8));
-  const { status, stdout, stderr } = spawnSync(
+  const child = spawn(
     join(root, '.pawl', 'python', 'bin', 'python'),
     [
       join(root, 'bench', 'plain_loop.py'),
-      ...['--model', inputs.model, '--data', inputs.data, '--schemas', join(root, 'schemas')],
-      ...['--iterations', String(iterations), '--threads', threads],
+      ...['--model', inputs.model, '--data', inputs.data, '--schemas', join(root, 'schemas'), '--threads', threads],
     ],
-    { encoding: 'utf8', env: { ...process.env, PYTHONPATH: join(root, 'trainer'), OMP_NUM_THREADS: threads } },
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, PYTHONPATH: join(root, 'trainer'), OMP_NUM_THREADS: threads, ...environment },
+    },
   );
-  if (status !== 0) throw new Error(`the plain loop ended with ${status ?? 'a signal'}:\n${stderr}`);
-  return JSON.parse(stdout) as PlainTimes;
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answer = async <T>(): Promise<T> => {
+    const line = await lines.next();
+    if (line.done === true) throw new Error('the plain loop ended early; its errors are above');
+    return JSON.parse(line.value) as T;
+  };
+  return {
+    next: (count) => {
+      child.stdin.write(`${count}\n`);
+      return answer<PlainParts[]>();
+    },
+    end: () => {
+      child.stdin.end();
+      return answer<PlainParts>();
+    },
+  };
 }
 
 /** The loop of the quickstart with its settings, after a short stage 1. */
@@ -127,6 +186,8 @@ function pipelineText(): string {
   return [
     'pawl: 1',
     `name: ${pipeline}`,
+    'params:',
+    `  iterations: { type: integer, default: ${perRound} }`,
     'steps:',
     step('corpus', 'data.code-search', 'source: python-stdlib'),
     step('base', 'model.init', `data: ${data}, preset: tiny`),
@@ -134,7 +195,7 @@ function pipelineText(): string {
     step('index', 'index.build', `model: ${sft}, data: ${data}`),
     '  rl:',
     '    loop:',
-    `      max: ${iterations}`,
+    '      max: "${{ params.iterations }}"',
     '      carry:',
     `        policy: { type: model, init: ${sft}, next: "\${{ steps.update.outputs.model }}" }`,
     '        state: { type: trainer-state, next: "${{ steps.update.outputs.state }}" }',

@@ -2,7 +2,9 @@
 
 It calls the trainer's own functions for sampling, scoring and gradients, and does with NumPy what retrieval/ does in
 TypeScript: the documents to re-encode, ranks and rewards. Nothing is written, hashed, loaded or scheduled; what that would
-cost is measured apart, on the model at the end. Prints one JSON object.
+cost is measured apart, on the model at the end. Does as many iterations as each line of its input says, so that it can take
+turns with what it is compared with, and prints one JSON line each time: seconds by part of every iteration. At the end of its
+input it prints the seconds to serialise, hash and load.
 """
 
 from __future__ import annotations
@@ -164,11 +166,10 @@ def storage(model: Any, adamw: Any, text: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    """Runs the loop and prints its times."""
+    """Runs the loop as asked and prints its times."""
     parser = argparse.ArgumentParser()
     for name in ("model", "data", "schemas"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--iterations", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -187,9 +188,18 @@ def main() -> None:
         }
         adamw = optimizer.adamw(model.network, inputs["update"]["lr"], inputs["update"]["weight_decay"])
         index = Index(model, dataset, 0.05)
-        clocks = [iterate(job, model, adamw, dataset, index, number, inputs) for number in range(options.iterations)]
-        result = {"iterations": [clock.seconds for clock in clocks], "storage": storage(model, adamw, model.text)}
-    sys.stdout.write(json.dumps(result) + "\n")
+        number = 0
+        for line in sys.stdin:
+            numbers = range(number, number + int(line))
+            number = numbers.stop
+            say([iterate(job, model, adamw, dataset, index, each, inputs).seconds for each in numbers])
+        say(storage(model, adamw, model.text))
+
+
+def say(value: Any) -> None:
+    """Prints one line of JSON."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import { StepFailure } from '../kind.js';
 import { failureOfExit, type ProcessEnd } from './exit-failure.js';
 import { decodeEvent, encodeJob, lineSplitter, protocolVersion } from './protocol.js';
 import { openStderrLog, type StderrLog } from './stderr-tail.js';
+import { trainerEnvironment } from './trainer-environment.js';
 
 export interface TrainerProgram {
   /** The Python program, or any other that speaks the protocol. */
@@ -87,7 +88,13 @@ function launch(program: TrainerProgram): ChildProcessByStdio<Writable, Readable
     // A group of its own: a Ctrl-C in the worker's terminal reaches the worker alone, which then ends the group in order.
     detached: true,
     // Handed on whole, not read: the trainer finds its libraries and accelerators by it.
-    env: { ...process.env, PYTHONPATH: program.pythonPath, PYTHONUNBUFFERED: '1', TOKENIZERS_PARALLELISM: 'false' },
+    env: {
+      ...trainerEnvironment(process.env),
+      ...process.env,
+      PYTHONPATH: program.pythonPath,
+      PYTHONUNBUFFERED: '1',
+      TOKENIZERS_PARALLELISM: 'false',
+    },
   });
 }
 

@@ -108,9 +108,6 @@ def greet(server: Server, line: dict[str, Any]) -> FailureClass | None:
     threads = int(line["threads"])
     # Read by the numerical libraries when they are loaded, with the first job that needs them.
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    if "OMP_WAIT_POLICY" not in os.environ:
-        # Threads that wait for each other soon sleep instead of spinning: see docs/decisions.md.
-        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

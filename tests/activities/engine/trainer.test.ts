@@ -1,6 +1,6 @@
 // The engine with the real trainer: the operation `probe` needs no torch.
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -58,6 +58,8 @@ describe('the trainer', () => {
       nonFinite: ['loss'],
     });
     const pid = engine.pid();
+    if (process.platform === 'linux')
+      expect(await readFile(`/proc/${pid ?? 0}/environ`, 'latin1')).toContain('MALLOC_TRIM_THRESHOLD_=');
     await engine.run(job({ steps: 1 }), () => undefined, never);
     expect(engine.pid()).toBe(pid);
     expect(engine.provenance()).toHaveProperty('python_version');
