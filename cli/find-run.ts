@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError, type WorkflowExecutionInfo } from '@temporalio/client';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
+import { otherRuns } from './find-record.js';
 import type { Session } from './session.js';
 
 export interface FoundRun {
@@ -20,9 +21,12 @@ export async function findRun(
 ): Promise<FoundRun> {
   if (text?.includes('/') === true) {
     const found = await describe(session, text);
-    if (found === null) throw new CliError(exitCodes.invalid, `There is no run ${text}.${await hintOf(session)}`);
+    if (found === null) throw new CliError(exitCodes.invalid, `There is no run ${text}.${await hintOf(session, text)}`);
     if (options.running && !found.isRunning)
-      throw new CliError(exitCodes.invalid, `${text} does not run any more.${await hintOf(session)}`);
+      throw new CliError(
+        exitCodes.invalid,
+        `${text} does not run any more: \`pawl status ${text}\` shows how it ended, \`pawl resume ${text}\` starts it again. ${await underWay(session)}`,
+      );
     return found;
   }
   const latest = await latestRuns(session, text);
@@ -36,7 +40,7 @@ export async function findRun(
   const [first] = wanted;
   if (first !== undefined) return first;
   const what = `${options.running ? 'running ' : ''}run${text === undefined ? '' : ` of ${text}`}`;
-  throw new CliError(exitCodes.invalid, `There is no ${what}.${await hintOf(session)}`);
+  throw new CliError(exitCodes.invalid, `There is no ${what}.${await hintOf(session, text)}`);
 }
 
 /** The latest runs, the newest first; workflows of loops are not among them. */
@@ -70,9 +74,13 @@ const isRoot = (info: WorkflowExecutionInfo): boolean => {
   return pipeline === info.type && name !== undefined && rest.length === 0;
 };
 
-async function hintOf(session: Session): Promise<string> {
-  const latest = (await latestRuns(session)).slice(0, 5).map(({ workflowId }) => workflowId);
-  return latest.length === 0
-    ? ' No run was ever started here: `pawl run FILE` starts one.'
-    : ` The latest: ${latest.join(', ')}`;
+async function hintOf(session: Session, text: string | undefined): Promise<string> {
+  const ids = (await latestRuns(session)).map(({ workflowId }) => workflowId);
+  if (ids.length === 0) return ' No run was ever started here: `pawl run FILE` starts one.';
+  return ` ${otherRuns(text ?? '', ids)}`;
+}
+
+async function underWay(session: Session): Promise<string> {
+  const ids = (await latestRuns(session)).flatMap(({ workflowId, isRunning }) => (isRunning ? [workflowId] : []));
+  return ids.length === 0 ? 'No run is under way.' : `Under way: ${ids.join(', ')}.`;
 }

@@ -17,6 +17,7 @@ export function buildProgram(version: string, finish: (exitCode: number) => void
   beginning(program, finish);
   authoring(program, finish, version);
   runs(program, finish);
+  afterwards(program, finish);
   servers(program, finish);
   return program;
 }
@@ -145,6 +146,10 @@ function runs(program: Command, finish: Finish): void {
         finish(await (await import('./commands/decide.js')).decide(verb, run, options)),
       );
   }
+}
+
+/** What a run has left, and going on with one that has ended. */
+function afterwards(program: Command, finish: Finish): void {
   program
     .command('why')
     .description('show what the key of a step is made of, and what changed since the result before')
@@ -153,6 +158,24 @@ function runs(program: Command, finish: Finish): void {
     .option('--json', 'write JSON')
     .action(async (first: string, second: string | undefined, options: Json) =>
       finish(await (await import('./commands/why.js')).why(first, second, options)),
+    );
+  const artifacts = program.command('artifacts').description('list what a run has made, or copy it out of the store');
+  artifacts
+    .command('ls')
+    .description('list the artifacts of a run, of one step of it, or of an iteration that is kept')
+    .argument('[run]', 'pipeline/name, with a step or iteration: pipeline/name@rl[120]; default: the latest run')
+    .option('--json', 'write JSON')
+    .action(async (run: Run, options: Json) =>
+      finish(await (await import('./commands/artifacts.js')).listArtifacts(run, options)),
+    );
+  artifacts
+    .command('get')
+    .description('copy an artifact to a folder and check every file of it')
+    .argument('<path>', 'pipeline/name@sft.model, or pipeline/name@rl[120].update.model')
+    .option('--to <folder>', 'a folder that is not there yet, or empty; default: the name of the output')
+    .option('--json', 'write JSON')
+    .action(async (path: string, options: Json & { to?: string }) =>
+      finish(await (await import('./commands/artifacts.js')).getArtifact(path, options)),
     );
 }
 

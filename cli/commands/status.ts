@@ -5,7 +5,6 @@ import type { TemporalConfig } from '../../schemas/config.js';
 import type { RunRecord } from '../../schemas/generated/records.js';
 import type { ObjectStore } from '../../store/store.js';
 import type { StatusView, StepView } from '../../workflows/status.js';
-import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import type { RunLook } from '../look.js';
 import { loadConfig } from '../load-config.js';
@@ -32,7 +31,8 @@ export async function status(run: string | undefined, options: { json?: true }):
     for (const line of liveLines(live, links)) output.line(line);
     return exitCodes.ok;
   }
-  const record = await recordOf(store, live === null ? run : live.root.workflowId);
+  const { findRecord } = await import('../find-record.js');
+  const { record } = await findRecord(store, live === null ? run : live.root.workflowId);
   await show(config, store, record, output);
   return exitCodes.ok;
 }
@@ -62,21 +62,6 @@ async function lookLive(config: TemporalConfig, run: string | undefined): Promis
   } finally {
     await session.close();
   }
-}
-
-async function recordOf(store: ObjectStore, run: string | undefined): Promise<RunRecord> {
-  const { listRuns } = await import('../../store/runs.js');
-  const records = (await listRuns(store)).filter(
-    (record) => run === undefined || record.workflowId === run || record.name === run,
-  );
-  const [latest] = records;
-  if (latest === undefined) {
-    throw new CliError(
-      exitCodes.invalid,
-      `There is no ${run === undefined ? 'run' : `run ${run}`} in the store. \`pawl run FILE\` starts one; \`pawl up\` starts the servers that know what is under way.`,
-    );
-  }
-  return latest;
 }
 
 /** A run that is under way, for people. Pure. */

@@ -1,34 +1,26 @@
 // pawl why: what the key of a step is made of, and what differs from the result before. Reads the store only.
-import { environmentOf } from '../environment-of.js';
 import { differencesBetween } from '../../planning/key-diff.js';
-import { planRun } from '../../planning/plan-run.js';
+import type { TemporalConfig } from '../../schemas/config.js';
 import type { Derivation, RunRecord } from '../../schemas/generated/records.js';
-import { parsePath } from '../../schemas/ids.js';
-import { readClick } from '../../store/clicks.js';
 import { openStore } from '../../store/open.js';
-import { readPlan } from '../../store/plans.js';
 import { readResult } from '../../store/results.js';
-import { listRuns } from '../../store/runs.js';
 import type { ObjectStore } from '../../store/store.js';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
+import { findRecord } from '../find-record.js';
 import { loadConfig } from '../load-config.js';
 import { processOutput } from '../output.js';
+import { stepKeysOf } from '../step-key.js';
 
 export async function why(first: string, second: string | undefined, options: { json?: true }): Promise<number> {
   const output = processOutput(options.json === true);
   const [run, path] = second === undefined ? [undefined, first] : [first, second];
-  const store = await openStore((await loadConfig()).store);
-  const records = await listRuns(store);
-  const record = records.find((one) => run === undefined || one.workflowId === run || one.name === run);
-  if (record === undefined)
-    throw new CliError(
-      exitCodes.invalid,
-      `The store has no record of ${run === undefined ? 'any run' : `a run ${run}`}. \`pawl run FILE\` makes one.`,
-    );
-  const found = await keyOf(store, record, path);
+  const config = await loadConfig();
+  const store = await openStore(config.store);
+  const { record, records } = await findRecord(store, run);
+  const found = await keyOf(config, store, record, path);
   const earlier = records.slice(records.indexOf(record) + 1).filter(({ name }) => name === record.name);
-  const previous = found.derivation === null ? null : await previousOf(store, earlier, path, found.key);
+  const previous = found.derivation === null ? null : await previousOf(config, store, earlier, path, found.key);
   const producers = new Map(
     record.steps.flatMap((step) => (step.key === null ? [] : [[step.key, step.path] as const])),
   );
@@ -62,7 +54,7 @@ interface FoundKey {
   derivation: Derivation | null;
 }
 
-async function keyOf(store: ObjectStore, record: RunRecord, path: string): Promise<FoundKey> {
+async function keyOf(config: TemporalConfig, store: ObjectStore, record: RunRecord, path: string): Promise<FoundKey> {
   const fanned = record.steps.find((one) => one.path === path && one.kind === 'matrix');
   if (fanned !== undefined) {
     const cells = record.steps.filter((one) => one.path.startsWith(`${path}[`)).map((one) => `'${one.path}'`);
@@ -71,7 +63,7 @@ async function keyOf(store: ObjectStore, record: RunRecord, path: string): Promi
       `\`${path}\` is fanned out by a matrix and has no key of its own. Name a cell, in quotes: ${cells.join(', ')}`,
     );
   }
-  const key = await keyAt(store, record, path);
+  const key = await stepKeysOf(config, store, record).keyAt(path);
   if (key === null) {
     throw new CliError(
       exitCodes.invalid,
@@ -89,46 +81,15 @@ async function keyOf(store: ObjectStore, record: RunRecord, path: string): Promi
   };
 }
 
-/** The key of a step, also in an iteration of a loop, whose clicks keep the keys of its steps. */
-async function keyAt(store: ObjectStore, record: RunRecord, path: string): Promise<string | null> {
-  const segments = parsePath(path);
-  const [head, ...rest] = segments ?? [];
-  if (head === undefined) {
-    throw new CliError(exitCodes.invalid, `\`${path}\` is no path of a step. Write it like sft or rl[12].update`);
-  }
-  const top = record.steps.find((step) => step.path === head.name);
-  let key = top?.kind === 'loop' ? (top.key ?? (await keyOfLoop(store, record, top.path))) : (top?.key ?? null);
-  let { index } = head;
-  for (const segment of rest) {
-    if (key === null || index === null) return null;
-    key = (await readClick(store, key, index))?.keys[segment.name] ?? null;
-    index = segment.index;
-  }
-  return key;
-}
-
-/** The record does not hold the keys of loops: they follow from the plan and what the store has of the steps before. */
-async function keyOfLoop(store: ObjectStore, record: RunRecord, path: string): Promise<string | null> {
-  const plan = await readPlan(store, record.planHash);
-  const { python } = (await loadConfig()).trainer;
-  const planned = await planRun({
-    plan,
-    store,
-    environment: await environmentOf(plan, python),
-    workflowId: record.workflowId,
-    now: Date.now(),
-  });
-  return planned.find((step) => step.path === path)?.key ?? null;
-}
-
 async function previousOf(
+  config: TemporalConfig,
   store: ObjectStore,
   earlier: readonly RunRecord[],
   path: string,
   key: string,
 ): Promise<{ workflowId: string; startedAt: string; derivation: Derivation } | null> {
   for (const record of earlier) {
-    const other = await keyAt(store, record, path);
+    const other = await stepKeysOf(config, store, record).keyAt(path);
     const result = other === null || other === key ? null : await readResult(store, other);
     if (result !== null)
       return { workflowId: record.workflowId, startedAt: record.startedAt, derivation: result.derivation };

@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { buildProgram } from '../../cli/program.js';
 
 /** `command <argument> --flag`, everything that a script may rely on. */
-function surfaceOf(command: Command): string[] {
-  return command.commands.map((one) => {
+function surfaceOf(command: Command, before = ''): string[] {
+  return command.commands.flatMap((one) => {
+    if (one.commands.length > 0) return surfaceOf(one, `${before}${one.name()} `);
     const positional = one.registeredArguments.map((item) => {
       const name = item.variadic ? `${item.name()}...` : item.name();
       return item.required ? `<${name}>` : `[${name}]`;
     });
-    return [one.name(), ...positional, ...one.options.map(({ flags }) => flags)].join(' ');
+    return [[`${before}${one.name()}`, ...positional, ...one.options.map(({ flags }) => flags)].join(' ')];
   });
 }
 
@@ -30,6 +31,8 @@ describe('the command line', () => {
       'approve [run] --gate <path> --note <text> --json',
       'reject [run] --gate <path> --note <text> --json',
       'why <run-or-path> [path] --json',
+      'artifacts ls [run] --json',
+      'artifacts get <path> --to <folder> --json',
       'up --json',
       'down --json',
       'ps --json',
