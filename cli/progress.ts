@@ -38,7 +38,7 @@ export function createProgress(): (look: RunLook, nowMs: number) => ProgressLine
     ...look.root.pending.flatMap((step) => pendingLines(memory, step, nowMs)),
     ...look.loops.flatMap((loop) => loopLines(memory, loop, nowMs)),
     ...byTime(look.root.status?.steps ?? []).flatMap((step) => stepLines(memory, step)),
-    ...controlLines(memory, look),
+    ...controlLines(memory, look, nowMs),
   ];
 }
 
@@ -58,6 +58,8 @@ function stepLines(memory: Memory, step: StepView): ProgressLine[] {
     case 'pending':
       return [];
     case 'waiting':
+      // Of a gate, the line about its approval says it, and until when.
+      if (step.kind === 'gate') return [];
       return [{ path, event: 'progress', text: `waiting${reason}` }];
     case 'running':
       return [
@@ -143,7 +145,7 @@ function loopLines(memory: Memory, loop: RunLook['loops'][number], nowMs: number
   ];
 }
 
-function controlLines(memory: Memory, { root, loops }: RunLook): ProgressLine[] {
+function controlLines(memory: Memory, { root, loops }: RunLook, nowMs: number): ProgressLine[] {
   const { status } = root;
   if (status === null) return [];
   const lines: ProgressLine[] = [];
@@ -165,7 +167,7 @@ function controlLines(memory: Memory, { root, loops }: RunLook): ProgressLine[] 
     lines.push({
       path,
       event: 'approval',
-      text: `waits for approval until ${new Date(timeoutAt).toISOString()}: \`pawl approve\` or \`pawl reject\``,
+      text: `waits for approval, for ${duration((timeoutAt - nowMs) / 1000)} at most: \`pawl approve\` or \`pawl reject\``,
     });
   }
   return lines;

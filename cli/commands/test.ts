@@ -1,6 +1,6 @@
 // pawl test: runs the cases of test files with the real interpreter and faked steps, on a virtual clock. Contacts nothing,
 // writes nothing but the report that is asked for.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { formatDiagnostics } from '../../compiler/format-diagnostics.js';
 import { durationText } from '../../testing/expectation.js';
@@ -14,6 +14,7 @@ import type { TestedFile } from '../junit.js';
 import { processOutput } from '../output.js';
 import type { Output } from '../output.js';
 import { compileFile, countOf } from '../pipeline-file.js';
+import { textOfTestFile } from '../test-file-text.js';
 
 export interface TestOptions {
   filter?: string;
@@ -48,7 +49,7 @@ function summaryOf(cases: number, failed: number, broken: number): string {
 }
 
 async function testFile(path: string, filter: string | undefined, output: Output): Promise<TestedFile> {
-  const text = textOf(path);
+  const text = textOfTestFile(path);
   const cases: TestedFile['cases'] = [];
   let since = performance.now();
   output.line(path);
@@ -91,17 +92,4 @@ function show(path: string, text: string, { result, wallMs }: TestedFile['cases'
   output.record({ type: 'case', file: path, ok: failures.length === 0, ...result, wallMs: Math.round(wallMs) });
   output.line(`  ${failures.length === 0 ? 'ok  ' : 'FAIL'}  ${name}  (${durationText(tookMs)} in ${wall})`);
   for (const line of failureLines(result, text)) output.line(`        ${line}`);
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const fact = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? 'unknown'})`;
-    throw new CliError(
-      exitCodes.invalid,
-      `${path}: ${fact}. Name a test file, such as pipelines/quickstart.test.yaml.`,
-    );
-  }
 }

@@ -5,6 +5,7 @@ import type { Diagnostic } from '../../compiler/diagnostics.js';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { compileFile, countOf } from '../pipeline-file.js';
+import { textOfTestFile } from '../test-file-text.js';
 
 export interface ValidateOptions {
   strict?: true;
@@ -53,6 +54,7 @@ async function check(file: string, strict: boolean): Promise<CheckedFile> {
 /** A file that cannot be read must not hide what is wrong with the others. */
 async function diagnose(file: string): Promise<{ diagnostics: Diagnostic[]; texts: Texts }> {
   try {
+    if (/\.test\.ya?ml$/.test(file)) return await diagnoseTestFile(file);
     return (await compileFile(file, { set: {} })).output;
   } catch (error) {
     if (!(error instanceof Error) || !['CliError', 'StoreError'].includes(error.name)) throw error;
@@ -61,6 +63,13 @@ async function diagnose(file: string): Promise<{ diagnostics: Diagnostic[]; text
     const unreadable: Diagnostic = { code: 'file-not-found', severity: 'error', message, at, related: [], hint: null };
     return { diagnostics: [unreadable], texts: new Map() };
   }
+}
+
+/** A test file is checked by itself; whether it fits its pipeline, and whether that passes, is for `pawl test`. */
+async function diagnoseTestFile(file: string): Promise<{ diagnostics: Diagnostic[]; texts: Texts }> {
+  const { parseTestFile } = await import('../../testing/test-file.js');
+  const text = textOfTestFile(file);
+  return { diagnostics: parseTestFile(file, text).diagnostics, texts: new Map([[file, text]]) };
 }
 
 function textLines(files: CheckedFile[]): string[] {

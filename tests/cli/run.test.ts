@@ -219,7 +219,7 @@ describe('pawl run, with its servers', () => {
 
   it('a gate that waits lets the run pass when it is approved, with who did it and why', async () => {
     const following = rig.begin(['run', 'asking.yaml', '--name', 'yes']);
-    await until(() => following.stdout().includes('waits for approval until'));
+    await until(() => following.stdout().includes('waits for approval, for '));
     expect((await rig.pawl(['status', 'asking/yes'])).stdout).toMatch(/gate +waiting .*waits for approval/);
     const wrong = await rig.pawl(['approve', 'asking/yes', '--gate', 'door']);
     expect([wrong.code, wrong.stderr]).toEqual([
@@ -239,7 +239,7 @@ describe('pawl run, with its servers', () => {
 
   it('a gate that is rejected ends the run with status 3, and nothing behind it runs', async () => {
     const following = rig.begin(['run', 'asking.yaml', '--name', 'no']);
-    await until(() => following.stdout().includes('waits for approval until'));
+    await until(() => following.stdout().includes('waits for approval, for '));
     expect((await rig.pawl(['reject', 'asking/no', '--note', 'too low', '--json'])).stdout).toMatch(
       /^{"type":"reject","workflowId":"asking\/no","gate":"gate","by":"\w+"}\n$/,
     );

@@ -14,6 +14,8 @@ const files: Record<string, string | Buffer> = {
   'good.yaml': good,
   'bad.yaml': good.replace('test.sleep', 'test.slep'),
   'warned.yaml': `${good}schedule: { cron: "0 2 * * *", timezone: UTC }\n`,
+  'good.test.yaml': 'pipeline: ./good.yaml\ncases:\n  ends: { expect: { state: succeeded } }\n',
+  'bad.test.yaml': 'pipeline: ./good.yaml\ncasses:\n  ends: {}\n',
   'latin-1.yaml': Buffer.from(`${good}# na\xefve\n`, 'latin1'),
   'no-default.yaml': good
     .replace('steps:\n', 'params: { n: { type: integer } }\nsteps:\n')
@@ -67,6 +69,13 @@ describe('pawl validate', () => {
     expect(lines.join('\n')).toContain(
       'latin-1.yaml:5:5: the file is not UTF-8: the byte 0xEF, in Latin-1 ï, at offset 78 of the file [bad-encoding]',
     );
+  });
+
+  it('checks test files by their own rules, so that a folder can be validated as it is', async () => {
+    const { code, lines } = await run(['good.yaml', 'good.test.yaml', 'bad.test.yaml']);
+    expect(code).toBe(2);
+    expect(lines.slice(0, 2)).toEqual(['good.yaml: ok', 'good.test.yaml: ok']);
+    expect(lines.join('\n')).toContain('bad.test.yaml:2:1: unknown key `casses`');
   });
 
   it('fails on a warning with --strict only', async () => {
