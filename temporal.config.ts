@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
-import type { KindSource, TemporalConfig } from './schemas/config.js';
+import type { KindSource, PemSource, TemporalConfig, TlsOptions } from './schemas/config.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packageRoot = existsSync(join(here, 'package.json')) ? here : dirname(here);
@@ -16,6 +16,24 @@ const kindsOf = (list: string): KindSource[] =>
     .split(delimiter)
     .filter((path) => path !== '')
     .map((declaration) => ({ declaration }));
+/** The names are those of Temporal's own tools. A certificate or an API key asks for TLS unless TEMPORAL_TLS says no. */
+function tlsOf(): boolean | TlsOptions {
+  const pem = (name: string): PemSource | undefined => {
+    const [path, data] = [env[`TEMPORAL_TLS_${name}_PATH`], env[`TEMPORAL_TLS_${name}_DATA`]];
+    return path !== undefined ? { path } : data !== undefined ? { data } : undefined;
+  };
+  if (env.TEMPORAL_TLS === 'false') return false;
+  const given = {
+    serverCaCert: pem('SERVER_CA_CERT'),
+    clientCert: pem('CLIENT_CERT'),
+    clientKey: pem('CLIENT_KEY'),
+    serverName: env.TEMPORAL_TLS_SERVER_NAME,
+    disableHostVerification: env.TEMPORAL_TLS_DISABLE_HOST_VERIFICATION === 'true' ? true : undefined,
+  };
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as TlsOptions;
+  if (Object.keys(options).length > 0) return options;
+  return env.TEMPORAL_TLS === 'true' || env.TEMPORAL_API_KEY !== undefined;
+}
 
 export default {
   home,
@@ -24,7 +42,7 @@ export default {
     address: env.TEMPORAL_ADDRESS ?? null,
     namespace: env.TEMPORAL_NAMESPACE ?? 'default',
     apiKey: env.TEMPORAL_API_KEY ?? null,
-    tls: env.TEMPORAL_TLS === 'true' || env.TEMPORAL_API_KEY !== undefined,
+    tls: tlsOf(),
     uiUrl: env.PAWL_TEMPORAL_UI ?? null,
   },
   ports: {

@@ -18,4 +18,5 @@ export type LocalErrorCode =
   | 'not_built'
   | 'python_not_found'
   | 'not_ready'
+  | 'tls'
   | 'unreachable';

@@ -18,6 +18,22 @@ export interface KindSource {
   implementation?: string;
 }
 
+/** A certificate or key in PEM, in a file or as it is. */
+export type PemSource = { path: string } | { data: string };
+
+/** How to reach a Temporal server over TLS, beside what this machine trusts. */
+export interface TlsOptions {
+  /** The authority that signed the server's certificate, where this machine does not trust it already. */
+  serverCaCert?: PemSource;
+  /** For a server that asks for one; `clientKey` is its key. */
+  clientCert?: PemSource;
+  clientKey?: PemSource;
+  /** The name that the server's certificate must have; default: the host of the address. */
+  serverName?: string;
+  /** Refused: the SDK always verifies. Here so that a setting of other tools is not ignored silently. */
+  disableHostVerification?: boolean;
+}
+
 export interface TemporalConfig {
   /** State of the embedded servers, work folders and caches. */
   home: string;
@@ -28,7 +44,7 @@ export interface TemporalConfig {
     address: string | null;
     namespace: string;
     apiKey: string | null;
-    tls: boolean;
+    tls: boolean | TlsOptions;
     /** Base URL of the Temporal UI; null = unknown, no links. */
     uiUrl: string | null;
   };

@@ -10,7 +10,8 @@ import { createMutex } from '../activities/engine/mutex.js';
 import { createEnvironment } from '../activities/environment.js';
 import type { Host, Slot } from '../activities/host.js';
 import type { Tracker } from '../activities/tracker.js';
-import { temporalAddress, workflowPage } from '../local/addresses.js';
+import { workflowPage } from '../local/addresses.js';
+import { reachable, refusalByServer, unreachable } from '../local/connect.js';
 import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
 import { openStore } from '../store/open.js';
 import { trainerActivities, workflowQueueActivities } from './activities.js';
@@ -32,7 +33,7 @@ const shutdownForceTime = '60s';
 const cancelGraceMs = 12_000;
 const trackerFlushMs = 3_000;
 
-/** Connects and builds everything; nothing is polled before run(). Fails with KindError, StoreError or TransportError. */
+/** Connects and builds everything; nothing is polled before run(). Fails with KindError, StoreError or LocalError. */
 export async function createWorker(
   config: TemporalConfig,
   makeTracker: (host: Pick<Host, 'store'>) => Tracker,
@@ -94,20 +95,11 @@ async function openHost(
 }
 
 async function connect(config: TemporalConfig): Promise<NativeConnection> {
-  const address = temporalAddress(config);
+  const options = await reachable(config);
   try {
-    return await NativeConnection.connect({
-      address,
-      ...(config.temporal.tls ? { tls: true } : {}),
-      ...(config.temporal.apiKey === null ? {} : { apiKey: config.temporal.apiKey }),
-    });
+    return await NativeConnection.connect(options);
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    const reason = /message: "([^"]+)"/.exec(text)?.[1] ?? text;
-    throw new Error(
-      `No Temporal server answers at ${address}: ${reason}. Start it with \`pawl up\`, or correct TEMPORAL_ADDRESS (host:port).`,
-      { cause: error },
-    );
+    throw unreachable(config, refusalByServer(error));
   }
 }
 
