@@ -2,6 +2,7 @@
 // JSON all the way; references to artifacts, never their bytes.
 import type { ArtifactType, Checkpoint, Plan, PlanKind, Retry } from '../schemas/generated/plan.js';
 import type { ArtifactRef, RunRecord } from '../schemas/generated/records.js';
+import type { LostTime } from '../schemas/lost-time.js';
 
 /** Which run a call belongs to; constant over continue-as-new of the root. */
 export interface RunInfo {
@@ -78,6 +79,10 @@ export interface StepOutcome {
   resumedFrom: number | null;
   /** Queue of the host that ran it, for the slot lease of a loop; null for kinds that run on the worker. */
   hostQueue: string | null;
+  /** What faults and waiting have cost; absent when nothing. */
+  lost?: LostTime;
+  /** Seconds that a result of the cache took when it was made; absent when it was made now. */
+  saved?: number;
 }
 
 export interface OpenLoopInput {

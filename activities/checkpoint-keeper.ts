@@ -24,8 +24,8 @@ export interface KeeperOptions {
   journal: AttemptJournal;
   provenance: () => Record<string, string>;
   clock: () => number;
-  /** Called after a checkpoint is durable, with the bytes of the journal that it makes safe. */
-  onSaved: (step: number, journalBytes: number) => void;
+  /** Called after a checkpoint is durable, with the bytes of the journal that it makes safe and the time it was taken at. */
+  onSaved: (step: number, journalBytes: number, takenMs: number) => void;
 }
 
 /** Makes the keeper of an attempt. */
@@ -33,13 +33,13 @@ export function createCheckpointKeeper(options: KeeperOptions): CheckpointKeeper
   const { store, checkpointKey, attempt } = options;
   let last: Promise<void> = Promise.resolve();
   let newest: number | null = null;
-  const write = async (folder: string, step: number, cut: Promise<number>): Promise<void> => {
+  const write = async (folder: string, step: number, cut: Promise<number>, takenMs: number): Promise<void> => {
     const journalOffset = await cut;
     const createdAt = new Date(options.clock()).toISOString();
     const provenance = options.provenance();
     await saveCheckpoint(store, { checkpointKey, attempt, step, folder, journalOffset, provenance, createdAt });
     newest = step;
-    options.onSaved(step, journalOffset);
+    options.onSaved(step, journalOffset, takenMs);
     await rm(folder, { recursive: true, force: true });
     await pruneCheckpoints(store, checkpointKey, attempt, Math.max(1, options.keepLast));
   };
@@ -47,7 +47,8 @@ export function createCheckpointKeeper(options: KeeperOptions): CheckpointKeeper
     save(folder, step) {
       const cut = options.journal.flush(); // at once: later points are not part of this checkpoint
       cut.catch(() => undefined);
-      const saving = last.then(() => write(folder, step, cut));
+      const takenMs = options.clock();
+      const saving = last.then(() => write(folder, step, cut, takenMs));
       last = saving;
       last.catch(() => undefined);
       return saving;

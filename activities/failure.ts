@@ -2,6 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { hintOf, isRetryable } from '../schemas/failures.js';
 import type { FailureClass, Retry } from '../schemas/generated/plan.js';
+import type { LostTime } from '../schemas/lost-time.js';
 import { StepFailure } from './kind.js';
 
 /** What the workflow reads from `details[0]` of a failed step. */
@@ -10,6 +11,8 @@ export interface FailureDetails {
   path: string;
   /** Attempts without a newer checkpoint, this one included. */
   attempts: number;
+  /** What faults and waiting have cost the step so far. */
+  lost: LostTime;
   [fact: string]: unknown;
 }
 
@@ -20,6 +23,7 @@ export interface FailureFacts {
   attempts: number;
   /** Whether this attempt stored a checkpoint newer than it started from. */
   progressed: boolean;
+  lost: LostTime;
 }
 
 /** The server keeps 4 kB of a pending failure; the traceback goes last, so that it is what is cut. */
@@ -37,6 +41,7 @@ export function fail(error: unknown, facts: FailureFacts): ApplicationFailure {
     hint: hintOf(failure.failureClass),
     path: facts.path,
     attempts: facts.attempts,
+    lost: facts.lost,
     ...shortened(failure.details),
   };
   return ApplicationFailure.create({

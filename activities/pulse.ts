@@ -1,5 +1,6 @@
 // The heartbeat of an attempt: sent by a timer whatever the step does, so that a kill is noticed within seconds and the
 // last progress is known. What it carries is shown live and counts attempts without progress.
+import type { StoppedAttempt, StopwatchState } from './stopwatch.js';
 
 /** Details of a heartbeat; also what the next attempt learns of this one. */
 export interface PulseDetails {
@@ -14,6 +15,12 @@ export interface PulseDetails {
   attemptsWithoutProgress: number;
   /** The checkpoint that this attempt started from: a newer one is progress. */
   startedFrom: number | null;
+  /** What its time went to so far; with the two below absent in the heartbeat of an older worker. */
+  time?: StopwatchState;
+  /** When this was sent. */
+  atMs?: number;
+  /** The failure class that the attempt ended with; null while it runs, and when it vanished. */
+  endedAs?: string | null;
 }
 
 export interface Pulse {
@@ -47,4 +54,15 @@ export function readPulse(details: unknown): PulseDetails | null {
   const { attempt, attemptsWithoutProgress, startedFrom } = details as Partial<PulseDetails>;
   const known = typeof attempt === 'number' && typeof attemptsWithoutProgress === 'number' && startedFrom !== undefined;
   return known ? (details as PulseDetails) : null;
+}
+
+/**
+ * Where the watch of the last attempt stopped; null when its heartbeat does not say. It may have kept a checkpoint after its
+ * last heartbeat: `keptMs` is when the newest one was written. Pure.
+ */
+export function stoppedAttempt(last: PulseDetails | null, keptMs: number | null): StoppedAttempt | null {
+  if (last?.time === undefined || last.atMs === undefined) return null;
+  const { time, atMs, endedAs = null } = last;
+  if (!time.isWorking || keptMs === null || keptMs <= time.sinceMs) return { state: time, atMs, endedAs };
+  return { state: { ...time, sinceMs: keptMs }, atMs: Math.max(atMs, keptMs), endedAs };
 }

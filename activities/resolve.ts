@@ -25,7 +25,7 @@ export const resolve =
     const { key } = derived;
     const { found, reason } = await committed(host, key);
     if (found !== null && reason === null) {
-      const outcome = { ...outcomeOf(found, { attempts: 0, hostQueue: null }), seconds: 0 };
+      const outcome = { ...outcomeOf(found, { attempts: 0, hostQueue: null }), seconds: 0, saved: found.seconds };
       return { state: 'cached', key, reason: `committed by ${found.run} at ${found.endedAt}`, outcome };
     }
     const held = await heldBy(host, input, key);

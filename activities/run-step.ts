@@ -3,9 +3,9 @@
 // I3: whatever ends an attempt, its heartbeat stops and its folder is removed; its claim is freed, unless a result stands.
 // Heartbeat: PulseDetails every pulseEveryMs. Resumes from the newest valid checkpoint of any attempt.
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { checkpointLimit } from '../schemas/derivation.js';
 import type { Checkpoint, Derivation, Result } from '../schemas/generated/records.js';
+import { filledLedger } from '../schemas/lost-time.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
 import type { CacheLease } from './artifact-cache.js';
@@ -14,14 +14,15 @@ import { createCheckpointKeeper } from './checkpoint-keeper.js';
 import { claimOrWait, claimRun } from './claim.js';
 import { commitStep, outcomeOf, standingResult, storeOutputs } from './commit-step.js';
 import { derivationOf, refuseNewerKind, withKeys } from './derivation.js';
-import { fail } from './failure.js';
+import { ending, refuseExhausted } from './ending.js';
 import { refuseForeignStore, type Host, type Slot } from './host.js';
 import { openJournal, type JournalStart } from './journal.js';
 import type { KindImplementation } from './kind.js';
 import { StepFailure } from './kind.js';
 import { kindContext } from './kind-context.js';
-import { countAttempts, readPulse, startPulse, type Pulse } from './pulse.js';
+import { countAttempts, readPulse, startPulse, stoppedAttempt, type Pulse } from './pulse.js';
 import { stageInputs } from './stage-inputs.js';
+import { startStopwatch, type AttemptTimes, type Stopwatch } from './stopwatch.js';
 
 export type StepActivity = (call: StepCall | FreshStepCall) => Promise<StepOutcome>;
 
@@ -38,7 +39,12 @@ export const stepActivity =
     const seen = await newestRecord(host, call).catch(() => undefined);
     const newest = seen?.step ?? null;
     const { attempt } = context.info;
-    const attemptsWithoutProgress = countAttempts({ attempt, newest, last: readPulse(context.info.heartbeatDetails) });
+    const last = readPulse(context.info.heartbeatDetails);
+    const watch = startStopwatch(
+      timesOf(context.info),
+      stoppedAttempt(last, seen == null ? null : Date.parse(seen.createdAt)),
+      host.clock,
+    );
     const pulse = startPulse(
       {
         step: null,
@@ -47,11 +53,14 @@ export const stepActivity =
         metrics: {},
         checkpointStep: newest,
         attempt,
-        attemptsWithoutProgress,
+        attemptsWithoutProgress: countAttempts({ attempt, newest, last }),
         startedFrom: newest,
+        time: watch.state,
+        atMs: host.clock(),
+        endedAs: null,
       },
       host.pulseEveryMs,
-      (details) => context.heartbeat(details),
+      (details) => context.heartbeat({ ...details, atMs: host.clock() }),
     );
     const stop = new AbortController();
     const signal = AbortSignal.any([context.cancellationSignal, stop.signal]);
@@ -62,21 +71,19 @@ export const stepActivity =
         slot,
         call,
         pulse,
+        watch,
         signal,
         stopWith: (failure) => stop.abort(failure),
         number: attempt,
         seen,
       };
       const { result, found } = await inSlot(run, () => claimed(run, implementation));
-      return { ...outcomeOf(result, { attempts: attempt, hostQueue: slot?.hostQueue ?? null }), found };
+      const outcome = outcomeOf(result, { attempts: attempt, hostQueue: slot?.hostQueue ?? null });
+      const saved = found && result.run !== call.run.workflowId ? result.seconds : 0;
+      return { ...outcome, found, ...filledLedger({ lost: watch.lost(), saved }) };
     } catch (error) {
-      const failure = ending(
-        call,
-        pulse,
-        stop.signal.aborted ? stop.signal.reason : error,
-        context,
-        stop.signal.aborted,
-      );
+      const stopped = stop.signal.aborted;
+      const failure = ending({ call, pulse, watch, context, stopped }, stopped ? stop.signal.reason : error);
       pulse.beat(); // sent together with the failure: what the next attempt learns
       throw failure;
     } finally {
@@ -84,11 +91,19 @@ export const stepActivity =
     }
   };
 
+const timesOf = (info: Context['info']): AttemptTimes => ({
+  number: info.attempt,
+  scheduledMs: info.scheduledTimestampMs,
+  startToCloseMs: info.startToCloseTimeoutMs,
+  heartbeatMs: info.heartbeatTimeoutMs ?? Infinity,
+});
+
 interface StepRun {
   host: Host;
   slot: Slot | null;
   call: StepCall;
   pulse: Pulse;
+  watch: Stopwatch;
   signal: AbortSignal;
   stopWith: (failure: unknown) => void;
   number: number;
@@ -104,9 +119,13 @@ interface Ended {
 
 /** Waits for the slot of the trainer, heartbeating, and keeps it while `work` runs. */
 async function inSlot(run: StepRun, work: () => Promise<Ended>): Promise<Ended> {
-  if (run.slot === null) return work();
+  if (run.slot === null) {
+    run.watch.ready();
+    return work();
+  }
   if (run.slot.mutex.held()) run.pulse.details.text = 'waiting for the trainer of this host';
   const release = await run.slot.mutex.acquire(run.signal);
+  run.watch.ready();
   try {
     return await work();
   } finally {
@@ -147,10 +166,14 @@ async function underClaim(
     { key: call.key, holder: call.path, run: claimRun(call.run), attempt: own.attempt },
     {
       isDone: async () => (await standingResult(host.store, call.key)) !== null,
-      waiting: (holder) => (pulse.details.text = `waiting for ${holder}`),
+      waiting(holder) {
+        run.watch.waits();
+        pulse.details.text = `waiting for ${holder}`;
+      },
       signal: run.signal,
     },
   );
+  run.watch.ready();
   if (claim === null) {
     const standing = await standingResult(host.store, call.key);
     return standing === null ? claimed(run, implementation) : { result: standing, found: true };
@@ -204,7 +227,8 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     journal,
     provenance,
     clock: host.clock,
-    onSaved(step, bytes) {
+    onSaved(step, bytes, takenMs) {
+      run.watch.safe(takenMs);
       pulse.details.checkpointStep = step;
       pulse.beat();
       host.tracker.checkpointed({ ...mark, bytes });
@@ -213,6 +237,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   const resume = resumed && { path: resumed.path, step: resumed.record.step };
   run.signal.throwIfAborted();
   pulse.details.text = 'running';
+  run.watch.works();
   const metrics = await implementation(
     kindContext({ ...run, attempt, folder, inputs, resume, journal, checkpoints, programs: host.programs }),
   );
@@ -257,40 +282,4 @@ function newestRecord(host: Host, call: StepCall): Promise<Checkpoint | null> {
   const kind = call.declaration ?? host.kinds[call.uses];
   if (kind?.checkpoints === false) return Promise.resolve(null);
   return newestCheckpoint(host.store, call.checkpointKey, checkpointLimit(kind?.inputs ?? {}, call.inputs));
-}
-
-/** Earlier attempts that died with their worker were not counted by anybody: they count now. */
-function refuseExhausted(call: StepCall, pulse: Pulse): void {
-  const before = pulse.details.attemptsWithoutProgress - 1;
-  if (before < call.retry.attempts) return;
-  throw new StepFailure(
-    'worker_lost',
-    `${call.path} was tried ${before} times without a newer checkpoint, and its worker was lost each time. Is there enough memory? Raise \`retry.attempts\`, or checkpoint more often.`,
-  );
-}
-
-/** What the attempt ends with: a cancellation as such, anything else as a failure of its class. */
-function ending(call: StepCall, pulse: Pulse, error: unknown, context: Context, stopped: boolean): Error {
-  const { attemptsWithoutProgress, checkpointStep, startedFrom } = pulse.details;
-  const progressed = checkpointStep !== startedFrom;
-  if (!stopped && context.cancellationSignal.aborted) {
-    if (context.cancellationDetails?.workerShutdown !== true) return cancellation(context);
-    // Not the step's fault: the attempt does not count.
-    pulse.details.attemptsWithoutProgress = attemptsWithoutProgress - 1;
-    const where = checkpointStep === null ? '' : ` Its last checkpoint is of step ${checkpointStep}.`;
-    return ApplicationFailure.create({
-      // No failure class: a step whose `retry.for` leaves out `preempted` goes on, too.
-      type: 'WorkerShutdown',
-      message: `The worker is shutting down.${where}`,
-      nextRetryDelay: 100,
-      details: [{ path: call.path, attempts: attemptsWithoutProgress - 1 }],
-    });
-  }
-  return fail(error, { path: call.path, retry: call.retry, attempts: attemptsWithoutProgress, progressed });
-}
-
-/** The failure that the SDK gave, whatever was thrown instead: an AbortError would hide a pause or a reset. */
-function cancellation(context: Context): Error {
-  const { reason } = context.cancellationSignal as { reason: unknown };
-  return reason instanceof CancelledFailure ? reason : new CancelledFailure('CANCELLED');
 }

@@ -1,6 +1,7 @@
 // The end of a run: a table of its steps, its failures, outputs and links. Pure.
 import { stepKinds } from '../schemas/generated/kinds.js';
 import { exitCodes } from './exit-codes.js';
+import { lostLine } from './lost-text.js';
 import { duration, mainMetrics, shortNumber } from './numbers.js';
 import { table } from './table.js';
 import type { RunRecord, StepRecord } from '../schemas/generated/records.js';
@@ -22,6 +23,7 @@ export function summaryLines({ record, temporalPage, mlflowPage, outputs }: Summ
     ...(temporalPage === null ? [] : [`Temporal  ${temporalPage}`]),
     ...(mlflowPage === null ? [] : [`MLflow    ${mlflowPage}`]),
   ];
+  const lost = lostLine(record);
   return [
     '',
     ...stepTable(record.steps),
@@ -35,6 +37,7 @@ export function summaryLines({ record, temporalPage, mlflowPage, outputs }: Summ
     ...section('Look at it', links),
     '',
     headline(record),
+    ...(lost === null ? [] : [lost]),
   ];
 }
 

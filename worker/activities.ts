@@ -50,4 +50,5 @@ const factsOf = (call: StepCall | FreshStepCall, attempts: number): Parameters<t
   retry: call.retry,
   attempts,
   progressed: false,
+  lost: {},
 });

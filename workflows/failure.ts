@@ -4,13 +4,24 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import failureClasses from '../schemas/failure-classes.json' with { type: 'json' };
 import { ExpressionError } from '../expressions/evaluate.js';
 import type { FailureClass } from '../schemas/generated/plan.js';
+import { isLostTime } from '../schemas/lost-time.js';
+import type { Ledger } from '../schemas/lost-time.js';
 import type { FailureView } from './status.js';
 
 const gateHint = 'A gate holds back what depends on it. Look at the values it names; lower the bar only on purpose.';
 
 /** A failure of a class, for good. Pure. */
-export const failure = (type: FailureClass | 'gate', message: string): ApplicationFailure =>
-  ApplicationFailure.create({ type, message, nonRetryable: true });
+export const failure = (
+  type: FailureClass | 'gate',
+  message: string,
+  details?: Record<string, unknown>,
+): ApplicationFailure =>
+  ApplicationFailure.create({
+    type,
+    message,
+    nonRetryable: true,
+    ...(details === undefined ? {} : { details: [details] }),
+  });
 
 /** Whether a name is a failure class. Pure. */
 export const isFailureClass = (name: unknown): name is FailureClass =>
@@ -62,8 +73,24 @@ export function attemptsOf(error: unknown): number {
   return isRecord(facts) && typeof facts['attempts'] === 'number' ? facts['attempts'] : 1;
 }
 
-/** The one failure of a run or a loop: type of the first that is no gate, a message that lists all, details = the list. Pure. */
-export function failureOfAll(failures: FailureView[], failFast: boolean): ApplicationFailure {
+/** What faults had cost and the cache saved until a step or a loop failed; nothing where its error does not say. Pure. */
+export function ledgerOf(error: unknown): Partial<Ledger> {
+  const details = (error instanceof ApplicationFailure ? error.details : null) ?? [];
+  const facts = isFailureList(details[0]) ? details[1] : details[0];
+  if (!isRecord(facts)) return {};
+  const { lost, saved } = facts;
+  return { ...(isLostTime(lost) ? { lost } : {}), ...(typeof saved === 'number' ? { saved } : {}) };
+}
+
+/**
+ * The one failure of a run or a loop: type of the first that is no gate, a message that lists all, details = the list. That
+ * of a loop carries its ledger to the level around it. Pure.
+ */
+export function failureOfAll(
+  failures: FailureView[],
+  failFast: boolean,
+  ledger: Partial<Ledger> = {},
+): ApplicationFailure {
   const first = failures.find((one) => one.class !== 'gate') ?? failures[0];
   const lines = failures.map((one) => `${one.path}: ${one.message} [${one.class}]`);
   const message = lines.length === 1 ? (lines[0] ?? '') : `${lines.length} steps failed:\n${lines.join('\n')}`;
@@ -71,7 +98,7 @@ export function failureOfAll(failures: FailureView[], failFast: boolean): Applic
     type: first?.class ?? 'internal',
     message,
     nonRetryable: true,
-    details: [failures, { failFast }],
+    details: [failures, { failFast, ...ledger }],
   });
 }
 

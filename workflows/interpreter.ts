@@ -2,6 +2,7 @@
 // the port only.
 import type { RunInfo, RunInput } from '../activities/calls.js';
 import type { Plan } from '../schemas/generated/plan.js';
+import { filledLedger } from '../schemas/lost-time.js';
 import { serveControl } from './control.js';
 import { runLevel } from './dag.js';
 import { detailsOf } from './details.js';
@@ -18,7 +19,7 @@ import { recordOf } from './record.js';
 import type { RunResult } from './record.js';
 import { missingIn, rootScope, valueOf } from './scope.js';
 import type { Scope } from './scope.js';
-import { beginState, showLevel } from './state.js';
+import { beginState, note, showLevel } from './state.js';
 import type { RunState } from './state.js';
 import { createStop } from './stop.js';
 
@@ -48,8 +49,15 @@ export async function runWorkflow(port: Port, input: RootInput | LoopInput): Pro
       if (state.failures.length === 0) state.failures = failures;
       closeState(port, state, 'failed');
     }
-    throw thrown;
+    throw isLoopInput(input) ? withLedger(thrown, state, input.path) : thrown;
   }
+}
+
+/** What fails a loop tells the level around it what the loop has lost; a cancelled or continued one stays as it is. */
+function withLedger(thrown: unknown, { ledger }: RunState, path: string): unknown {
+  if (isCancelled(thrown) || isContinueAsNew(thrown)) return thrown;
+  const { failures, failFast } = readFailures(thrown, path);
+  return failureOfAll(failures, failFast, filledLedger(ledger));
 }
 
 /** What the status says after the end; the first to close knows best. */
@@ -63,6 +71,7 @@ function closeState(port: Port, state: RunState, ended: RunState['state']): void
 async function runLoopWorkflow(port: Port, state: RunState, input: LoopInput): Promise<LoopOutput> {
   state.startedAt = input.position?.startedAt ?? state.startedAt;
   state.paused = input.paused;
+  note(state, input.ledger ?? {});
   // Nothing is left half done in a loop: it continues as new at clicks only.
   const begin = beginRun(port, state, { info: input.run, placement: input.placement, drains: false });
   const plan = await loadPlan(port, input.run);
@@ -112,6 +121,7 @@ function beginRun(
   state.startedAt = carried.startedAt;
   state.paused = carried.paused;
   state.approvals = new Map(Object.entries(carried.approvals));
+  note(state, carried.ledger ?? {});
   state.redraw = () => port.show(detailsOf(state));
   serveControl(port, state);
   port.onCancel(() => {
@@ -235,5 +245,6 @@ function carry({ state }: Run, outcomes: Outcomes): Carried {
     approvals: Object.fromEntries(approvals),
     done: Object.fromEntries(done),
     failed: Object.fromEntries(failed),
+    ledger: filledLedger(state.ledger),
   };
 }

@@ -1,6 +1,7 @@
 // One level of a run: the root's steps or those of one iteration, with everything that running them needs.
 import type { Placement, RunInfo } from '../activities/calls.js';
 import type { Node, Plan } from '../schemas/generated/plan.js';
+import type { Ledger } from '../schemas/lost-time.js';
 import type { Lease } from './placement.js';
 import type { Port } from './port.js';
 import type { Scope, StepValue } from './scope.js';
@@ -39,6 +40,8 @@ export interface Carried {
   done: Record<string, StepView>;
   /** Steps that failed for good: they do not run again. */
   failed: Record<string, { failures: FailureView[]; failFast: boolean }>;
+  /** Absent when nothing was lost or saved. */
+  ledger?: Partial<Ledger>;
 }
 
 export interface Level {

@@ -1,6 +1,7 @@
 // What goes to and comes from the workflow of a loop. Small, whatever the number of iterations: it is its own
 // continue-as-new input.
 import type { Placement, RunInfo } from '../activities/calls.js';
+import type { Ledger, LostTime } from '../schemas/lost-time.js';
 import type { Lease } from './placement.js';
 import type { Carries, OuterValues, StepValue } from './scope.js';
 import type { Paused } from './state.js';
@@ -26,6 +27,8 @@ export interface LoopInput {
   paused: Paused | null;
   /** Where to go on after continue-as-new; null = open the loop. */
   position: LoopPositionState | null;
+  /** What the executions before have lost and saved; absent when nothing. */
+  ledger?: Partial<Ledger>;
 }
 
 /** After the last click: everything the next iteration depends on. */
@@ -56,6 +59,9 @@ export interface LoopOutput extends StepValue {
   /** Index of the iteration whose carries are the outputs. */
   chosen: number;
   seconds: number;
+  /** As in the run record; absent when nothing. */
+  lost?: LostTime;
+  saved?: number;
 }
 
 /** Whether the input of a workflow is that of a loop. Pure. */

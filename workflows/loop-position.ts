@@ -5,6 +5,7 @@ import type { ClickView, InputValue, OpenLoopOutput } from '../activities/calls.
 import type { LoopNode, MatrixNode, Plan } from '../schemas/generated/plan.js';
 import type { LoopInput, LoopOutput, LoopPositionState } from './loop-input.js';
 import { outerReferences } from '../expressions/outer-references.js';
+import { filledLedger } from '../schemas/lost-time.js';
 import { recordedMatrices } from '../schemas/collect-cells.js';
 import { loopIdentity } from '../schemas/loop-identity.js';
 import type { Run } from './level.js';
@@ -72,6 +73,7 @@ export async function outputOf(loop: LoopRun, position: LoopPositionState): Prom
     metrics: nestedMetrics(position.metrics),
     iterations: position.next,
     seconds,
+    ...filledLedger(run.state.ledger),
   };
   const best = node.keep.best === null || position.click < 0 ? null : await bestClick(loop, position, node.keep.best);
   const chosen = best ?? { index: position.click, carry: position.carry };

@@ -9,6 +9,7 @@ import { flatMetrics } from './loop-metrics.js';
 import { after, checkRewinds, openLoop, outputOf, rewind, untilHolds } from './loop-position.js';
 import type { LoopRun } from './loop-position.js';
 import { iterationPath } from '../schemas/ids.js';
+import { filledLedger } from '../schemas/lost-time.js';
 import { iterationScope, scopeFrom, valueOf } from './scope.js';
 import type { Carries } from './scope.js';
 import { showLevel } from './state.js';
@@ -126,7 +127,8 @@ async function commit(
 
 async function continueWhereLong({ run, input }: LoopRun, position: LoopPositionState): Promise<void> {
   if (position.ended || position.next >= input.max || run.stop.isRequested() || !run.port.shouldContinueAsNew()) return;
-  const next: LoopInput = { ...input, paused: run.state.paused, position };
+  const ledger = filledLedger(run.state.ledger);
+  const next: LoopInput = { ...input, paused: run.state.paused, position, ledger };
   await run.port.continueAsNew(next);
 }
 

@@ -27,9 +27,10 @@ export const recordOf = (state: RunState, info: RunInfo, input: RunInput, result
   outputs: result.outputs,
   metrics: result.metrics,
   failures: state.failures.flatMap((one) => asFailure(one) ?? []),
-  lost: {},
+  lost: state.ledger.lost,
   mlflow: input.mlflow,
   ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
+  ...(state.ledger.saved === 0 ? {} : { saved: state.ledger.saved }),
 });
 
 const stepRecord = (step: StepView): StepRecord => ({

@@ -4,12 +4,12 @@ import type { Level, Outcome } from './level.js';
 import type { LoopInput, LoopOutput } from './loop-input.js';
 import type { ChildHandle } from './port.js';
 import { signals } from './control-names.js';
-import { failure, isCancelled } from './failure.js';
+import { failure, isCancelled, ledgerOf } from './failure.js';
 import { namesAlong } from './loop-at.js';
 import { loopReads } from './references.js';
 import { valueOf, valuesAt } from './scope.js';
 import type { Carries, Scope } from './scope.js';
-import { update } from './state.js';
+import { note, update } from './state.js';
 
 /** Runs a loop whose dependencies have ended. Throws what its workflow fails with. */
 export async function runLoop(level: Level, path: string, name: string, node: LoopNode): Promise<Outcome> {
@@ -36,6 +36,8 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
     });
     const result = await follow(level, path, child);
     const { loopKey: key, outputs, metrics, iterations } = result;
+    // What an earlier execution of the chain took from the cache is in its ledger.
+    note(state, { lost: result.lost ?? {}, saved: run.carried.done[path] === undefined ? (result.saved ?? 0) : 0 });
     const seconds = run.carried.done[path]?.seconds ?? result.seconds;
     update(state, path, {
       state: 'done',
@@ -48,6 +50,7 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
     });
     return { status: 'done', value: { outputs, metrics }, key: null };
   } catch (error) {
+    note(state, ledgerOf(error));
     if (!isCancelled(error)) throw error;
     if (run.stop.isRequested()) return { status: 'cancelled' };
     throw failure('cancelled', `the workflow of the loop was cancelled from outside the run`);

@@ -10,11 +10,12 @@ import type {
   StepOutcome,
 } from '../activities/calls.js';
 import type { PlanKind, StepNode } from '../schemas/generated/plan.js';
-import { failure, isCancelled, isOfClass } from './failure.js';
+import { addLost, waits } from '../schemas/lost-time.js';
+import { failure, isCancelled, isOfClass, ledgerOf } from './failure.js';
 import type { Level, Outcome, Run } from './level.js';
 import { renewLease, runsOnTrainer, scheduleOf } from './placement.js';
 import { inputsOf } from './scope.js';
-import { update } from './state.js';
+import { note, update } from './state.js';
 import { createStop } from './stop.js';
 
 /** A step with all that its calls are made of. */
@@ -96,7 +97,9 @@ const resolve = ({ level, path, node, kind, inputs }: Task): Promise<ResolveOutp
 async function waitForHolder(run: Run, path: string, held: Extract<ResolveOutput, { state: 'held' }>): Promise<void> {
   update(run.state, path, { state: 'waiting', reason: held.reason, key: held.key });
   const timer = { timeoutMs: Math.max(1, held.retryAfterMs), summary: `${path}: ${held.reason}` };
+  const sinceMs = run.port.now();
   await run.port.condition(() => run.stop.isRequested(), timer);
+  note(run.state, { lost: addLost({}, waits.claim, { waiting: (run.port.now() - sinceMs) / 1000 }) });
 }
 
 async function attempt(task: Task, start: Start): Promise<Outcome | 'paused'> {
@@ -114,6 +117,7 @@ async function attempt(task: Task, start: Start): Promise<Outcome | 'paused'> {
     if (runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome.hostQueue);
     return made(task, start, outcome);
   } catch (error) {
+    note(run.state, ledgerOf(error));
     // Asked to stop, a step may also end as preempted, or be lost with its worker: what it kept stays.
     if (!isCancelled(error) && !(stop.isRequested() && isOfClass(error, ['preempted', 'cancelled', 'worker_lost'])))
       throw error;
@@ -162,6 +166,8 @@ function finish(
   const { seconds, attempts, resumedFrom, metrics, outputs } = outcome;
   run.counts[state === 'done' ? 'ran' : 'cached'] += 1;
   const before = run.carried.done[path];
+  // What an earlier execution of the chain took from the cache is in its ledger.
+  note(run.state, { lost: outcome.lost ?? {}, saved: before === undefined ? (outcome.saved ?? 0) : 0 });
   const view = before?.key === key ? before : { state, reason, key, seconds, attempts, resumedFrom, metrics };
   update(run.state, path, { ...view, endedAt: before?.endedAt ?? run.port.now() });
   return { status: 'done', value: { outputs, metrics }, key };

@@ -8,6 +8,8 @@ import type { FailureView, LoopChildView, LoopPosition, RunStateName, StatusView
 import type { StopSource } from './stop.js';
 import { failure } from './failure.js';
 import { childPath } from '../schemas/ids.js';
+import { addLedgers, emptyLedger, filledLedger } from '../schemas/lost-time.js';
+import type { Ledger } from '../schemas/lost-time.js';
 
 export interface Approval {
   since: number;
@@ -37,6 +39,8 @@ export interface RunState {
   failures: FailureView[];
   /** What went wrong beside the steps, in words: nobody could be told. */
   warnings: string[];
+  /** What faults and waiting have cost, and the cache saved; of the loops that have ended, too. */
+  ledger: Ledger;
   /** Stops of the step activities under way, by path, for `pause` with `now`. */
   running: Map<string, StopSource>;
   /** Handles of the loops under way, by path. */
@@ -63,6 +67,7 @@ export const beginState = (about: RunState['about'], startedAt: number): RunStat
   approvals: new Map(),
   failures: [],
   warnings: [],
+  ledger: emptyLedger(),
   running: new Map(),
   children: new Map(),
   redraw: () => undefined,
@@ -112,6 +117,11 @@ export function update(state: RunState, path: string, change: Partial<StepView>)
   state.redraw();
 }
 
+/** Enters what a step or a loop has cost or saved. */
+export function note(state: RunState, more: Partial<Ledger>): void {
+  state.ledger = addLedgers(state.ledger, more);
+}
+
 /** What the status query returns. Pure. */
 export const statusOf = (state: RunState): StatusView => ({
   ...state.about,
@@ -127,6 +137,7 @@ export const statusOf = (state: RunState): StatusView => ({
     .map(([path, { since, timeoutAt, onTimeout }]) => ({ path, since, timeoutAt, onTimeout })),
   failures: state.failures,
   ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
+  ...filledLedger(state.ledger),
 });
 
 /** Records a decision on the gate it names, or on the only one that waits. */

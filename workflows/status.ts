@@ -2,6 +2,7 @@
 // reader asks those in turn.
 import type { FailureClass } from '../schemas/generated/plan.js';
 import type { StepRecord } from '../schemas/generated/records.js';
+import type { LostTime } from '../schemas/lost-time.js';
 
 export type RunStateName = 'running' | 'paused' | 'done' | 'failed' | 'gate_failed' | 'cancelled';
 
@@ -84,4 +85,8 @@ export interface StatusView {
   failures: FailureView[];
   /** Absent when there are none. */
   warnings?: string[];
+  /** As in the run record; of loops that run, their own workflow tells. Absent when nothing was lost. */
+  lost?: LostTime;
+  /** As in the run record. */
+  saved?: number;
 }

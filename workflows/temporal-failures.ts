@@ -7,6 +7,8 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/common';
+import { isLostTime } from '../schemas/lost-time.js';
+import type { LostTime } from '../schemas/lost-time.js';
 import { failure } from './failure.js';
 
 /** Whether an activity ended because no worker took it in time. Pure. */
@@ -26,17 +28,25 @@ export function unwrap(error: unknown): unknown {
   return failure('internal', `Internal error: ${cause?.message ?? error.message}`);
 }
 
+/** With what the last heartbeat says was lost until then: nobody else can tell it any more. */
 function timeoutFailure(timeout: TimeoutFailure): unknown {
+  const details = { lost: lostUntil(timeout.lastHeartbeatDetails) };
   switch (timeout.timeoutType) {
     case 'HEARTBEAT':
-      return failure('worker_lost', 'the worker that ran the step stopped answering');
+      return failure('worker_lost', 'the worker that ran the step stopped answering', details);
     case 'START_TO_CLOSE':
-      return failure('timeout', 'an attempt took longer than `timeout`');
+      return failure('timeout', 'an attempt took longer than `timeout`', details);
     case 'SCHEDULE_TO_CLOSE':
       // The last failure before the deadline says more than the deadline.
       if (timeout.cause instanceof ApplicationFailure) return timeout.cause;
-      return failure('timeout', 'the step took longer than its `deadline`, all attempts counted');
+      return failure('timeout', 'the step took longer than its `deadline`, all attempts counted', details);
     default:
       return failure('worker_lost', 'no worker took the step in time: is one running for its queue?');
   }
+}
+
+function lostUntil(heartbeat: unknown): LostTime {
+  const time = typeof heartbeat === 'object' && heartbeat !== null && 'time' in heartbeat ? heartbeat.time : null;
+  const lost = typeof time === 'object' && time !== null && 'lost' in time ? time.lost : null;
+  return isLostTime(lost) ? lost : {};
 }

@@ -150,16 +150,20 @@ export interface RunRecord {
   };
   failures: Failure[];
   /**
-   * Seconds lost by cause.
+   * What faults and waiting cost, by cause: a failure class, `slot` (no worker or trainer was free) or `claim` (another run worked at the same step).
    */
   lost: {
-    [k: string]: number;
+    [k: string]: LostSeconds;
   };
   mlflow: string | null;
   /**
    * What went wrong beside the steps; absent when nothing did.
    */
   warnings?: string[];
+  /**
+   * Seconds that the results taken from the cache took when they were made; absent when there were none.
+   */
+  saved?: number;
 }
 /**
  * This interface was referenced by `Records`'s JSON-Schema
@@ -208,6 +212,20 @@ export interface Failure {
     | 'internal';
   message: string;
   hint: string;
+}
+/**
+ * This interface was referenced by `Records`'s JSON-Schema
+ * via the `definition` "LostSeconds".
+ */
+export interface LostSeconds {
+  /**
+   * Seconds of work after the last checkpoint that were done again.
+   */
+  recomputed: number;
+  /**
+   * Seconds in which nothing was done.
+   */
+  waiting: number;
 }
 /**
  * The content of an artifact; its own digest is the digest of the canonical JSON.

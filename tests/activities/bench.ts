@@ -153,7 +153,8 @@ export function attempt(
   call: StepCall | FreshStepCall,
   options: { number?: number; heartbeat?: unknown; slot?: Slot; kind?: KindImplementation; host?: Partial<Host> } = {},
 ): Attempt {
-  const info = { attempt: options.number ?? 1, heartbeatDetails: options.heartbeat };
+  const scheduled = { scheduledTimestampMs: Date.now(), startToCloseTimeoutMs: 1e9, heartbeatTimeoutMs: 10_000 };
+  const info = { ...scheduled, attempt: options.number ?? 1, heartbeatDetails: options.heartbeat };
   const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
   const heartbeats: PulseDetails[] = [];
   (environment as EventEmitter).on('heartbeat', (details: PulseDetails) => heartbeats.push(details));

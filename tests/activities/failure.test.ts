@@ -5,7 +5,7 @@ import { allFailureClasses, isRetryable } from '../../schemas/failures.js';
 import { StoreError } from '../../store/errors.js';
 
 const retry = { attempts: 3, backoffMs: 1_000, maxBackoffMs: 5_000, for: null };
-const facts = { path: 'rl[3].update', retry, attempts: 1, progressed: false };
+const facts = { path: 'rl[3].update', retry, attempts: 1, progressed: false, lost: {} };
 
 describe('fail', () => {
   it.each(allFailureClasses())('tries %s again only where the table says so', (failureClass) => {
@@ -16,7 +16,7 @@ describe('fail', () => {
   it('gives the hint, the place, the attempts and the facts of the failure', () => {
     const failure = fail(new StepFailure('data', 'corpus.jsonl:3: no _id', { line: 3 }), facts);
     expect(failure.details).toEqual([
-      { hint: expect.stringContaining('Mend the place') as string, path: 'rl[3].update', attempts: 1, line: 3 },
+      { hint: expect.stringContaining('Mend the place') as string, path: 'rl[3].update', attempts: 1, lost: {}, line: 3 },
     ]);
   });
 

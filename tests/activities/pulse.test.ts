@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { countAttempts, readPulse, startPulse, type PulseDetails } from '../../activities/pulse.js';
+import { countAttempts, readPulse, startPulse, stoppedAttempt, type PulseDetails } from '../../activities/pulse.js';
 
 const details = (change: Partial<PulseDetails> = {}): PulseDetails => ({
   step: null,
@@ -54,5 +54,21 @@ describe('a pulse', () => {
     vi.advanceTimersByTime(10_000);
     expect(sent.map(({ metrics }) => metrics['loss'])).toEqual([1, 2]);
     vi.useRealTimers();
+  });
+});
+
+describe('where the watch of a dead attempt stopped', () => {
+  const time = { lost: {}, cause: null, isWorking: true, sinceMs: 100, redoMs: 0, startedMs: 50 };
+
+  it('is its last heartbeat, or the checkpoint that it wrote after that', () => {
+    const last = details({ time, atMs: 200, endedAs: null });
+    expect(stoppedAttempt(last, 90)).toEqual({ state: time, atMs: 200, endedAs: null });
+    expect(stoppedAttempt(last, 150)).toEqual({ state: { ...time, sinceMs: 150 }, atMs: 200, endedAs: null });
+    expect(stoppedAttempt(last, 900)).toEqual({ state: { ...time, sinceMs: 900 }, atMs: 900, endedAs: null });
+  });
+
+  it('is not known from the heartbeat of an older worker', () => {
+    expect(stoppedAttempt(details(), 900)).toBe(null);
+    expect(stoppedAttempt(null, null)).toBe(null);
   });
 });

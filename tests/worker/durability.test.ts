@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApplicationFailure } from '@temporalio/common';
-import { CancelledFailure } from '@temporalio/common';
+import { CancelledFailure, defaultPayloadConverter } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { PulseDetails } from '../../activities/pulse.js';
 import type { Result } from '../../schemas/generated/records.js';
 import { newestCheckpoint } from '../../store/checkpoints.js';
 import { parseRecord } from '../../store/record-json.js';
+import { readRun } from '../../store/runs.js';
 import { callOf, openBench, type Bench } from '../activities/bench.js';
 import { isAlive } from '../activities/engine/fixture.js';
 import { openRig, planOf, stepOf, until, type Rig, type WorkerProcess } from './rig.js';
@@ -61,6 +63,25 @@ const heartbeat = async (handle: {
   return pending !== undefined && 'lastHeartbeatTime' in pending && pending.lastHeartbeatTime !== null;
 };
 
+/** The last heartbeat of the run's step, once it holds a checkpoint and is beyond this step. */
+async function pulseOf(
+  handle: { describe(): Promise<{ raw: { pendingActivities?: PendingActivity[] | null } }> },
+  beyond: number,
+): Promise<PulseDetails | null> {
+  const [pending] = (await handle.describe()).raw.pendingActivities ?? [];
+  const payload = pending?.heartbeatDetails?.payloads?.[0];
+  if (payload === undefined) return null;
+  const pulse = defaultPayloadConverter.fromPayload<PulseDetails>(payload);
+  return (pulse.step ?? 0) > beyond && pulse.checkpointStep !== null ? pulse : null;
+}
+
+interface PendingActivity {
+  heartbeatDetails?: { payloads?: Parameters<typeof defaultPayloadConverter.fromPayload>[0][] | null } | null;
+}
+
+/** A checkpoint is taken a moment before its record is written, and the ledger counts in whole milliseconds. */
+const clockStepMs = 100;
+
 const childrenOf = (pid: number): number[] => {
   try {
     return execFileSync('pgrep', ['-P', String(pid)])
@@ -74,18 +95,39 @@ const childrenOf = (pid: number): number[] => {
 };
 
 describe('a worker', () => {
-  it('that is killed loses no more than the step after its last checkpoint', async () => {
-    const { plan, call } = nap(1);
+  it('that is killed loses what came after its last checkpoint, no more, and the record says how much', async () => {
+    const { plan, call } = nap(1, 20);
+    plan.steps['nap'] = stepOf('test.sleep', call.inputs as Record<string, number>, {
+      checkpoint: { everySteps: 6, everyMs: null, keepLast: 2 },
+    });
     const first = await start();
     const handle = await rig.start(plan, 'killed');
-    await checkpointAt(call.checkpointKey, 4);
+    let seen: PulseDetails | null = null;
+    await until(
+      async () => (seen = await pulseOf(handle, 6)) !== null,
+      30_000,
+      () => first.log(),
+    );
+    const killedMs = Date.now();
     await kill(first, 'SIGKILL');
+    const checkpoint = await newestCheckpoint(rig.store, call.checkpointKey);
     await start();
     await handle.result();
     const result = await resultOf(call.key);
-    expect(result.resumedFrom).toBeGreaterThanOrEqual(4);
-    expect(result.metrics).toEqual({ steps: 12, value: 1 });
+    expect(result.resumedFrom).toBe(checkpoint?.step);
+    expect(result.metrics).toEqual({ steps: 20, value: 1 });
     expect(readdirSync(join(rig.home, 'work'))).toHaveLength(1);
+    // Done again: from the checkpoint to the last sign of life, which was no earlier than the one seen here.
+    const keptMs = Date.parse(checkpoint?.createdAt ?? '');
+    const { atMs = 0 } = seen as unknown as PulseDetails;
+    const record = await readRun(rig.store, handle.workflowId, handle.firstExecutionRunId);
+    const { recomputed = -1, waiting = -1 } = record?.lost['worker_lost'] ?? {};
+    expect(Object.keys(record?.lost ?? {})).toEqual(['worker_lost']);
+    expect(recomputed * 1000).toBeGreaterThanOrEqual(Math.max(0, atMs - keptMs) - clockStepMs);
+    expect(recomputed * 1000).toBeLessThanOrEqual(killedMs - keptMs + clockStepMs);
+    // Together with the waiting: from the checkpoint until the next attempt went on with it.
+    expect((recomputed + waiting) * 1000).toBeGreaterThanOrEqual(Date.parse(result.startedAt) - keptMs - clockStepMs);
+    expect((recomputed + waiting) * 1000).toBeLessThan(Date.parse(result.endedAt) - keptMs);
   });
 
   it('that is asked to stop checkpoints first, and the next one goes on at once', async () => {

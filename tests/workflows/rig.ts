@@ -181,7 +181,10 @@ export function localOn(store: MemoryStore): LocalActivities {
         return { state: 'held', key, reason: 'another run makes it', retryAfterMs: heldForMs };
       }
       const outcome = store.results.get(key);
-      if (outcome !== undefined && cache) return { state: 'cached', key, reason: 'committed', outcome };
+      if (outcome !== undefined && cache) {
+        const cached = { ...outcome, lost: {}, saved: outcome.seconds };
+        return { state: 'cached', key, reason: 'committed', outcome: cached };
+      }
       return { state: 'run', key, checkpointKey, seed, reason: 'never made', checkpointStep: null };
     },
     openLoop: async ({ identity, max }): Promise<OpenLoopOutput> => {
