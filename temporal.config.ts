@@ -1,4 +1,5 @@
-// Where pipelines run. The only reader of the environment in product code; loaded lazily.
+// Where pipelines run. The only reader of the environment in product code, but for the AWS_ variables of a store on S3
+// (store/open.ts), whose secrets no configuration is to hold; loaded lazily.
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +51,7 @@ export default {
     temporalUi: port('PAWL_TEMPORAL_UI_PORT', 8243),
     mlflow: port('PAWL_MLFLOW_PORT', 5243),
   },
+  // A folder, or s3://bucket/prefix (docs/operating.md).
   store: env.PAWL_STORE ?? join(home, 'store'),
   mlflow: { url: env.MLFLOW_TRACKING_URI ?? null, experiment: env.MLFLOW_EXPERIMENT_NAME ?? 'pawl' },
   workflowQueue: 'pawl',

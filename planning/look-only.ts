@@ -21,7 +21,7 @@ export function lookOnly(store: ObjectStore): ObjectStore {
     toFile: (name, path) => store.toFile(name, path),
     createIfAbsent: () => Promise.resolve(false),
     compareAndSwap: () => Promise.resolve(false),
-    createFromFile: () => Promise.resolve(false),
+    createFromFile: (name) => Promise.resolve({ name, bytes: 0, modifiedAt: 0, created: false }),
     put: () => Promise.resolve(),
     remove: () => Promise.resolve(),
   };

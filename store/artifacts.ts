@@ -80,20 +80,18 @@ export async function knownByLink(
 /** Puts one file into the store under its digest. Safe to run again. */
 export async function ingestFile(store: ObjectStore, path: string, source: 'ours' | 'theirs'): Promise<FileDigest> {
   const hashed = await hashFile(path);
-  const name = names.blob(hashed.digest);
-  const created = await store.createFromFile(name, path, { source });
-  const info = await store.head(name);
-  if (created && info !== null) {
-    if (info.bytes !== hashed.bytes) {
-      await store.remove(name);
-      throw new StoreError('data', `${path} changed while it was stored. Run again when nothing writes to it.`);
-    }
-    // A copy is another reading of the file: its digest is checked when it is first used.
-    if (source === 'ours') rememberVerified(store, hashed.digest, info);
+  const { digest } = hashed;
+  const name = names.blob(digest);
+  const { created, ...info } = await store.createFromFile(name, path, { source, digest });
+  if (created && info.bytes !== hashed.bytes) {
+    await store.remove(name);
+    throw new StoreError('data', `${path} changed while it was stored. Run again when nothing writes to it.`);
   }
-  if (!created && info !== null && info.bytes !== hashed.bytes) {
-    await quarantineBlob(store, hashed.digest, `The blob ${name} has ${info.bytes} bytes instead of ${hashed.bytes}.`);
-    await store.createFromFile(name, path, { source });
+  // A copy is another reading of the file: its digest is checked when it is first used.
+  if (created && source === 'ours') rememberVerified(store, digest, info);
+  if (!created && info.bytes !== hashed.bytes) {
+    await quarantineBlob(store, digest, `The blob ${name} has ${info.bytes} bytes instead of ${hashed.bytes}.`);
+    await store.createFromFile(name, path, { source, digest });
   }
   return hashed;
 }

@@ -7,7 +7,6 @@
 //
 // Every write goes to .tmp/, is flushed, gets its name by link() (never rename(), which would overwrite) and the folder is
 // flushed: a process killed at any point leaves the whole object or none.
-import { randomUUID } from 'node:crypto';
 import { copyFile, chmod, link, open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -22,14 +21,14 @@ import {
   takeOver,
   writeTmp,
 } from './durable-file.js';
-import { StoreError, systemCode, unavailable } from './errors.js';
+import { systemCode, unavailable } from './errors.js';
 import { listObjects } from './list-objects.js';
 import { checkObjectName, checkPrefix } from './object-name.js';
-import type { ObjectStore } from './store.js';
+import { newStoreJson, parseStoreJson } from './store-json.js';
+import type { ObjectStore, Placed } from './store.js';
 import { currentVersion, linkNext, readFirst, removeVersions, replaceHighest } from './versions.js';
 import type { Version, VersionedFile } from './versions.js';
 
-const FORMAT_VERSION = 1;
 const TMP_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -79,11 +78,12 @@ function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
     },
     toFile: async (name, path) => {
       const file = fileOf(name);
-      const found = await guarded('write', path, () =>
-        readCurrent(file, (version) => linkOrCopyOut(version.path, path)),
+      return guarded('write', path, () =>
+        readCurrent(file, async (version): Promise<Placed> => {
+          await linkOrCopyOut(version.path, path);
+          return { name, bytes: version.bytes, modifiedAt: version.modifiedAt };
+        }),
       );
-      if (found === null)
-        throw new StoreError('store_unavailable', `The store has no object ${name} (looked at ${file.base}).`);
     },
     list: (prefix) => {
       checkPrefix(prefix);
@@ -124,15 +124,10 @@ function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'i
     createFromFile: async (name, path, options) => {
       const file = fileOf(name);
       return guarded('write', file.base, async () => {
-        if ((await currentVersion(file)) !== null) return false;
-        if (options?.source !== 'theirs' && (await takeOver(path))) {
-          try {
-            return await linkNew(path, file.base);
-          } catch (error) {
-            if (!cannotLink(error)) throw error;
-          }
-        }
-        return withTmp(copyTmp(tmpDir, path), (tmp) => linkNew(tmp, file.base));
+        const created =
+          (await currentVersion(file)) === null && (await linkIn(tmpDir, path, file.base, options?.source ?? 'ours'));
+        const { bytes, modifiedAt } = (await currentVersion(file)) ?? { bytes: 0, modifiedAt: 0 };
+        return { name, bytes, modifiedAt, created };
       });
     },
     remove: async (name) => {
@@ -163,36 +158,12 @@ function folderMaker(): (path: string) => Promise<void> {
 /** The store's id from store.json, which the first to open it makes. */
 async function readOrMakeId(dir: string, tmpDir: string): Promise<string> {
   const path = join(dir, 'store.json');
-  const fresh = JSON.stringify({ pawl: 'store', id: randomUUID(), formatVersion: FORMAT_VERSION });
   const body = await readFile(path, 'utf8').catch(async (error: unknown) => {
     if (systemCode(error) !== 'ENOENT') throw error;
-    await withTmp(writeTmp(tmpDir, `${fresh}\n`), (tmp) => linkNew(tmp, path));
+    await withTmp(writeTmp(tmpDir, newStoreJson()), (tmp) => linkNew(tmp, path));
     return readFile(path, 'utf8');
   });
-  const { id, formatVersion } = parseStoreJson(body, path);
-  if (formatVersion > FORMAT_VERSION)
-    throw new StoreError(
-      'config',
-      `The store in ${dir} has format ${formatVersion}, made by a newer version of Pawl; this one reads up to ${FORMAT_VERSION}. Update Pawl, or use another folder as the store.`,
-    );
-  return id;
-}
-
-function parseStoreJson(body: string, path: string): { id: string; formatVersion: number } {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    value = null;
-  }
-  if (typeof value === 'object' && value !== null && 'id' in value && 'formatVersion' in value) {
-    const { id, formatVersion } = value;
-    if (typeof id === 'string' && id !== '' && typeof formatVersion === 'number') return { id, formatVersion };
-  }
-  throw new StoreError(
-    'config',
-    `${path} is not the store.json of a store. Is this folder used by something else? Use another one as the store.`,
-  );
+  return parseStoreJson(body, path);
 }
 
 /** Runs `use` on the current version; again when that was superseded and deleted meanwhile. */
@@ -227,8 +198,20 @@ async function readBytes(version: Version, range?: { start: number; end: number 
   }
 }
 
+/** Makes a file an object by a link, or by a copy where links do not reach or the file belongs to somebody. */
+async function linkIn(tmpDir: string, path: string, target: string, source: 'ours' | 'theirs'): Promise<boolean> {
+  if (source !== 'theirs' && (await takeOver(path))) {
+    try {
+      return await linkNew(path, target);
+    } catch (error) {
+      if (!cannotLink(error)) throw error;
+    }
+  }
+  return withTmp(copyTmp(tmpDir, path), (tmp) => linkNew(tmp, target));
+}
+
 /** Links an object to `path`, or copies it where links do not reach. `path` never shows half a file. */
-async function linkOrCopyOut(source: string, path: string): Promise<true> {
+async function linkOrCopyOut(source: string, path: string): Promise<void> {
   try {
     await link(source, path);
   } catch (error) {
@@ -244,7 +227,6 @@ async function linkOrCopyOut(source: string, path: string): Promise<true> {
       throw failure;
     }
   }
-  return true;
 }
 
 /** Another device, too many links, links forbidden for files of others, or a file system without links. */

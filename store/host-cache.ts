@@ -82,28 +82,27 @@ export async function discard(path: string): Promise<void> {
 async function placeFile(store: ObjectStore, folder: string, file: Tree['files'][number]): Promise<void> {
   const name = names.blob(file.digest);
   const path = join(folder, file.path);
-  const info = await store.head(name);
-  if (info === null)
+  await guarded(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+  const placed = await store.toFile(name, path);
+  if (placed === null)
     throw new StoreError(
       'artifact_damaged',
       `The store no longer has ${name}, the file ${file.path} of an artifact. The step that made it has to run again.`,
     );
-  if (info.bytes !== file.bytes)
+  if (placed.bytes !== file.bytes)
     throw await quarantineBlob(
       store,
       file.digest,
-      `The file ${file.path} of an artifact (${name}) has ${info.bytes} bytes instead of ${file.bytes}.`,
+      `The file ${file.path} of an artifact (${name}) has ${placed.bytes} bytes instead of ${file.bytes}.`,
     );
-  await guarded(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
-  await store.toFile(name, path);
-  if (isVerified(store, file.digest, info)) return;
-  if ((await hashFile(path)).digest !== file.digest)
+  if (placed.digest === undefined && isVerified(store, file.digest, placed)) return;
+  if ((placed.digest ?? (await hashFile(path)).digest) !== file.digest)
     throw await quarantineBlob(
       store,
       file.digest,
       `The file ${file.path} of an artifact (${name}) does not match its digest.`,
     );
-  rememberVerified(store, file.digest, info);
+  rememberVerified(store, file.digest, placed);
 }
 
 /** Whether a blob of the folder was set aside after the folder was built: the folder links to the same wrong bytes. */

@@ -5,19 +5,21 @@ import { StoreError } from './errors.js';
 import { openFolderStore } from './folder-store.js';
 import type { ObjectStore } from './store.js';
 
-/** Opens a folder (path or file:// URL), making it when it is not there. Throws StoreError `config` for another address. */
+/**
+ * Opens a folder (path or file:// URL), making it when it is not there, or s3://bucket/prefix. Throws StoreError `config` for
+ * another address, and as openFolderStore and openS3Store do.
+ */
 export async function openStore(url: string): Promise<ObjectStore> {
-  if (url.startsWith('s3://'))
-    throw new StoreError(
-      'config',
-      `The store ${url} is on S3, which this version cannot use: it comes with version 0.2. Set \`store\` in temporal.config.ts to a folder.`,
-    );
+  if (url.startsWith('s3://')) {
+    const { openS3Store } = await import('./s3/s3-store.js');
+    return openS3Store(url, process.env);
+  }
   if (url.startsWith('file://')) return openFolderStore(fileURLToPath(url));
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(url);
   if (scheme !== null || url === '')
     throw new StoreError(
       'config',
-      `\`store\` in temporal.config.ts is '${url}'. It must be a folder, such as .pawl/store or file:///data/pawl.`,
+      `\`store\` in temporal.config.ts is '${url}'. It must be a folder, such as .pawl/store or file:///data/pawl, or s3://bucket/prefix.`,
     );
   return openFolderStore(resolve(url));
 }

@@ -11,17 +11,16 @@ import type { ObjectStore } from './store.js';
 export async function quarantineBlob(store: ObjectStore, digest: string, fact: string): Promise<StoreError> {
   const name = names.blob(digest);
   const aside = quarantineName(digest);
-  if ((await store.head(name)) !== null) {
-    const folder = await mkdtemp(join(tmpdir(), 'pawl-quarantine-'));
-    try {
-      const copy = join(folder, 'blob');
-      await store.toFile(name, copy);
+  const folder = await mkdtemp(join(tmpdir(), 'pawl-quarantine-'));
+  try {
+    const copy = join(folder, 'blob');
+    if ((await store.toFile(name, copy)) !== null) {
       await store.remove(aside); // an earlier one: what counts is when it last happened
       await store.createFromFile(aside, copy, { source: 'theirs' });
       await store.remove(name);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
     }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
   return new StoreError(
     'artifact_damaged',

@@ -1,6 +1,8 @@
 // What the store promises, whether it lies in a folder or on S3. Two layers: objects (bytes under names, as S3 has them)
 // and the records of Pawl on top of them (store/records.ts and its neighbours, plain functions over `ObjectStore`).
 
+import type { Digest } from '../schemas/identity.js';
+
 /** Names an object's version for compare-and-swap; opaque. */
 export type Etag = string;
 
@@ -11,9 +13,15 @@ export interface ObjectInfo {
   modifiedAt: number;
 }
 
+/** An object that was made a local file. */
+export interface Placed extends ObjectInfo {
+  /** sha256 of the bytes, where they were read on their way. */
+  digest?: Digest;
+}
+
 /**
  * Objects under slash-separated names. No rename, no append. Every write is durable (fsync) when it resolves.
- * Fails with StoreError of class `store_unavailable` only; a missing object is `null`, a lost race is `false`.
+ * Fails with StoreError: `store_unavailable`, or `config` where somebody has to change something first; a missing object is `null`, a lost race is `false`.
  */
 export interface ObjectStore {
   /** Identity of the store, made once; workers refuse a store whose id is not the run's. */
@@ -35,10 +43,15 @@ export interface ObjectStore {
   /**
    * Puts a local file under `name` if absent. A file that is 'ours' (the default) is taken over where possible: linked and
    * made read-only, and must not be changed afterwards. 'theirs' belongs to somebody who may change it: cloned or copied.
+   * A store that reads the file anyway refuses it as `data` when it does not hold `digest`. Returns the object that stands.
    */
-  createFromFile(name: string, path: string, options?: { source: 'ours' | 'theirs' }): Promise<boolean>;
+  createFromFile(
+    name: string,
+    path: string,
+    options?: { source?: 'ours' | 'theirs'; digest?: Digest },
+  ): Promise<ObjectInfo & { created: boolean }>;
   /** Makes the object readable at `path` (a link where the store allows; read-only). */
-  toFile(name: string, path: string): Promise<void>;
+  toFile(name: string, path: string): Promise<Placed | null>;
   /** Names that begin with `prefix`, sorted. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
   remove(name: string): Promise<void>;

@@ -16,7 +16,7 @@ test('a path and a file:// URL open the same store', async () => {
 });
 
 test.each([
-  ['s3://bucket/prefix', /on S3, which this version cannot use: it comes with version 0\.2/],
+  ['s3://Bucket_/prefix', /names no bucket. Write s3:\/\/bucket or/],
   ['gs://bucket', /must be a folder/],
   ['', /must be a folder/],
 ])('the address %j is refused with the way out', async (url, message) => {

@@ -1,9 +1,9 @@
-// A process of its own for the tests of folder-store: does one thing to a store and reports on stdout, one line of JSON.
-// node --import tsx racer.ts <store folder> <what> <argument>
-import { openFolderStore } from '../../store/folder-store.js';
+// A process of its own for the tests of stores: does one thing to a store and reports on stdout, one line of JSON.
+// node --import tsx racer.ts <store> <what> <argument>
+import { openStore } from '../../store/open.js';
 
 const [dir = '', what = '', argument = ''] = process.argv.slice(2);
-const store = await openFolderStore(dir);
+const store = await openStore(dir);
 const say = (value: unknown): boolean => process.stdout.write(`${JSON.stringify(value)}\n`);
 const go = (): Promise<unknown> => new Promise((resolve) => process.stdin.once('data', resolve));
 
