@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { log } from '@temporalio/activity';
+import type { AttemptLog } from './attempt-log.js';
 import type { StepCall } from './calls.js';
 import type { CheckpointKeeper } from './checkpoint-keeper.js';
 import { outputFolder } from './commit-step.js';
@@ -23,6 +24,8 @@ export interface AttemptParts {
   journal: AttemptJournal;
   checkpoints: CheckpointKeeper;
   pulse: Pulse;
+  /** What is kept of what the attempt says. */
+  attemptLog: AttemptLog;
   slot: Slot | null;
   programs: Programs;
   /** Aborted when the step has to stop, for whatever reason. */
@@ -33,7 +36,7 @@ export interface AttemptParts {
 
 /** The context of one attempt. */
 export function kindContext(parts: AttemptParts): KindContext {
-  const { call, pulse, journal, checkpoints } = parts;
+  const { call, pulse, journal } = parts;
   const context: KindContext = {
     inputs: parts.inputs,
     seed: call.seed,
@@ -50,7 +53,7 @@ export function kindContext(parts: AttemptParts): KindContext {
       await mkdir(folder);
       return folder;
     },
-    saveCheckpoint: (dir, step) => checkpoints.save(dir, step),
+    saveCheckpoint: (dir, step) => save(parts, dir, step),
     metric(step, values) {
       journal.add(step, values);
       Object.assign(pulse.details.metrics, values);
@@ -58,7 +61,9 @@ export function kindContext(parts: AttemptParts): KindContext {
     progress(step, total, text) {
       Object.assign(pulse.details, { step, total, text });
     },
+    output: (chunk) => parts.attemptLog.write(chunk),
     log(level, message) {
+      parts.attemptLog.note(level === 'info' ? message : `warning: ${message}`);
       if (level === 'info') log.info(message, { path: call.path });
       else log.warn(message, { path: call.path });
     },
@@ -66,6 +71,11 @@ export function kindContext(parts: AttemptParts): KindContext {
     engine: engineOf(parts, (event, workDir) => take(context, parts, event, workDir)),
   };
   return context;
+}
+
+async function save({ checkpoints, attemptLog }: AttemptParts, folder: string, step: number): Promise<void> {
+  await checkpoints.save(folder, step);
+  attemptLog.note(`checkpoint of step ${step}`);
 }
 
 /** Only a step that declares itself is a command. */
@@ -98,7 +108,12 @@ function engineOf(parts: AttemptParts, onEvent: (event: JobEvent, workDir: strin
       resume: withCheckpoints ? parts.resume : null,
     };
     const done = await parts.slot.engine
-      .run(job, (event) => onEvent(event, workDir), parts.signal)
+      .run(
+        job,
+        (event) => onEvent(event, workDir),
+        parts.signal,
+        (chunk) => parts.attemptLog.write(chunk),
+      )
       .finally(() =>
         // Whether it ended well or not: what it wrote last must be safe before the step goes on or fails.
         parts.checkpoints.settled().catch(parts.stopWith),
@@ -118,7 +133,7 @@ function take(context: KindContext, parts: AttemptParts, event: JobEvent, workDi
       break;
     case 'checkpoint': {
       const folder = isAbsolute(event.path) ? event.path : join(workDir, event.path);
-      parts.checkpoints.save(folder, event.step).catch(parts.stopWith);
+      save(parts, folder, event.step).catch(parts.stopWith);
       break;
     }
     case 'log':

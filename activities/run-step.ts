@@ -9,6 +9,7 @@ import { filledLedger } from '../schemas/lost-time.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
 import type { CacheLease } from './artifact-cache.js';
+import { withLog } from './attempt-log.js';
 import type { FreshStepCall, StepCall, StepOutcome } from './calls.js';
 import { createCheckpointKeeper } from './checkpoint-keeper.js';
 import { claimOrWait, claimRun } from './claim.js';
@@ -238,9 +239,9 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   run.signal.throwIfAborted();
   pulse.details.text = 'running';
   run.watch.works();
-  const metrics = await implementation(
-    kindContext({ ...run, attempt, folder, inputs, resume, journal, checkpoints, programs: host.programs }),
-  );
+  const log = { workflowId: call.run.workflowId, path: call.path, attempt, number: run.number };
+  const parts = { ...run, attempt, folder, inputs, resume, journal, checkpoints, programs: host.programs };
+  const metrics = await withLog(host, log, (attemptLog) => implementation(kindContext({ ...parts, attemptLog })));
   await checkpoints.settled();
   pulse.details.text = 'committing';
   const [bytes, outputs] = await Promise.all([journal.flush(), storeOutputs(host.store, call, folder)]);

@@ -25,6 +25,12 @@ export function timeoutOf(text: string): number {
   return ((hours * 60 + minutes) * 60 + seconds) * 1000;
 }
 
+/** The number of an attempt, from 1. */
+export function attemptOf(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new CliError(exitCodes.invalid, `--attempt takes a whole number from 1, and got \`${text}\``);
+}
+
 /** The part of a workflow id after the pipeline. */
 export function runNameOf(text: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text)) return text;

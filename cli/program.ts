@@ -1,11 +1,12 @@
 // The commands and their options: a frozen list (tests/cli/program.test.ts). What a command does is in commands/, loaded
 // when it is called, so that `pawl validate` never loads Temporal.
 import { Command } from 'commander';
+import type { LogsOptions } from './commands/logs.js';
 import type { PlanOptions } from './commands/plan.js';
 import type { RunOptions } from './commands/run.js';
 import type { TestOptions } from './commands/test.js';
 import type { ValidateOptions } from './commands/validate.js';
-import { collectSet, runNameOf, seedOf, timeoutOf } from './options.js';
+import { attemptOf, collectSet, runNameOf, seedOf, timeoutOf } from './options.js';
 
 /** The command line. Parsing runs the command, which resolves with its exit status in `finish`. */
 export function buildProgram(version: string, finish: (exitCode: number) => void): Command {
@@ -158,6 +159,17 @@ function afterwards(program: Command, finish: Finish): void {
     .option('--json', 'write JSON')
     .action(async (first: string, second: string | undefined, options: Json) =>
       finish(await (await import('./commands/why.js')).why(first, second, options)),
+    );
+  program
+    .command('logs')
+    .description('show what the steps of a run wrote, wherever they ran; of one step its last attempt')
+    .argument('<run>', 'pipeline/name, or a pipeline: its latest run')
+    .argument('[step]', 'path of a step, such as sft or rl[12].update; default: all that wrote something')
+    .option('--attempt <number>', 'this attempt at the step', attemptOf)
+    .option('--follow', 'go on until the run ends')
+    .option('--json', 'write JSON lines')
+    .action(async (run: string, step: string | undefined, options: LogsOptions) =>
+      finish(await (await import('./commands/logs.js')).logs(run, step, options)),
     );
   const artifacts = program.command('artifacts').description('list what a run has made, or copy it out of the store');
   artifacts

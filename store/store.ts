@@ -73,6 +73,8 @@ export const names = {
   clicks: (loopKey: string) => `loops/${loopKey}/`,
   journal: (key: string, attempt: string, part: number) =>
     `journals/${key}/${attempt}.${String(part).padStart(6, '0')}.jsonl`,
+  /** The logs of a run's steps. */
+  logs: (workflowId: string) => `logs/${encodeURIComponent(workflowId)}/`,
   run: (workflowId: string, runId: string) =>
     `runs/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
   plan: (planHash: string) => `plans/${planHash.replace(/^sha256:/, '')}.json`,

@@ -22,7 +22,13 @@ export interface Engine {
    * Runs one job; resolves with what it reports at the end. Fails with StepFailure of the class that the trainer names, or
    * trainer_crash and its like when the process is lost. An abort asks for a checkpoint and then fails; the process stays.
    */
-  run(job: EngineJob, onEvent: (event: JobEvent) => void, signal: AbortSignal): Promise<EngineDone>;
+  run(
+    job: EngineJob,
+    onEvent: (event: JobEvent) => void,
+    signal: AbortSignal,
+    /** Told what the process writes to stderr while it starts for the job and while it runs it. */
+    onStderr?: (chunk: Buffer) => void,
+  ): Promise<EngineDone>;
   /** What the running process said about itself; null before the first job. */
   provenance(): Record<string, string> | null;
   /** Process id of the resident process, null while there is none. */
@@ -37,9 +43,9 @@ export function createEngine(options: EngineOptions): Engine {
   let trainer: TrainerProcess | null = null;
   let provenance: Record<string, string> | null = null;
 
-  const warm = async (signal: AbortSignal): Promise<TrainerProcess> => {
-    if (trainer) return trainer;
-    const started = await startTrainer(options, signal);
+  const warm = async (signal: AbortSignal, onStderr: TrainerProcess['onStderr']): Promise<TrainerProcess> => {
+    if (trainer) return Object.assign(trainer, { onStderr });
+    const started = await startTrainer(options, signal, onStderr);
     started.onEnd = () => {
       if (trainer === started) trainer = null;
     };
@@ -55,10 +61,10 @@ export function createEngine(options: EngineOptions): Engine {
       await trainer?.stop();
       trainer = null;
     },
-    async run(job, onEvent, signal) {
+    async run(job, onEvent, signal, onStderr = () => undefined) {
       const release = await mutex.acquire(signal);
       try {
-        const process = await warm(signal);
+        const process = await warm(signal, onStderr);
         signal.throwIfAborted();
         const { result, usable } = await runJob(process, job, onEvent, signal, options);
         if (!usable) {
@@ -68,6 +74,7 @@ export function createEngine(options: EngineOptions): Engine {
           process.onEnd = () => {
             if (trainer === process) trainer = null;
           };
+          process.onStderr = () => undefined;
         }
         if (result instanceof Error) throw result;
         return result;

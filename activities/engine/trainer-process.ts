@@ -33,16 +33,26 @@ export interface TrainerProcess {
   onLine: (line: { event: Event } | { problem: string; line: string }) => void;
   /** Called once when the process has ended. */
   onEnd: (failureWhile: (doing: string) => StepFailure) => void;
+  /** What it writes to stderr, as it comes. */
+  onStderr: (chunk: Buffer) => void;
   send(job: Job): void;
   /** SIGTERM, then SIGKILL after the grace, to the whole group; resolves when it is gone. Safe to call again. */
   stop(): Promise<void>;
 }
 
 /** Starts the program and shakes hands; fails with trainer_crash, or config when it cannot be started at all. */
-export async function startTrainer(program: TrainerProgram, signal?: AbortSignal): Promise<TrainerProcess> {
+export async function startTrainer(
+  program: TrainerProgram,
+  signal?: AbortSignal,
+  onStderr: TrainerProcess['onStderr'] = () => undefined,
+): Promise<TrainerProcess> {
   const child = launch(program);
   const log = openStderrLog(program.logFile);
-  child.stderr.on('data', (chunk: Buffer) => log.write(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    log.write(chunk);
+    if (trainer) trainer.onStderr(chunk);
+    else onStderr(chunk);
+  });
   child.stdin.on('error', () => undefined); // EPIPE: the end of the process tells more
   const ended = endOf(child, program, log);
   const stop = stopper(child, ended.promise, program.killGraceMs);
@@ -71,6 +81,7 @@ export async function startTrainer(program: TrainerProgram, signal?: AbortSignal
       ready: answer,
       onLine: () => undefined,
       onEnd: () => undefined,
+      onStderr,
       send: (job) => void child.stdin.write(encodeJob(job)),
       stop,
     };

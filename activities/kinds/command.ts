@@ -59,7 +59,10 @@ interface Watched {
 
 function watch(context: KindContext, facts: CommandFacts, workplace: Workplace, mask: Mask): Watched {
   const log = openCommandLog(facts.programs.logFolder, facts.attempt, facts.path);
-  const lines = maskedLines(mask, (line) => log.write(Buffer.from(line)));
+  const lines = maskedLines(mask, (line) => {
+    log.write(Buffer.from(line));
+    context.output(Buffer.from(line));
+  });
   const metrics = reportedMetrics(facts.declaration.metrics, (name) =>
     context.log('warning', `\`${name}\` is not declared under \`metrics\`, and is left out`),
   );

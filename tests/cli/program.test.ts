@@ -31,6 +31,7 @@ describe('the command line', () => {
       'approve [run] --gate <path> --note <text> --json',
       'reject [run] --gate <path> --note <text> --json',
       'why <run-or-path> [path] --json',
+      'logs <run> [step] --attempt <number> --follow --json',
       'artifacts ls [run] --json',
       'artifacts get <path> --to <folder> --json',
       'up --json',

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InputValue } from '../../../activities/calls.js';
 import type { PulseDetails } from '../../../activities/pulse.js';
 import * as validators from '../../../schemas/generated/validators.js';
@@ -11,6 +11,7 @@ import { journalPoints } from '../../../schemas/journal.js';
 import { materialise } from '../../../store/artifacts.js';
 import { newestCheckpoint } from '../../../store/checkpoints.js';
 import { readJournal } from '../../../store/journals.js';
+import { listLogs, readLogPart } from '../../../store/logs.js';
 import { readResult } from '../../../store/results.js';
 import { attempt, callOf, openBench, type Bench } from '../bench.js';
 import { isAlive } from '../engine/fixture.js';
@@ -160,6 +161,9 @@ describe('a command that fails', () => {
     expect(JSON.stringify([failure.message, failure.details])).not.toContain('s3cret');
     expect(failure.message).toBe('bad token ***');
     expect(logs()).toBe('got ***\n***\n');
+    const [kept] = await listLogs(bench.store, bench.run.workflowId);
+    const text = kept === undefined ? '' : await readLogPart(bench.store, kept, 0);
+    expect(text).toMatch(/Z got \*\*\*\n\S+Z \*\*\*\n\S+Z \| failed \[trainer_crash\]: bad token \*\*\*\n$/);
   });
 });
 
@@ -221,7 +225,8 @@ describe('the checkpoints of a command', () => {
     expect(await isAlive(pid)).toBe(false);
     expect(await membersOf(group)).toEqual([]);
     expect((await newestCheckpoint(bench.store, call.checkpointKey))?.step).toBe(4);
-    expect(readdirSync(bench.host.workRoot)).toEqual(['worker.json']);
+    // Nobody waits for its folder to be removed.
+    await vi.waitFor(() => expect(readdirSync(bench.host.workRoot)).toEqual(['worker.json']), 10_000);
   });
 });
 

@@ -66,6 +66,7 @@ export async function fakeContext(
     },
     metric: () => undefined,
     progress: () => undefined,
+    output: () => undefined,
     log: () => undefined,
     signal: new AbortController().signal,
     remove: () => rm(root, { recursive: true, force: true }),
