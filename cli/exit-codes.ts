@@ -6,6 +6,8 @@ export const exitCodes = {
   internal: 1,
   /** `pawl test`: a case failed. What every test runner ends with. */
   testFailed: 1,
+  /** `pawl doctor`: a check failed. */
+  checkFailed: 1,
   /** The file, an option or the state of a run does not allow it. */
   invalid: 2,
   gate: 3,

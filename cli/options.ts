@@ -39,3 +39,10 @@ export function runNameOf(text: string): string {
     `--name takes up to 100 letters, digits, dots, dashes and underscores, beginning with a letter or digit, and got \`${text}\``,
   );
 }
+
+/** Bytes of a number of GiB. */
+export function gibibytesOf(text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && Number.isFinite(value)) return value * 2 ** 30;
+  throw new CliError(exitCodes.invalid, `--min-free takes a number of GiB, such as 20, and got \`${text}\``);
+}

@@ -6,7 +6,7 @@ import type { PlanOptions } from './commands/plan.js';
 import type { RunOptions } from './commands/run.js';
 import type { TestOptions } from './commands/test.js';
 import type { ValidateOptions } from './commands/validate.js';
-import { attemptOf, collectSet, runNameOf, seedOf, timeoutOf } from './options.js';
+import { attemptOf, collectSet, gibibytesOf, runNameOf, seedOf, timeoutOf } from './options.js';
 
 /** The command line. Parsing runs the command, which resolves with its exit status in `finish`. */
 export function buildProgram(version: string, finish: (exitCode: number) => void): Command {
@@ -207,4 +207,12 @@ function servers(program: Command, finish: Finish): void {
     .description('show what of it runs')
     .option('--json', 'write JSON')
     .action(async (options: Json) => finish(await (await import('./commands/ps.js')).ps(options)));
+  program
+    .command('doctor')
+    .description('look at all that runs need: servers, queues, store, Python, GPUs, disks, clocks; says what is wrong')
+    .option('--min-free <GiB>', 'warn when a disk has less than that free; default: 10', gibibytesOf)
+    .option('--json', 'write JSON lines')
+    .action(async (options: Json & { minFree?: number }) =>
+      finish(await (await import('./commands/doctor.js')).doctor(options)),
+    );
 }

@@ -37,6 +37,7 @@ describe('the command line', () => {
       'up --json',
       'down --json',
       'ps --json',
+      'doctor --min-free <GiB> --json',
     ]);
   });
 });
