@@ -56,6 +56,28 @@ export interface StepCall {
   retry: Retry;
   /** What the step declares itself (`uses: command`); absent where the kind has a declaration of its own. */
   declaration?: PlanKind;
+  /** Set between two clicks of a loop: the result stays with the worker and is not committed. */
+  volatile?: VolatileStep;
+}
+
+/** Where a step stands whose result is not committed. */
+export interface VolatileStep {
+  /** Workflow id of the loop. */
+  loop: string;
+  iteration: number;
+  /** Keys of results that the iteration's carries name: all that it knows of the iterations before. */
+  carried: string[];
+}
+
+/** The argument of the activity `commitVolatile`, on the queue of the host that holds the results. */
+export interface CommitVolatileInput {
+  run: RunInfo;
+  /** Path of the iteration that the click is of. */
+  path: string;
+  /** Workflow id of the loop: what else it has held there is dropped. */
+  loop: string;
+  /** Keys of the results that the click carries. */
+  keys: string[];
 }
 
 /**
@@ -83,6 +105,8 @@ export interface StepOutcome {
   lost?: LostTime;
   /** Seconds that a result of the cache took when it was made; absent when it was made now. */
   saved?: number;
+  /** Name of the host, where the step ran between two clicks of a loop; its artifacts then say `volatile`. */
+  host?: string;
 }
 
 export interface OpenLoopInput {
@@ -102,6 +126,9 @@ export interface ClickView {
   metrics: Record<string, Record<string, number | null>>;
 }
 
+/** An iteration between two clicks. */
+export type IterationView = Pick<ClickView, 'index' | 'metrics'>;
+
 /** The clicks 0..n that are kept, metrics of each, carry of those whose carry is still stored. */
 export interface OpenLoopOutput {
   loopKey: string;
@@ -115,7 +142,7 @@ export interface CommitClickInput {
   run: RunInfo;
   path: string;
   loopKey: string;
-  click: ClickView & { keys: Record<string, string>; seconds: number };
+  click: ClickView & { keys: Record<string, string>; seconds: number; earlier?: IterationView[] };
   keep: { last: number; every: number | null; best: { metric: string; goal: 'maximize' | 'minimize' } | null };
 }
 
@@ -161,6 +188,8 @@ export interface RunInput {
     searchAttributes: boolean;
     /** Whether steps with a new input go to their activity without `resolve`; absent in older histories: no. */
     freshSteps?: boolean;
+    /** Whether results between two clicks of a loop stay with the worker that made them; absent in older histories: no. */
+    volatile?: boolean;
   };
   gitCommit: string | null;
   mlflow: string | null;

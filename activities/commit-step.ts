@@ -8,6 +8,7 @@ import type { ObjectStore } from '../store/store.js';
 import type { ArtifactRef, StepCall, StepOutcome } from './calls.js';
 import { checkOutput } from './check-output.js';
 import { StepFailure } from './kind.js';
+import type { Made } from './volatile-results.js';
 
 /** Where the outputs of an attempt lie. Pure. */
 export const outputFolder = (attemptFolder: string, name: string): string => join(attemptFolder, 'outputs', name);
@@ -32,16 +33,28 @@ export interface FinishedAttempt {
   journal: string | null;
 }
 
-/** Stores what an attempt left in its output folders. Safe to run again. */
-export async function storeOutputs(store: ObjectStore, call: StepCall, folder: string): Promise<Result['outputs']> {
-  const outputs = Object.entries(call.outputs).map(async ([name, type]): Promise<[string, StoredArtifact]> => {
+/** Fails when what an attempt left in its output folders is not what its kind promises. */
+export async function checkOutputs(
+  call: StepCall,
+  folder: string,
+): Promise<Record<string, Pick<StoredArtifact, 'type'>>> {
+  const outputs = Object.entries(call.outputs).map(async ([name, type]) => {
     const path = outputFolder(folder, name);
     if (!(await isFolder(path))) {
       throw new StepFailure('internal', `Internal error: ${call.uses} ended without its output \`${name}\`.`);
     }
     await checkOutput(path, { kind: call.uses, name, type });
-    return [name, await ingestFolder(store, path, type)];
+    return [name, { type }] as const;
   });
+  return Object.fromEntries(await Promise.all(outputs));
+}
+
+/** Stores what an attempt left in its output folders, once it is checked. Safe to run again. */
+export async function storeOutputs(store: ObjectStore, call: StepCall, folder: string): Promise<Result['outputs']> {
+  const checked = Object.entries(await checkOutputs(call, folder));
+  const outputs = checked.map(
+    async ([name, { type }]) => [name, await ingestFolder(store, outputFolder(folder, name), type)] as const,
+  );
   return Object.fromEntries(await Promise.all(outputs));
 }
 
@@ -57,7 +70,7 @@ export async function commitStep(
     key: call.key,
     derivation,
     outputs,
-    metrics: finiteOrNull(done.metrics),
+    metrics: done.metrics,
     run: call.run.workflowId,
     path: call.path,
     attempt,
@@ -71,16 +84,21 @@ export async function commitStep(
 }
 
 /** What the workflow learns of a result. `hostQueue` is where a following step finds this one's outputs warm. Pure. */
-export function outcomeOf(result: Result, run: { attempts: number; hostQueue: string | null }): StepOutcome {
+export function outcomeOf(
+  result: Made,
+  run: { attempts: number; hostQueue: string | null; host?: string },
+): StepOutcome {
+  const held = run.host === undefined ? {} : { volatile: run.host };
   const outputs = Object.entries(result.outputs).map(([output, { type }]): [string, ArtifactRef] => [
     output,
-    { $artifact: { key: result.key, output, type } },
+    { $artifact: { key: result.key, output, type, ...held } },
   ]);
   const { key, metrics, seconds, resumedFrom } = result;
   return { key, outputs: Object.fromEntries(outputs), metrics, seconds, resumedFrom, ...run };
 }
 
-const finiteOrNull = (metrics: Record<string, number | null>): Record<string, number | null> =>
+/** Metrics as they are kept: what is not finite is null. Pure. */
+export const finiteOrNull = (metrics: Record<string, number | null>): Record<string, number | null> =>
   Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]));
 
 const isFolder = (path: string): Promise<boolean> =>

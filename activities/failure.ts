@@ -55,7 +55,8 @@ export function fail(error: unknown, facts: FailureFacts): ApplicationFailure {
 
 /** Whether failures of this class are tried again under this policy. Pure. */
 export function mayRetry(failureClass: FailureClass, retry: Retry): boolean {
-  if (failureClass === 'cancelled') return false;
+  // What is lost does not come back to the step that reads it: its loop goes back to where nothing is missing.
+  if (failureClass === 'cancelled' || failureClass === 'volatile_lost') return false;
   return retry.for === null ? isRetryable(failureClass) : retry.for.includes(failureClass);
 }
 

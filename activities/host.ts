@@ -8,6 +8,7 @@ import type { Engine } from './engine/engine.js';
 import type { Mutex } from './engine/mutex.js';
 import { StepFailure } from './kind.js';
 import type { Tracker } from './tracker.js';
+import type { VolatileResults } from './volatile-results.js';
 
 /** A trainer slot of this host: the engine, and who may use it now. */
 export interface Slot {
@@ -31,6 +32,10 @@ export interface Host {
   store: ObjectStore;
   /** Where the store is, in words for a person. */
   storeUrl: string;
+  /** This host in the names of its queues, `<queue>@<name>`. */
+  name: string;
+  /** Results between two clicks of a loop. */
+  volatile: VolatileResults;
   /** Folders of attempts. */
   workRoot: string;
   cache: ArtifactCache;

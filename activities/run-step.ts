@@ -4,7 +4,7 @@
 // Heartbeat: PulseDetails every pulseEveryMs. Resumes from the newest valid checkpoint of any attempt.
 import { Context } from '@temporalio/activity';
 import { checkpointLimit } from '../schemas/derivation.js';
-import type { Checkpoint, Derivation, Result } from '../schemas/generated/records.js';
+import type { Checkpoint, Derivation } from '../schemas/generated/records.js';
 import { filledLedger } from '../schemas/lost-time.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
@@ -13,7 +13,8 @@ import { withLog } from './attempt-log.js';
 import type { FreshStepCall, StepCall, StepOutcome } from './calls.js';
 import { createCheckpointKeeper } from './checkpoint-keeper.js';
 import { claimOrWait, claimRun } from './claim.js';
-import { commitStep, outcomeOf, standingResult, storeOutputs } from './commit-step.js';
+import { commitAttempt, type DoneAttempt } from './commit-attempt.js';
+import { finiteOrNull, outcomeOf, standingResult } from './commit-step.js';
 import { derivationOf, refuseNewerKind, withKeys } from './derivation.js';
 import { ending, refuseExhausted } from './ending.js';
 import { refuseForeignStore, type Host, type Slot } from './host.js';
@@ -24,6 +25,7 @@ import { kindContext } from './kind-context.js';
 import { countAttempts, readPulse, startPulse, stoppedAttempt, type Pulse } from './pulse.js';
 import { stageInputs } from './stage-inputs.js';
 import { startStopwatch, type AttemptTimes, type Stopwatch } from './stopwatch.js';
+import { heldHere, type Ended } from './volatile-step.js';
 
 export type StepActivity = (call: StepCall | FreshStepCall) => Promise<StepOutcome>;
 
@@ -78,9 +80,10 @@ export const stepActivity =
         number: attempt,
         seen,
       };
-      const { result, found } = await inSlot(run, () => claimed(run, implementation));
-      const outcome = outcomeOf(result, { attempts: attempt, hostQueue: slot?.hostQueue ?? null });
-      const saved = found && result.run !== call.run.workflowId ? result.seconds : 0;
+      const { made, found, volatile } = await inSlot(run, () => claimed(run, implementation));
+      const where = { hostQueue: slot?.hostQueue ?? null, ...(volatile ? { host: host.name } : {}) };
+      const outcome = outcomeOf(made, { attempts: attempt, ...where });
+      const saved = found && made.run !== call.run.workflowId ? made.seconds : 0;
       return { ...outcome, found, ...filledLedger({ lost: watch.lost(), saved }) };
     } catch (error) {
       const stopped = stop.signal.aborted;
@@ -112,12 +115,6 @@ interface StepRun {
   seen: Checkpoint | null | undefined;
 }
 
-/** The result that stands, and whether it stood before this attempt. */
-interface Ended {
-  result: Result;
-  found: boolean;
-}
-
 /** Waits for the slot of the trainer, heartbeating, and keeps it while `work` runs. */
 async function inSlot(run: StepRun, work: () => Promise<Ended>): Promise<Ended> {
   if (run.slot === null) {
@@ -143,11 +140,14 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
   const lease = host.cache.lease();
   // Begun while the claim is looked at: nearly always it is free, and each wait for a disk is a wait for nothing else.
   pulse.details.text = 'fetching inputs';
-  const staging = stageInputs(host.store, lease, call.inputs);
+  const staging = stageInputs(host, lease, call.inputs);
   const opening = openAttemptFolder(host.workRoot, attempt);
   for (const begun of [staging, opening]) begun.catch(() => undefined); // told where it is awaited
   try {
-    return await underClaim(run, { attempt, lease, staging, opening, derivation }, implementation);
+    const own = { attempt, lease, staging, opening, derivation };
+    const { volatile } = call;
+    if (volatile === undefined) return await underClaim(run, own, implementation);
+    return await heldHere(host, { ...call, volatile }, async () => worked(run, own, await implementation()));
   } finally {
     // Nobody waits for these. What a dying worker leaves is removed when the next one starts.
     void staging.catch(() => undefined).finally(() => lease.close());
@@ -177,7 +177,7 @@ async function underClaim(
   run.watch.ready();
   if (claim === null) {
     const standing = await standingResult(host.store, call.key);
-    return standing === null ? claimed(run, implementation) : { result: standing, found: true };
+    return standing === null ? claimed(run, implementation) : { made: standing, found: true, volatile: false };
   }
   if (claim.waited) run.seen = undefined; // who held it may have left a newer one
   const taken = 'Another worker took this step over, because this one had not renewed its claim in time.';
@@ -185,9 +185,9 @@ async function underClaim(
   try {
     // Looked for under the claim: an earlier attempt, or another run, may have committed just before leaving it.
     const standing = await standingResult(host.store, call.key);
-    const result = standing ?? (await worked(run, own, await implementation()));
+    const made = standing ?? (await commitAttempt(host, await worked(run, own, await implementation())));
     claim.leave(); // not freed: that would be a write for nobody
-    return { result, found: standing !== null };
+    return { made, found: standing !== null, volatile: false };
   } catch (error) {
     await claim.release();
     throw error;
@@ -202,7 +202,7 @@ interface Attempt {
   derivation: Derivation;
 }
 
-async function worked(run: StepRun, own: Attempt, implementation: KindImplementation): Promise<Result> {
+async function worked(run: StepRun, own: Attempt, implementation: KindImplementation): Promise<DoneAttempt> {
   const { host, call, pulse, slot } = run;
   const { attempt, lease, derivation } = own;
   const startedAt = host.clock();
@@ -244,24 +244,10 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   const metrics = await withLog(host, log, (attemptLog) => implementation(kindContext({ ...parts, attemptLog })));
   await checkpoints.settled();
   pulse.details.text = 'committing';
-  const [bytes, outputs] = await Promise.all([journal.flush(), storeOutputs(host.store, call, folder)]);
-  const { committed, result } = await commitStep(host.store, {
-    call,
-    derivation,
-    outputs,
-    attempt,
-    metrics,
-    startedAt,
-    endedAt: host.clock(),
-    resumedFrom: resume?.step ?? null,
-    provenance: provenance(),
-    journal: journal.written() ? attempt : null,
-  });
-  // A key of its own for checkpoints means that a longer run may go on from them.
-  if (checkpoints.newest() !== null)
-    await checkpoints.removeOwn(call.checkpointKey === call.key ? 0 : call.checkpoint.keepLast);
-  if (committed) host.tracker.stepCommitted({ ...mark, bytes, kind: call.uses, metrics: result.metrics });
-  return result;
+  return {
+    ...{ call, derivation, attempt, folder, metrics: finiteOrNull(metrics), startedAt, endedAt: host.clock() },
+    ...{ resumedFrom: resume?.step ?? null, provenance: provenance(), journal, checkpoints },
+  };
 }
 
 async function resumable(run: StepRun, lease: CacheLease): ReturnType<typeof loadCheckpoint> {

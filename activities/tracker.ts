@@ -1,6 +1,6 @@
 // Where metrics go beside the store (MLflow): what the activities tell it. Implemented in tracking/.
 import type { RunRecord } from '../schemas/generated/records.js';
-import type { RunInfo } from './calls.js';
+import type { IterationView, RunInfo } from './calls.js';
 
 /** The points up to here are safe: a checkpoint or a commit holds them, no rewind takes them back. */
 export interface JournalMark {
@@ -20,6 +20,8 @@ export interface JournalMark {
 export interface Tracker {
   checkpointed(mark: JournalMark): void;
   stepCommitted(mark: JournalMark & { kind: string; metrics: Record<string, number | null> }): void;
+  /** A click of a loop that holds several iterations: what their steps measured is safe now. */
+  clicked(news: { run: RunInfo; path: string; iterations: IterationView[] }): void;
   runRecorded(news: { record: RunRecord; final: boolean }): void;
   /** Resolves when what was told so far has been sent, or given up. */
   flush(): Promise<void>;
@@ -29,6 +31,7 @@ export interface Tracker {
 export const noTracker: Tracker = {
   checkpointed: () => undefined,
   stepCommitted: () => undefined,
+  clicked: () => undefined,
   runRecorded: () => undefined,
   flush: () => Promise.resolve(),
 };

@@ -83,7 +83,7 @@ export async function submit(session: Session, store: ObjectStore, submission: S
     planHash: hash,
     placement: { workflowQueue: session.config.workflowQueue, trainers: session.config.trainers },
     storeId: store.id,
-    features: { searchAttributes: attributes === null, freshSteps: true },
+    features: { searchAttributes: attributes === null, freshSteps: true, volatile: true },
     gitCommit,
     mlflow: mlflowUrl(session.config),
   };

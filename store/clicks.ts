@@ -9,11 +9,11 @@ import { readResult } from './results.js';
 import { names } from './store.js';
 import type { ObjectStore } from './store.js';
 
-/** A click in the history of a loop. */
+/** An iteration in the history of a loop. */
 export interface ClickEntry {
   index: number;
   metrics: Click['metrics'];
-  /** Whether the loop can go on from it: not pruned, and every artifact of its carry is there. */
+  /** Whether the loop can go on from it: a click, not pruned, and every artifact of its carry is there. */
   restorable: boolean;
 }
 
@@ -42,14 +42,19 @@ export async function readClick(store: ObjectStore, loopKey: string, index: numb
   return body === null ? null : parseRecord('click', body, name);
 }
 
-/** The history of a loop, from its first click to its last. */
+/** The history of a loop, from its first iteration to its last; with those between clicks, where a click holds several. */
 export async function listClicks(store: ObjectStore, loopKey: string): Promise<ClickEntry[]> {
-  const entries = await mapLimited(await clickNames(store, loopKey), 8, async ({ index, pruned }) => {
+  const found = await mapLimited(await clickNames(store, loopKey), 8, async ({ index, pruned }) => {
     const click = await intactClick(store, loopKey, index);
-    if (click === null) return null;
-    return { index, metrics: click.metrics, restorable: !pruned && (await isCarryStored(store, click)) };
+    if (click === null) return [];
+    const earlier = (click.earlier ?? []).map((one) => ({ ...one, restorable: false }));
+    const own = { index, metrics: click.metrics, restorable: !pruned && (await isCarryStored(store, click)) };
+    return [...earlier, own];
   });
-  return entries.filter((entry) => entry !== null);
+  // Runs with another `commit` write clicks at other iterations: what is a click somewhere counts as one.
+  const entries = new Map<number, ClickEntry>();
+  for (const entry of found.flat()) if (entry.restorable || !entries.has(entry.index)) entries.set(entry.index, entry);
+  return [...entries.values()].sort((a, b) => a.index - b.index);
 }
 
 /** The newest click that a loop of at most `maxIterations` iterations can go on from; null = it starts at iteration 0. */

@@ -6,9 +6,8 @@ import { readResult } from '../store/results.js';
 import { names, type ObjectStore } from '../store/store.js';
 import type { RunName } from './cursor.js';
 import { openCursor } from './cursor.js';
-import type { Unit } from './progress.js';
 import { publish, type Publisher } from './publish.js';
-import { finalUnit, iterationUnit, journalUnits, placeOf, type Metrics } from './units.js';
+import { finalUnit, iterationUnit, iterationUnits, journalUnits, placeOf, type Metrics } from './units.js';
 
 /** The points of one attempt's journal from part `from` on, and the number of the part that comes next. */
 export async function readParts(
@@ -67,15 +66,8 @@ export async function publishRecord(publisher: Publisher, record: RunRecord): Pr
 async function publishLoop(publisher: Publisher, record: RunRecord, step: StepRecord): Promise<void> {
   if (step.key === null) return;
   const at = Date.parse(step.endedAt ?? step.startedAt ?? record.startedAt);
-  const { name, iteration } = placeOf(step.path);
-  if (iteration !== null) return;
+  if (placeOf(step.path).iteration !== null) return;
   const done = step.clicks ?? Infinity;
-  const units: Unit[] = (await listClicks(publisher.store, step.key))
-    .filter(({ index }) => index < done)
-    .flatMap((click) =>
-      Object.entries(click.metrics).map(([inner, metrics]) =>
-        iterationUnit(`${name}.${inner}`, click.index, metrics, at),
-      ),
-    );
-  await publish(publisher, record, units);
+  const iterations = (await listClicks(publisher.store, step.key)).filter(({ index }) => index < done);
+  await publish(publisher, record, iterationUnits(step.path, iterations, at));
 }

@@ -7,7 +7,7 @@ import { openCursor, swapCursor, type RunName } from './cursor.js';
 import type { RunStatus } from './mlflow-client.js';
 import { ensureMlflowRun, type RunFacts } from './mlflow-run.js';
 import { publish, type Publisher } from './publish.js';
-import { journalUnits, placeOf, type Metrics } from './units.js';
+import { iterationUnits, journalUnits, placeOf, type Iteration, type Metrics } from './units.js';
 
 /** A place in the journal of an attempt; what the activities tell. */
 export interface Mark {
@@ -20,6 +20,8 @@ export interface Mark {
 export interface Sender {
   journal(mark: Mark): Promise<void>;
   committed(mark: Mark & { metrics: Metrics }, at: number): Promise<void>;
+  /** The iterations that a click of a loop holds. */
+  iterations(run: Mark['run'], path: string, iterations: readonly Iteration[], at: number): Promise<void>;
   /** All that the record leads to; ends the MLflow run when the run has ended. */
   record(record: RunRecord): Promise<void>;
 }
@@ -67,6 +69,10 @@ export function createSender(publisher: Publisher, options: SenderOptions): Send
     async committed(mark, at) {
       await ensure(mark.run, null);
       await publishCommitted(publisher, mark.run, { ...mark, at });
+    },
+    async iterations(run, path, iterations, at) {
+      await ensure(run, null);
+      await publish(publisher, run, iterationUnits(path, iterations, at));
     },
     async record(record) {
       await ensure(record, record);

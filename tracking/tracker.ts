@@ -12,7 +12,7 @@ import { incompleteRuns, openCursor, type RunName } from './cursor.js';
 import { JobQueue } from './job-queue.js';
 import { createMlflowClient } from './mlflow-client.js';
 import { createSender, type Mark, type SenderOptions } from './sender.js';
-import type { Metrics } from './units.js';
+import type { Iteration, Metrics } from './units.js';
 
 export interface TrackerOptions extends SenderOptions {
   store: ObjectStore;
@@ -27,6 +27,7 @@ export interface TrackerOptions extends SenderOptions {
 export interface MlflowTracker {
   checkpointed(mark: Mark): void;
   stepCommitted(mark: Mark & { kind: string; metrics: Metrics }): void;
+  clicked(news: { run: Mark['run']; path: string; iterations: readonly Iteration[] }): void;
   runRecorded(news: { record: RunRecord; final: boolean }): void;
   /** Resolves when what was told so far has been sent, or given up for now because MLflow is down. */
   flush(): Promise<void>;
@@ -61,6 +62,12 @@ export function createMlflowTracker(options: TrackerOptions): MlflowTracker {
       remember(mark.run);
       const at = clock();
       queue.add({ id: `${idOf(mark.run)} ${mark.path}`, run: mark.run, work: () => sender.committed(mark, at) });
+    },
+    clicked({ run, path, iterations }) {
+      remember(run);
+      const at = clock();
+      const id = `${idOf(run)} ${path}[${iterations.at(-1)?.index ?? ''}]`;
+      queue.add({ id, run, work: () => sender.iterations(run, path, iterations, at) });
     },
     runRecorded({ record }) {
       remember(record);

@@ -36,6 +36,20 @@ export const iterationUnit = (name: string, index: number, metrics: Metrics, tim
   completes: { iteration: { step: name, index } },
 });
 
+/** An iteration of a loop: what its steps measured. */
+export interface Iteration {
+  index: number;
+  metrics: Record<string, Metrics>;
+}
+
+/** Iterations of the loop at `path`, as they stand in its clicks. Pure. */
+export const iterationUnits = (path: string, iterations: readonly Iteration[], timestamp: number): Unit[] =>
+  iterations.flatMap(({ index, metrics }) =>
+    Object.entries(metrics).map(([step, values]) =>
+      iterationUnit(placeOf(`${path}[${index}].${step}`).name, index, values, timestamp),
+    ),
+  );
+
 /**
  * The committed metrics of a step outside loops; name '' for those of the run. A metric that the journal has drawn as a
  * series keeps that one, and its committed value goes beside it as <step>.final.<metric>.

@@ -5,6 +5,7 @@ import { fail } from '../activities/failure.js';
 import type { Host, Slot } from '../activities/host.js';
 import { StepFailure } from '../activities/kind.js';
 import { localActivities } from '../activities/local-activities.js';
+import { commitVolatile } from '../activities/commit-volatile.js';
 import { stepActivity, type StepActivity } from '../activities/run-step.js';
 import { commandKind } from '../schemas/command.js';
 import type { WorkerKinds } from './kinds.js';
@@ -15,6 +16,12 @@ type Implementations = WorkerKinds['implementations'];
 export const workflowQueueActivities = (host: Host, implementations: Implementations): object => ({
   ...localActivities(host),
   ...stepActivities(host, implementations, 'worker', null),
+});
+
+/** Served by the queue of this host alone: steps between two clicks of a loop, and what a click keeps of them. */
+export const hostActivities = (host: Host, implementations: Implementations): object => ({
+  ...stepActivities(host, implementations, 'worker', null),
+  commitVolatile: commitVolatile(host),
 });
 
 /** Served by the queues of a trainer slot. */

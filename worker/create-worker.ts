@@ -10,13 +10,14 @@ import { createMutex } from '../activities/engine/mutex.js';
 import { createEnvironment } from '../activities/environment.js';
 import type { Host, Slot } from '../activities/host.js';
 import type { Tracker } from '../activities/tracker.js';
+import { createVolatileResults } from '../activities/volatile-results.js';
 import { workflowPage } from '../local/addresses.js';
 import { reachable, refusalByServer, unreachable } from '../local/connect.js';
 import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
 import { openStore } from '../store/open.js';
-import { trainerActivities, workflowQueueActivities } from './activities.js';
+import { hostActivities, trainerActivities, workflowQueueActivities } from './activities.js';
 import { workflowsPath } from './bundle.js';
-import { hostQueueOf } from './host-queue.js';
+import { hostName, hostQueueOf } from './host-queue.js';
 import { kindsOf, type WorkerKinds } from './kinds.js';
 
 export interface RunningWorker {
@@ -32,6 +33,8 @@ export interface RunningWorker {
 const shutdownForceTime = '60s';
 const cancelGraceMs = 12_000;
 const trackerFlushMs = 3_000;
+/** What only this host may run is taken at once, so that it is not missed: for the trainer it waits here, heartbeating. */
+const waitingHere = 8;
 
 /** Connects and builds everything; nothing is polled before run(). Fails with KindError, StoreError or LocalError. */
 export async function createWorker(
@@ -44,11 +47,13 @@ export async function createWorker(
   const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer, kinds.pythonFolders) }));
   const workers = [await workflowWorker(config, connection, workflowQueueActivities(host, kinds.implementations))];
   for (const { trainer, slot } of slots) {
-    for (const queue of [trainer.queue, slot.hostQueue]) {
-      const activities = trainerActivities(host, kinds.implementations, slot);
-      workers.push(await Worker.create(trainerOptions(config, connection, queue, activities)));
-    }
+    const activities = trainerActivities(host, kinds.implementations, slot);
+    workers.push(await activityWorker(config, connection, { queue: trainer.queue, activities, atOnce: 1 }));
+    workers.push(await activityWorker(config, connection, { queue: slot.hostQueue, activities, atOnce: waitingHere }));
   }
+  const own = hostActivities(host, kinds.implementations);
+  const ownQueue = hostQueueOf(config.workflowQueue, config.home);
+  workers.push(await activityWorker(config, connection, { queue: ownQueue, activities: own, atOnce: waitingHere }));
   const shutdown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
@@ -76,6 +81,8 @@ async function openHost(
   return {
     store,
     storeUrl: config.store,
+    name: hostName(config.home),
+    volatile: createVolatileResults(),
     workRoot: await openWorkRoot(config.home, Date.now()),
     cache: createArtifactCache(store, join(config.home, 'cache'), config.hostCacheBytes),
     environment: createEnvironment(config.trainer.python),
@@ -146,18 +153,18 @@ function workflowWorker(config: TemporalConfig, connection: NativeConnection, ac
   });
 }
 
-const trainerOptions = (
+const activityWorker = (
   config: TemporalConfig,
   connection: NativeConnection,
-  taskQueue: string,
-  activities: object,
-): WorkerOptions => ({
-  ...commonOptions(config, connection),
-  taskQueue,
-  activities,
-  maxConcurrentActivityTaskExecutions: 1,
-  maxConcurrentActivityTaskPolls: 1,
-});
+  { queue, activities, atOnce }: { queue: string; activities: object; atOnce: number },
+): Promise<Worker> =>
+  Worker.create({
+    ...commonOptions(config, connection),
+    taskQueue: queue,
+    activities,
+    maxConcurrentActivityTaskExecutions: atOnce,
+    maxConcurrentActivityTaskPolls: 1,
+  });
 
 /** What the tracker cannot send now is found again from the store. */
 async function flushed(tracker: Tracker): Promise<void> {

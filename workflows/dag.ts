@@ -9,7 +9,7 @@ import { runLoop } from './run-loop.js';
 import { runMatrix } from './run-matrix.js';
 import { runStep } from './run-step.js';
 import { update } from './state.js';
-import { attemptsOf, failure, readFailures } from './failure.js';
+import { attemptsOf, failure, isOfClass, readFailures } from './failure.js';
 import type { Node } from '../schemas/generated/plan.js';
 
 /**
@@ -115,7 +115,9 @@ function skipped(level: Level, node: Node, reason: string): Outcome {
 function failed(level: Level, path: string, node: Node, error: unknown): Outcome {
   const { failures, failFast: inherited } = readFailures(error, path);
   update(level.run.state, path, { attempts: attemptsOf(error) });
-  const failFast = inherited || (node.node === 'step' && node.failFast);
+  // What a worker has lost since the last click is no failure of the step: its loop goes back.
+  const isStepsOwn = node.node === 'step' && node.failFast && !isOfClass(error, ['volatile_lost']);
+  const failFast = inherited || isStepsOwn;
   // Said here and not when all has ended: siblings are still running.
   if (failFast) level.run.stop.request(`stopped because \`${path}\` failed`);
   return { status: 'failed', failures, failFast };

@@ -77,8 +77,9 @@ async function runLoopWorkflow(port: Port, state: RunState, input: LoopInput): P
   const plan = await loadPlan(port, input.run);
   const node = loopAt(plan, input.path);
   if (node === null) throw failure('internal', `Internal error: the plan has no loop at ${input.path}`);
-  const { searchAttributes, freshSteps = false } = input;
-  return iterate({ ...begin, plan, searchAttributes, fresh: freshSteps ? new Set() : null }, node, input);
+  const { searchAttributes, freshSteps = false, volatile = false } = input;
+  const run: Run = { ...begin, plan, searchAttributes, volatile, fresh: freshSteps ? new Set() : null };
+  return iterate(run, node, input);
 }
 
 async function runRoot(port: Port, state: RunState, input: RootInput): Promise<RunResult> {
@@ -89,8 +90,8 @@ async function runRoot(port: Port, state: RunState, input: RootInput): Promise<R
   const plan = input.plan ?? (await loadPlan(port, info));
   checkVersion(plan);
   info.pipeline = state.about.pipeline = plan.name;
-  const { searchAttributes, freshSteps = false } = input.features;
-  const run: Run = { ...begin, plan, searchAttributes, fresh: freshSteps ? new Set() : null };
+  const { searchAttributes, freshSteps = false, volatile = false } = input.features;
+  const run: Run = { ...begin, plan, searchAttributes, volatile, fresh: freshSteps ? new Set() : null };
   if (input.carried === undefined) announce(run, input);
   const scope = rootScope(plan.params);
   const level: Level = { run, nodes: plan.steps, prefix: '', indices: [], scope, lease: { queue: null, shared: null } };
@@ -107,7 +108,7 @@ function beginRun(
   port: Port,
   state: RunState,
   given: Pick<Run, 'info' | 'placement'> & { drains: boolean; carried?: Carried },
-): Omit<Run, 'plan' | 'searchAttributes' | 'fresh'> {
+): Omit<Run, 'plan' | 'searchAttributes' | 'fresh' | 'volatile'> {
   const stop = createStop();
   const counts = { ran: 0, cached: 0 };
   let isCancelRequested = false;

@@ -1,5 +1,5 @@
 // One level of a run: the root's steps or those of one iteration, with everything that running them needs.
-import type { Placement, RunInfo } from '../activities/calls.js';
+import type { Placement, RunInfo, VolatileStep } from '../activities/calls.js';
 import type { Node, Plan } from '../schemas/generated/plan.js';
 import type { Ledger } from '../schemas/lost-time.js';
 import type { Lease } from './placement.js';
@@ -27,6 +27,8 @@ export interface Run {
   carried: Carried;
   /** Keys that nobody had a result for until a step of this execution ran; null where every step is looked up. */
   fresh: Set<string> | null;
+  /** Whether loops may leave results between clicks with the worker that made them. */
+  volatile: boolean;
   /** Steps of this execution by how they came to their result; see `draining`. */
   counts: { ran: number; cached: number };
 }
@@ -53,6 +55,8 @@ export interface Level {
   indices: number[];
   scope: Scope;
   lease: Lease;
+  /** Set where results stay with the worker until the next click. */
+  volatile?: VolatileStep;
 }
 
 /** How a node ended. `left`: not run, because the execution continues as new. */

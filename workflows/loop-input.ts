@@ -14,6 +14,7 @@ export interface LoopInput {
   searchAttributes: boolean;
   /** As in RunInput.features. */
   freshSteps?: boolean;
+  volatile?: boolean;
   /** Path of the loop, e.g. `rl` or `rl[3].inner`. */
   path: string;
   /** Indices of the enclosing loops, outermost first. */

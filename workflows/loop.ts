@@ -1,4 +1,5 @@
 // The workflow of a loop: iterations from its newest click on, a click each `commit` iterations, continue-as-new at clicks.
+import type { IterationView } from '../activities/calls.js';
 import type { LoopNode } from '../schemas/generated/plan.js';
 import { runLevel } from './dag.js';
 import { failureOfAll } from './failure.js';
@@ -14,6 +15,8 @@ import { iterationScope, scopeFrom, valueOf } from './scope.js';
 import type { Carries } from './scope.js';
 import { showLevel } from './state.js';
 import type { MetricTree } from './status.js';
+import { committed, isVolatile, volatileStep } from './volatile.js';
+import type { Progress } from './volatile.js';
 
 /** Rewinds without a click between, after which the loop gives up. */
 const maxRewinds = 3;
@@ -24,31 +27,46 @@ const attributeEvery = 10;
 export async function iterate(run: Run, node: LoopNode, input: LoopInput): Promise<LoopOutput> {
   const loop: LoopRun = { run, node, input, outer: scopeFrom(run.plan.params, input.outer) };
   let position = input.position ?? (await openLoop(loop));
-  // Carries of the iterations since the last click, where a click holds several.
-  let progress = { next: position.next, carry: position.carry };
+  let progress = begin(position);
   if (input.position === null) markIteration(run, input.path, progress.next);
   while (!position.ended && progress.next < input.max) {
     showPosition(loop, position, progress.next);
     if (progress.next % attributeEvery === 0 && progress.next > 0) markIteration(run, input.path, progress.next);
     const iteration = await runIteration(loop, position, progress);
-    if (iteration === 'lost') {
+    if (iteration !== 'lost' && !isClick(loop, progress.next, iteration)) {
+      progress = onwards(progress, iteration);
+      continue;
+    }
+    const carry = iteration === 'lost' ? 'lost' : await committed(loop, progress.next, iteration.carry);
+    if (iteration === 'lost' || carry === 'lost') {
       run.state.failures = [];
       checkRewinds(position, maxRewinds);
+      const reached = progress.next;
       position = await rewind(loop, position);
-      progress = { next: position.next, carry: position.carry };
+      progress = begin(position);
+      run.port.log('warning', `what ${input.path} had since its last click is lost`, { reached, next: progress.next });
       continue;
     }
-    const isLast = iteration.ended || progress.next + 1 >= input.max;
-    if (!isLast && (progress.next + 1) % node.commit !== 0) {
-      progress = { next: progress.next + 1, carry: iteration.carry };
-      continue;
-    }
-    position = await commit(loop, position, progress.next, iteration);
-    progress = { next: position.next, carry: position.carry };
+    position = await commit(loop, position, progress, { ...iteration, carry });
+    progress = begin(position);
     await continueWhereLong(loop, position);
   }
   showPosition(loop, position, position.click < 0 ? 0 : position.click);
   return outputOf(loop, position);
+}
+
+const begin = ({ next, carry }: LoopPositionState): Progress => ({ next, carry, earlier: [] });
+
+const onwards = ({ next, earlier }: Progress, { carry, metrics }: Iteration): Progress => ({
+  next: next + 1,
+  carry,
+  earlier: [...earlier, { index: next, metrics: recordedMetrics(metrics) }],
+});
+
+/** A click comes each `commit` iterations, at the end, and before the history gets too long to wait for one. */
+function isClick({ run, node, input }: LoopRun, index: number, { ended }: Iteration): boolean {
+  if (ended || index + 1 >= input.max || (index + 1) % node.commit === 0) return true;
+  return run.volatile && run.port.shouldContinueAsNew();
 }
 
 interface Iteration {
@@ -62,14 +80,16 @@ interface Iteration {
 async function runIteration(
   loop: LoopRun,
   position: LoopPositionState,
-  { next: index, carry }: { next: number; carry: Carries },
+  { next: index, carry }: Progress,
 ): Promise<Iteration | 'lost'> {
   const { run, node, input } = loop;
   const prefix = iterationPath(input.path, index);
   const startedAt = run.port.now();
   const scope = iterationScope(loop.outer, carry, index);
   showLevel(run.state, node.steps, prefix, index);
-  const level = { run, nodes: node.steps, prefix, indices: [...input.indices, index], scope, lease: position.lease };
+  const indices = [...input.indices, index];
+  const volatile = isVolatile(loop, position) ? { volatile: volatileStep(loop, index, carry) } : {};
+  const level = { run, nodes: node.steps, prefix, indices, scope, lease: position.lease, ...volatile };
   const outcomes = await runLevel(level);
   const end = endOf(run, outcomes);
   if (end.status === 'failed') {
@@ -108,22 +128,25 @@ const keysOf = (outcomes: Outcomes): Record<string, string> =>
 async function commit(
   { run, node, input, ...loop }: LoopRun,
   position: LoopPositionState,
-  index: number,
+  { next: index, earlier }: Progress,
   iteration: Iteration,
 ): Promise<LoopPositionState> {
-  const metrics = Object.fromEntries(
-    Object.entries(iteration.metrics).map(([step, tree]) => [step, flatMetrics(tree as MetricTree)]),
-  );
+  const { carry, keys, seconds } = iteration;
+  const metrics = recordedMetrics(iteration.metrics);
   const stands = await run.port.runLocal('commitClick', {
     run: run.info,
     path: input.path,
     loopKey: position.loopKey,
-    click: { index, carry: iteration.carry, metrics, keys: iteration.keys, seconds: iteration.seconds },
+    // Between clicks nothing was told to anybody: with the click it is.
+    click: { index, carry, metrics, keys, seconds, ...(run.volatile && node.commit > 1 ? { earlier } : {}) },
     keep: node.keep,
   });
   const reached = after(position, stands, false);
   return { ...reached, ended: untilHolds({ run, node, input, ...loop }, index, reached.metrics, reached.carry) };
 }
+
+const recordedMetrics = (metrics: MetricTree): IterationView['metrics'] =>
+  Object.fromEntries(Object.entries(metrics).map(([step, tree]) => [step, flatMetrics(tree as MetricTree)]));
 
 async function continueWhereLong({ run, input }: LoopRun, position: LoopPositionState): Promise<void> {
   if (position.ended || position.next >= input.max || run.stop.isRequested() || !run.port.shouldContinueAsNew()) return;

@@ -1,12 +1,12 @@
 // Which queue a step goes to: requirements of the plan against what the placement offers.
-import type { Placement } from '../activities/calls.js';
+import type { Placement, StepOutcome } from '../activities/calls.js';
 import type { Plan, StepNode } from '../schemas/generated/plan.js';
 import { resourcesInWords, trainerFor } from '../schemas/trainer-offers.js';
 import type { StepSchedule } from './port.js';
 import { failure } from './failure.js';
 
 /** How long a step waits for the host that its loop has leased before any other may take it. */
-const leaseWaitMs = 5_000;
+export const leaseWaitMs = 5_000;
 
 /** The host that a loop's trainer steps prefer; set by the first of them. */
 export interface Lease {
@@ -14,6 +14,8 @@ export interface Lease {
   queue: string | null;
   /** The shared queue it took the first step from: the lease holds for steps that would go there. */
   shared: string | null;
+  /** Name of the host that holds the results since the last click, where they are not committed; absent = none yet. */
+  host?: string;
 }
 
 /** Whether the step needs a trainer's slot. Pure. */
@@ -23,6 +25,11 @@ export const runsOnTrainer = (plan: Plan, node: StepNode): boolean =>
 /** How the step is scheduled. Pure; throws class config when no trainer satisfies its resources. */
 export function scheduleOf(plan: Plan, node: StepNode, placement: Placement, lease: Lease): StepSchedule {
   const limits = { timeoutMs: node.timeoutMs, deadlineMs: node.deadlineMs, summary: node.summary };
+  if (lease.host !== undefined) {
+    const shared = runsOnTrainer(plan, node) ? trainerQueue(node, placement) : placement.workflowQueue;
+    const queue = hostQueue(shared, lease.host);
+    return { queue, scheduleToStartMs: leaseWaitMs, fallbackQueue: shared, ...limits };
+  }
   if (!runsOnTrainer(plan, node)) {
     return { queue: placement.workflowQueue, scheduleToStartMs: null, fallbackQueue: null, ...limits };
   }
@@ -33,10 +40,14 @@ export function scheduleOf(plan: Plan, node: StepNode, placement: Placement, lea
   return { queue: lease.queue, scheduleToStartMs: leaseWaitMs, fallbackQueue: shared, ...limits };
 }
 
-/** Notes the host that ran a step, as later steps of the loop prefer it. */
-export function renewLease(lease: Lease, schedule: StepSchedule, hostQueue: string | null): void {
-  if (hostQueue === null) return;
-  lease.queue = hostQueue;
+/** The queue of one host beside a shared one. Pure. */
+export const hostQueue = (shared: string, host: string): string => `${shared}@${host}`;
+
+/** Notes the host that ran a step, as later steps of the loop prefer it, or find what they need nowhere else. */
+export function renewLease(lease: Lease, schedule: StepSchedule, ran: Pick<StepOutcome, 'hostQueue' | 'host'>): void {
+  if (ran.host !== undefined) lease.host = ran.host;
+  if (ran.hostQueue === null) return;
+  lease.queue = ran.hostQueue;
   lease.shared = schedule.fallbackQueue ?? schedule.queue;
 }
 

@@ -1,7 +1,7 @@
 // The port in one process on a virtual clock: the interpreter with activities given as plain functions. For tests, and for
 // trying a pipeline without servers. Owns the executions by workflow id; what crosses between them and the activities goes
 // through JSON, as it does on Temporal.
-import type { FreshStepCall, LocalActivities, StepCall } from '../activities/calls.js';
+import type { CommitVolatileInput, FreshStepCall, LocalActivities, StepCall } from '../activities/calls.js';
 import { failure } from './failure.js';
 import { runActivity, throughJson, waitFor } from './in-process-steps.js';
 import type { InProcessStep } from './in-process-steps.js';
@@ -18,6 +18,8 @@ export interface WorldOptions {
   /** By step kind. */
   activities: Record<string, InProcessStep>;
   local: LocalActivities;
+  /** What a host does when a click keeps results that it holds; needed for runs with `volatile`. */
+  commitVolatile?: (input: CommitVolatileInput, queue: string) => Promise<void>;
   /** Keys of a step that is not looked up; needed for runs with `freshSteps`. */
   keyOf?: (call: FreshStepCall) => StepCall;
   /** Queues that nobody polls. */
@@ -169,6 +171,10 @@ function portOf({ options, clock, start }: Surroundings, execution: Execution): 
       return runActivity({ activities, deafQueues, clock }, throughJson(keyed(options, call)), schedule, stop);
     },
     runLocal: (name, input) => callLocal(options.local, name, input),
+    async commitVolatile(input, queue) {
+      execution.commands += 1;
+      await options.commitVolatile?.(throughJson(input), queue);
+    },
     async startChild<Input, Output>(child: ChildStart<Input>): Promise<ChildHandle<Output>> {
       execution.commands += 1;
       return startChild(start, child);

@@ -26,8 +26,15 @@ import {
   WorkflowExecutionAlreadyStartedError,
   defineSearchAttributeKey,
 } from '@temporalio/common';
-import type { FreshStepCall, LocalActivities, StepCall, StepOutcome } from '../activities/calls.js';
+import type {
+  CommitVolatileInput,
+  FreshStepCall,
+  LocalActivities,
+  StepCall,
+  StepOutcome,
+} from '../activities/calls.js';
 import { failure, finalClasses } from './failure.js';
+import { leaseWaitMs } from './placement.js';
 import type { ChildHandle, ChildStart, Handlers, Port, StepSchedule } from './port.js';
 import type { Stop } from './stop.js';
 import { isScheduleToStart, unwrap } from './temporal-failures.js';
@@ -37,6 +44,8 @@ const heartbeatTimeoutMs = 10_000;
 /** Temporal wants one of two time-outs; a step without one may take as long as it likes. */
 const unboundedMs = 10 * 365 * 24 * 3600 * 1000;
 const maxSummaryLength = 190;
+/** Four minutes of a store out of reach; then the step or the run fails, and running it again goes on. */
+const storeRetry = { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 30_000, maximumAttempts: 12 };
 /** An ended run's loop may take a moment to be seen as ended, under the same id. */
 const childRetryMs = 2_000;
 const childRetries = 30;
@@ -58,6 +67,7 @@ export function temporalPort(): Port {
     },
     runStep,
     runLocal,
+    commitVolatile,
     startChild: startLoop,
     condition: async (predicate, timer) => {
       if (timer !== undefined) return condition(predicate, timer.timeoutMs, { summary: short(timer.summary) });
@@ -142,12 +152,8 @@ async function runLocal<Name extends keyof LocalActivities>(
 ): Promise<Awaited<ReturnType<LocalActivities[Name]>>> {
   const activities = proxyLocalActivities<Record<string, (input: unknown) => Promise<unknown>>>({
     startToCloseTimeout: '30s',
-    // Four minutes of a store out of reach; then the step or the run fails, and running it again goes on.
     retry: {
-      initialInterval: 1_000,
-      backoffCoefficient: 2,
-      maximumInterval: 30_000,
-      maximumAttempts: 12,
+      ...storeRetry,
       nonRetryableErrorTypes: [...finalClasses(null), 'TypeError', 'ReferenceError', 'RangeError', 'SyntaxError'],
     },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -156,6 +162,26 @@ async function runLocal<Name extends keyof LocalActivities>(
   try {
     return (await activities[name]?.(input)) as Awaited<ReturnType<LocalActivities[Name]>>;
   } catch (error) {
+    throw unwrap(error);
+  }
+}
+
+async function commitVolatile(input: CommitVolatileInput, taskQueue: string): Promise<void> {
+  const activities = proxyActivities<Record<'commitVolatile', (input: CommitVolatileInput) => Promise<void>>>({
+    taskQueue,
+    activityId: `${input.path}.commit`,
+    startToCloseTimeout: unboundedMs,
+    scheduleToStartTimeout: leaseWaitMs,
+    heartbeatTimeout: heartbeatTimeoutMs,
+    retry: { ...storeRetry, nonRetryableErrorTypes: finalClasses(null) },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    summary: short(`click of ${input.path}`),
+  });
+  try {
+    await activities.commitVolatile(input);
+  } catch (error) {
+    if (isScheduleToStart(error))
+      throw failure('volatile_lost', 'the host that held the results since the last click is gone');
     throw unwrap(error);
   }
 }

@@ -2,7 +2,13 @@
 // virtual clock, for tests and `pawl test`.
 // Invariants. P1: nothing is cancelled behind the interpreter's back: a cancel request only calls `onCancel`; what runs is
 // stopped through its Stop. P2: what fails, fails with ApplicationFailure (type = failure class) or CancelledFailure.
-import type { LocalActivities, FreshStepCall, StepCall, StepOutcome } from '../activities/calls.js';
+import type {
+  CommitVolatileInput,
+  LocalActivities,
+  FreshStepCall,
+  StepCall,
+  StepOutcome,
+} from '../activities/calls.js';
 import type { Stop } from './stop.js';
 
 /** How one step activity is scheduled. */
@@ -59,6 +65,8 @@ export interface Port {
     name: Name,
     input: Parameters<LocalActivities[Name]>[0],
   ): Promise<Awaited<ReturnType<LocalActivities[Name]>>>;
+  /** Has a host commit results that it holds; fails with volatile_lost when nobody polls its queue, or it has lost them. */
+  commitVolatile(input: CommitVolatileInput, queue: string): Promise<void>;
   /** Starts the workflow of a loop as a child. */
   startChild<Input, Output>(child: ChildStart<Input>): Promise<ChildHandle<Output>>;
   /** Resolves true when the predicate holds, false after timeoutMs on a durable timer. */

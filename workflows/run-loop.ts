@@ -88,6 +88,7 @@ const inputOf = (level: Level, path: string, node: LoopNode, max: number): LoopI
   placement: level.run.placement,
   searchAttributes: level.run.searchAttributes,
   freshSteps: level.run.fresh !== null,
+  ...(level.run.volatile ? { volatile: true } : {}),
   path,
   indices: level.indices,
   outer: valuesAt(loopReads(node), level.scope),

@@ -114,7 +114,7 @@ async function attempt(task: Task, start: Start): Promise<Outcome | 'paused'> {
   update(run.state, path, { state: 'running', reason, key, resumedFrom, startedAt: run.port.now() });
   try {
     const outcome = await run.port.runStep(callOf(task, start), schedule, stop);
-    if (runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome.hostQueue);
+    if (outcome.host !== undefined || runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome);
     return made(task, start, outcome);
   } catch (error) {
     note(run.state, ledgerOf(error));
@@ -150,6 +150,7 @@ function callOf({ level, path, node, kind, inputs }: Task, start: Start): StepCa
     checkpoint: node.checkpoint,
     retry: node.retry,
     ...(node.declaration === undefined ? {} : { declaration: node.declaration }),
+    ...(level.volatile === undefined ? {} : { volatile: level.volatile }),
   };
   const { key, checkpointKey, seed } = start;
   if (key !== undefined && checkpointKey !== undefined && seed !== undefined)

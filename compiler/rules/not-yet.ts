@@ -1,6 +1,5 @@
 // not-yet: parts of the language that this version reads but does not run. A warning where the run is right without
 // them (a sweep or schedule is started by another command), an error where it would not be.
-import { child, childMap } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Rule } from './rule.js';
 
@@ -15,20 +14,11 @@ const runOnce: readonly [key: string, fact: string, hint: string][] = [
 ];
 
 export const notYet: Rule = ({ pipeline }) => {
-  const { file, root, steps } = pipeline;
+  const { file, root } = pipeline;
   const diagnostics: Diagnostic[] = [];
   for (const [key, fact, hint] of runOnce) {
     const entry = root.entries.get(key);
     if (entry !== undefined) diagnostics.push(file.warning('not-yet', entry.key, fact, { hint }));
-  }
-  for (const step of steps) {
-    const commit = child(childMap(step.map, 'loop'), 'commit');
-    if (commit?.form === 'scalar' && typeof commit.value === 'number' && commit.value > 1) {
-      const hint = 'what comes out is right; it is only slower than it could be';
-      diagnostics.push(
-        file.warning('not-yet', commit.span, 'each step still commits its results in every iteration', { hint }),
-      );
-    }
   }
   return diagnostics;
 };

@@ -1313,7 +1313,7 @@ export const failureClasses: FailureClassTable = {
     hint: 'Stored bytes do not match their digest. The artifact is set aside and its step runs again.',
   },
   volatile_lost: {
-    retryable: true,
+    retryable: false,
     exitCode: null,
     hint: 'An uncommitted result was lost with its engine. The loop goes back to its last click.',
   },

@@ -111,6 +111,17 @@ export interface Click {
     [k: string]: string;
   };
   createdAt: string;
+  /**
+   * The iterations since the click before, where a click holds several.
+   */
+  earlier?: {
+    index: number;
+    metrics: {
+      [k: string]: {
+        [k: string]: number | null;
+      };
+    };
+  }[];
   seconds: number;
 }
 /**
@@ -255,5 +266,9 @@ export interface ArtifactRef {
     key: string;
     output: string;
     type: 'dataset' | 'model' | 'trainer-state' | 'index' | 'rollouts' | 'report' | 'folder';
+    /**
+     * Name of the host that holds it, between two clicks of a loop; absent once it is in the store.
+     */
+    volatile?: string;
   };
 }

@@ -17,6 +17,7 @@ import type { KindImplementation } from '../../activities/kind.js';
 import type { PulseDetails } from '../../activities/pulse.js';
 import { stepActivity } from '../../activities/run-step.js';
 import type { Tracker } from '../../activities/tracker.js';
+import { createVolatileResults } from '../../activities/volatile-results.js';
 import { deriveStep } from '../../schemas/derivation.js';
 import { stepKinds } from '../../schemas/generated/kinds.js';
 import type { PlanKind } from '../../schemas/generated/plan.js';
@@ -30,7 +31,7 @@ export interface Bench {
   host: Host;
   run: RunInfo;
   /** What the tracker was told, by name of the call. */
-  told: { name: string; bytes?: number }[];
+  told: { name: string; bytes?: number; iterations?: number[] }[];
   slot(): Slot;
   close(): Promise<void>;
 }
@@ -43,12 +44,15 @@ export async function openBench(): Promise<Bench> {
   const tracker: Tracker = {
     checkpointed: (mark) => void told.push({ name: 'checkpointed', bytes: mark.bytes }),
     stepCommitted: (mark) => void told.push({ name: 'stepCommitted', bytes: mark.bytes }),
+    clicked: ({ iterations }) => void told.push({ name: 'clicked', iterations: iterations.map(({ index }) => index) }),
     runRecorded: () => void told.push({ name: 'runRecorded' }),
     flush: () => Promise.resolve(),
   };
   const host: Host = {
     store,
     storeUrl: join(home, 'store'),
+    name: 'here',
+    volatile: createVolatileResults(),
     workRoot: await openWorkRoot(home, Date.now()),
     cache: createArtifactCache(store, join(home, 'cache'), 1e9),
     environment: () => Promise.resolve({}),

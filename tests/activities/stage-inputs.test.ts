@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-const stage = (inputs: Parameters<typeof stageInputs>[2]) => stageInputs(bench.store, bench.host.cache.lease(), inputs);
+const stage = (inputs: Parameters<typeof stageInputs>[2]) => stageInputs(bench.host, bench.host.cache.lease(), inputs);
 
 describe('inputs', () => {
   it('leave scalars, lists and objects as they are', async () => {

@@ -84,7 +84,7 @@ export async function newestCheckpointStep(store: ObjectStore): Promise<number> 
 export const clicksIn = async (store: ObjectStore): Promise<number> => (await listAll(store, 'loops/')).length;
 
 /** Id of the supervisor or of a process that it keeps. */
-export function pidOf({ home }: TrainingRig, name: 'supervisor' | 'temporal' | 'worker'): number {
+export function pidOf({ home }: Pick<TrainingRig, 'home'>, name: 'supervisor' | 'temporal' | 'worker'): number {
   const text = readFileSync(join(home, 'run', `${name}.json`), 'utf8');
   const { process: found } = JSON.parse(text) as { process: { pid: number } | null };
   if (found === null) throw new Error(`${name} does not run: ${text}`);

@@ -1,0 +1,48 @@
+// What an attempt has made goes into the store: its journal, its outputs, then the result, once.
+import type { Derivation, Result } from '../schemas/generated/records.js';
+import type { StepCall } from './calls.js';
+import type { CheckpointKeeper } from './checkpoint-keeper.js';
+import { commitStep, storeOutputs } from './commit-step.js';
+import type { Host } from './host.js';
+import type { AttemptJournal } from './journal.js';
+
+/** An attempt that has computed everything and committed nothing. */
+export interface DoneAttempt {
+  call: StepCall;
+  derivation: Derivation;
+  attempt: string;
+  /** Its outputs are the folders <folder>/outputs/<name>. */
+  folder: string;
+  metrics: Record<string, number | null>;
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+  endedAt: number;
+  resumedFrom: number | null;
+  provenance: Record<string, string>;
+  journal: AttemptJournal;
+  checkpoints: CheckpointKeeper;
+}
+
+/** Commits. Returns the result that stands: this one, or an earlier one. Safe to run again. */
+export async function commitAttempt(
+  { store, tracker }: Pick<Host, 'store' | 'tracker'>,
+  { folder, journal, checkpoints, ...done }: DoneAttempt,
+): Promise<Result> {
+  const { call, attempt } = done;
+  const [bytes, outputs] = await Promise.all([journal.flush(), storeOutputs(store, call, folder)]);
+  const { committed, result } = await commitStep(store, {
+    ...done,
+    outputs,
+    journal: journal.written() ? attempt : null,
+  });
+  await removeCheckpoints(call, checkpoints);
+  const mark = { run: call.run, path: call.path, key: call.key, attempt };
+  if (committed) tracker.stepCommitted({ ...mark, bytes, kind: call.uses, metrics: result.metrics });
+  return result;
+}
+
+/** A result needs none. A key of its own for checkpoints means that a longer run may go on from them. */
+export async function removeCheckpoints(call: StepCall, checkpoints: CheckpointKeeper): Promise<void> {
+  if (checkpoints.newest() === null) return;
+  await checkpoints.removeOwn(call.checkpointKey === call.key ? 0 : call.checkpoint.keepLast);
+}

@@ -1,0 +1,61 @@
+// A step between two clicks of a loop: computed as any other, held by this worker instead of being committed. No claim:
+// nobody else may use the result. A step that stands in the store, or is held here already, is not computed again.
+import { standingResult, checkOutputs } from './commit-step.js';
+import type { CommitVolatileInput, StepCall, VolatileStep } from './calls.js';
+import { commitAttempt, removeCheckpoints, type DoneAttempt } from './commit-attempt.js';
+import type { Host } from './host.js';
+import { refuseForeignStore } from './host.js';
+import { StepFailure } from './kind.js';
+import type { Made } from './volatile-results.js';
+
+/** A result, whether it was there before this attempt, and whether only this worker has it. */
+export interface Ended {
+  made: Made;
+  found: boolean;
+  volatile: boolean;
+}
+
+/** The result that stands or is held here; else what `work` makes, which is held. */
+export async function heldHere(
+  host: Host,
+  call: StepCall & { volatile: VolatileStep },
+  work: () => Promise<DoneAttempt>,
+): Promise<Ended> {
+  host.volatile.begin(call.volatile);
+  const standing = await standingResult(host.store, call.key);
+  if (standing !== null) return { made: standing, found: true, volatile: false };
+  const held = host.volatile.find(call.key, call.volatile);
+  if (held !== null) return { made: held.made, found: true, volatile: true };
+  const done = await work();
+  const outputs = await checkOutputs(call, done.folder);
+  await removeCheckpoints(call, done.checkpoints);
+  const { metrics, startedAt, endedAt, resumedFrom } = done;
+  const seconds = (endedAt - startedAt) / 1000;
+  const made = { key: call.key, run: call.run.workflowId, metrics, seconds, resumedFrom, outputs };
+  const from = { attemptFolder: done.folder, step: call.volatile };
+  const commit = async (folder: string): Promise<void> => void (await commitAttempt(host, { ...done, folder }));
+  return { made: await host.volatile.hold(made, from, commit), found: false, volatile: true };
+}
+
+/**
+ * Commits the results that a click carries, then drops the others of the loop. Safe to run again. Fails with volatile_lost
+ * when one is neither held here nor in the store.
+ */
+export async function commitHeld(host: Host, { run, loop, keys }: CommitVolatileInput): Promise<void> {
+  refuseForeignStore(host, run);
+  for (const key of keys) {
+    if ((await standingResult(host.store, key)) !== null) continue;
+    const held = host.volatile.get(key);
+    if (held === null) throw volatileLost(key);
+    await held.commit();
+  }
+  host.volatile.drop(loop);
+}
+
+/** A result that was held by a worker which is gone. Pure. */
+export const volatileLost = (key: string): StepFailure =>
+  new StepFailure(
+    'volatile_lost',
+    `The result ${key} was kept between two clicks by a worker that is gone, or on another host. The loop goes back to its last click.`,
+    { key },
+  );
