@@ -3,6 +3,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CommitVolatileInput, StepCall, StepOutcome } from '../../activities/calls.js';
 import { commitClick } from '../../activities/commit-click.js';
@@ -20,6 +21,7 @@ beforeEach(async () => {
 afterEach(() => bench.close());
 
 const loop = 'tests/one/rl';
+const logger = new DefaultLogger('ERROR');
 
 /** Adds `value` to what its input counts, with a checkpoint and a point on the way. */
 const counting: KindImplementation = async (context) => {
@@ -46,7 +48,7 @@ const run = (one: StepCall, kind: KindImplementation = counting): Promise<StepOu
   attempt(bench, one, { kind }).outcome;
 
 const commit = (outcomes: StepOutcome[], given: Partial<CommitVolatileInput> = {}): Promise<void> =>
-  new MockActivityEnvironment({}).run(commitVolatile(bench.host), {
+  new MockActivityEnvironment({}, { logger }).run(commitVolatile(bench.host), {
     ...{ run: bench.run, path: 'rl[1]', loop, keys: outcomes.map(({ key = '' }) => key) },
     ...given,
   });
