@@ -23,6 +23,7 @@ const mayImport = {
     'schemas', 'expressions', 'compiler', 'planning', 'store', 'retrieval', 'tracking', 'activities', 'workflows', 'local',
     'worker', 'temporal.config.ts',
   ],
+  chaos: ['schemas', 'store', 'tracking', 'local', 'worker', 'bench'],
   'temporal.config.ts': ['schemas'],
 }; // prettier-ignore
 

@@ -65,4 +65,5 @@ export default {
   // Step kinds of your own, e.g. { declaration: '../acme/clean.json', implementation: '../acme/clean.js' }.
   kinds: kindsOf(env.PAWL_KINDS ?? ''),
   hostCacheBytes: 20 * 2 ** 30,
+  faults: env.PAWL_FAULTS ?? null,
 } satisfies TemporalConfig;

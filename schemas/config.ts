@@ -67,4 +67,6 @@ export interface TemporalConfig {
   kinds: KindSource[];
   /** Bytes of materialised artifacts that a host keeps. */
   hostCacheBytes: number;
+  /** Folder with the faults that `npm run chaos` plans for the worker; null = none, as ever else. */
+  faults: string | null;
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { loadReader, readRun } from './demo/records.mjs';
 import { changeLines, qualityTable, timeTable } from './demo/summary.mjs';
+import { quickstart, tinyRun } from './demo/tiny.mjs';
 import { root, setUpOrExit } from './setup.mjs';
 
 const options = process.argv.slice(2);
@@ -11,23 +12,8 @@ if (unknown.length > 0) {
   console.error(`npm run demo does not know ${unknown.join(' ')}. It knows --tiny: npm run demo -- --tiny`);
   process.exit(2);
 }
-/** The same pipeline on a smaller model, fewer functions and fewer steps; what it reaches is no measure of the method. */
-const tiny = [
-  'preset=test',
-  'functions=1500',
-  'terms=5',
-  'sft_steps=150',
-  'batch=48',
-  'pairs=128',
-  'iterations=10',
-  'queries=16',
-  'group=4',
-  'replay=16',
-  'min_ndcg=0.12',
-  'gain=3',
-].flatMap((setting) => ['--set', setting]);
 const pipeline = 'quickstart';
-const run = [`pipelines/${pipeline}.yaml`, ...(options.includes('--tiny') ? tiny : [])];
+const run = options.includes('--tiny') ? tinyRun : [quickstart];
 const command = run.join(' ');
 
 await setUpOrExit();

@@ -17,6 +17,7 @@ import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
 import { openStore } from '../store/open.js';
 import { hostActivities, trainerActivities, workflowQueueActivities } from './activities.js';
 import { workflowsPath } from './bundle.js';
+import { openFaults } from './faults.js';
 import { hostName, hostQueueOf } from './host-queue.js';
 import { kindsOf, type WorkerKinds } from './kinds.js';
 
@@ -77,7 +78,8 @@ async function openHost(
   kinds: WorkerKinds,
   makeTracker: (host: Pick<Host, 'store'>) => Tracker,
 ): Promise<Host> {
-  const store = await openStore(config.store);
+  const opened = await openStore(config.store);
+  const store = config.faults === null ? opened : openFaults(config.faults).store(opened);
   return {
     store,
     storeUrl: config.store,
@@ -122,7 +124,8 @@ function createSlot(config: TemporalConfig, { queue }: TrainerQueue, pythonFolde
     killGraceMs: 5_000,
     cancelGraceMs,
   });
-  return { engine, mutex: createMutex(), hostQueue: hostQueueOf(queue, config.home) };
+  const faulty = config.faults === null ? engine : openFaults(config.faults).engine(engine);
+  return { engine: faulty, mutex: createMutex(), hostQueue: hostQueueOf(queue, config.home) };
 }
 
 function commonOptions(config: TemporalConfig, connection: NativeConnection): Omit<WorkerOptions, 'taskQueue'> {

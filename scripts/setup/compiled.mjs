@@ -6,7 +6,7 @@ import { runLogged } from './command.mjs';
 import { clearStamp, digestOf, digestOfTree, isFresh, textOf, writeStamp } from './stamps.mjs';
 
 const sources = [
-  'activities', 'bench', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
+  'activities', 'bench', 'chaos', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
   'testing', 'tracking', 'worker', 'workflows', 'temporal.config.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json',
 ]; // prettier-ignore
 const isSource = (path) => /\.(ts|cts|cjs|json|onnx)$/.test(path);

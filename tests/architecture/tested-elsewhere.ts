@@ -5,6 +5,7 @@ export const testedElsewhere: Record<string, string> = {
   'bench/control-workflows.ts': '`npm run bench` runs it against a real server',
   'bench/machine.ts': 'facts of the machine, shown as they are',
   'bench/main.ts': 'the composition of `npm run bench`',
+  'chaos/main.ts': 'the composition of `npm run chaos`',
   'cli/main.ts': 'tests/cli runs it as a process',
   'local/supervisor-main.ts': 'tests/local runs it as a process',
   'local/supervisor.ts': 'tests/local/supervision.test.ts runs it as a process',

@@ -19,6 +19,8 @@ const sources = [
   'testing',
   'activities',
   'worker',
+  'bench',
+  'chaos',
 ];
 
 /** Builds into dist/ when a source is newer than it. */

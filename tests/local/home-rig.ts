@@ -40,6 +40,7 @@ export async function homeRig(options: { mlflow?: boolean } = {}): Promise<HomeR
     },
     kinds: [],
     hostCacheBytes: 2 ** 20,
+    faults: null,
   };
   return {
     config,
