@@ -3,12 +3,14 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { StepCall } from './calls.js';
 import { fail } from './failure.js';
+import type { Host } from './host.js';
 import { StepFailure } from './kind.js';
 import type { Pulse } from './pulse.js';
 import type { Stopwatch } from './stopwatch.js';
 
 export interface FailedAttempt {
   call: StepCall;
+  host: Pick<Host, 'kinds' | 'workRoot'>;
   pulse: Pulse;
   watch: Stopwatch;
   context: Context;
@@ -17,7 +19,7 @@ export interface FailedAttempt {
 }
 
 /** What the activity throws for `error`; writes into the pulse what the next attempt learns of it. */
-export function ending({ call, pulse, watch, context, stopped }: FailedAttempt, error: unknown): Error {
+export function ending({ call, host, pulse, watch, context, stopped }: FailedAttempt, error: unknown): Error {
   const { attemptsWithoutProgress, checkpointStep, startedFrom } = pulse.details;
   const progressed = checkpointStep !== startedFrom;
   if (!stopped && context.cancellationSignal.aborted) {
@@ -34,9 +36,21 @@ export function ending({ call, pulse, watch, context, stopped }: FailedAttempt, 
     });
   }
   const { path, retry } = call;
-  const failure = fail(error, { path, retry, attempts: attemptsWithoutProgress, progressed, lost: watch.lost() });
+  const failure = fail(error, {
+    ...{ path, retry, attempts: attemptsWithoutProgress, progressed },
+    ...{ lost: watch.lost(), folder: host.workRoot, memory: memoryInputs(call, host) },
+  });
   pulse.details.endedAs = failure.type ?? null;
+  // It is another worker's turn: the step has not been tried.
+  if (failure.type === 'worker_outdated') pulse.details.attemptsWithoutProgress = attemptsWithoutProgress - 1;
   return failure;
+}
+
+/** The inputs of a step that its kind declares to take memory. Pure. */
+function memoryInputs(call: StepCall, { kinds }: Pick<Host, 'kinds'>): Record<string, unknown> {
+  const declared = Object.entries(kinds[call.uses]?.inputs ?? {});
+  const names = declared.filter(([name, input]) => 'memory' in input && name in call.inputs);
+  return Object.fromEntries(names.map(([name]) => [name, call.inputs[name]]));
 }
 
 /** Earlier attempts that died with their worker were not counted by anybody: they count now. */

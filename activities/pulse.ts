@@ -1,6 +1,7 @@
 // The heartbeat of an attempt: sent by a timer whatever the step does, so that a kill is noticed within seconds and the
 // last progress is known. What it carries is shown live and counts attempts without progress.
-import type { StoppedAttempt, StopwatchState } from './stopwatch.js';
+import type { Info } from '@temporalio/activity';
+import { startStopwatch, timesOf, type StoppedAttempt, type StopwatchState } from './stopwatch.js';
 
 /** Details of a heartbeat; also what the next attempt learns of this one. */
 export interface PulseDetails {
@@ -65,4 +66,19 @@ export function stoppedAttempt(last: PulseDetails | null, keptMs: number | null)
   const { time, atMs, endedAs = null } = last;
   if (!time.isWorking || keptMs === null || keptMs <= time.sinceMs) return { state: time, atMs, endedAs };
   return { state: { ...time, sinceMs: keptMs }, atMs: Math.max(atMs, keptMs), endedAs };
+}
+
+/** What the next attempt is to learn of one on a worker that is too old: it does not count. Pure, but for the clock. */
+export function leftAlone(info: Info, clock: () => number): PulseDetails {
+  const last = readPulse(info.heartbeatDetails);
+  const nothing = { step: null, total: null, text: '', metrics: {}, checkpointStep: null, startedFrom: null };
+  const { attempt } = info;
+  return {
+    ...(last ?? nothing),
+    attempt,
+    attemptsWithoutProgress: countAttempts({ attempt, newest: null, last }) - 1,
+    time: startStopwatch(timesOf(info), stoppedAttempt(last, null), clock).state,
+    atMs: clock(),
+    endedAs: 'worker_outdated',
+  };
 }

@@ -24,7 +24,7 @@ import { StepFailure } from './kind.js';
 import { kindContext } from './kind-context.js';
 import { countAttempts, readPulse, startPulse, stoppedAttempt, type Pulse } from './pulse.js';
 import { stageInputs } from './stage-inputs.js';
-import { startStopwatch, type AttemptTimes, type Stopwatch } from './stopwatch.js';
+import { startStopwatch, timesOf, type Stopwatch } from './stopwatch.js';
 import { heldHere, type Ended } from './volatile-step.js';
 
 export type StepActivity = (call: StepCall | FreshStepCall) => Promise<StepOutcome>;
@@ -87,20 +87,13 @@ export const stepActivity =
       return { ...outcome, found, ...filledLedger({ lost: watch.lost(), saved }) };
     } catch (error) {
       const stopped = stop.signal.aborted;
-      const failure = ending({ call, pulse, watch, context, stopped }, stopped ? stop.signal.reason : error);
+      const failure = ending({ call, host, pulse, watch, context, stopped }, stopped ? stop.signal.reason : error);
       pulse.beat(); // sent together with the failure: what the next attempt learns
       throw failure;
     } finally {
       pulse.stop();
     }
   };
-
-const timesOf = (info: Context['info']): AttemptTimes => ({
-  number: info.attempt,
-  scheduledMs: info.scheduledTimestampMs,
-  startToCloseMs: info.startToCloseTimeoutMs,
-  heartbeatMs: info.heartbeatTimeoutMs ?? Infinity,
-});
 
 interface StepRun {
   host: Host;

@@ -1,6 +1,7 @@
 // What the time of a step goes to, over its attempts: work that a checkpoint keeps, work that is done again, waiting.
 // Its state travels in the heartbeat, so that the attempt after a kill knows what the dead one was doing and until when.
 // All of it is of the hosts' clocks, of which a difference can only shorten what is counted.
+import type { Info } from '@temporalio/activity';
 import { addLost, waits, type LostTime } from '../schemas/lost-time.js';
 
 export interface StopwatchState {
@@ -47,6 +48,14 @@ export interface AttemptTimes {
   startToCloseMs: number;
   heartbeatMs: number;
 }
+
+/** The times of the activity that runs. Pure. */
+export const timesOf = (info: Info): AttemptTimes => ({
+  number: info.attempt,
+  scheduledMs: info.scheduledTimestampMs,
+  startToCloseMs: info.startToCloseTimeoutMs,
+  heartbeatMs: info.heartbeatTimeoutMs ?? Infinity,
+});
 
 /** A wait for a slot that is shorter is the way of a step to its worker. */
 const shortestSlotWaitMs = 1_000;

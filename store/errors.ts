@@ -1,5 +1,6 @@
 // The one error of the store: a failure class and a message for the person who reads it.
 import type { FailureClass } from '../schemas/generated/plan.js';
+import { diskText } from './disk-space.js';
 
 /** Thrown by everything in store/. `failureClass` is one of schemas/failure-classes.json. */
 export class StoreError extends Error {
@@ -18,14 +19,24 @@ export function systemCode(error: unknown): string | null {
 }
 
 /**
- * A failed system call as the StoreError `store_unavailable`: what was tried, where, and the way out. Pure.
+ * A failed system call as the StoreError `store_unavailable`: what was tried, where, and the way out; of a full disk also
+ * how much is free.
  * A StoreError passes unchanged; an error without a system code is a bug and passes unchanged too.
  */
 export function unavailable(error: unknown, action: 'read' | 'write' | 'list' | 'remove', path: string): unknown {
   const code = systemCode(error);
   if (error instanceof StoreError || code === null) return error;
-  return new StoreError('store_unavailable', `Cannot ${action} ${path}: ${wayOut(code)} (${code}).`, { cause: error });
+  return new StoreError(
+    'store_unavailable',
+    `Cannot ${action} ${path}: ${wayOut(code)} (${code}).${isFull(code) ? ` ${diskText(path)}` : ''}`,
+    {
+      cause: error,
+    },
+  );
 }
+
+/** Whether a system call failed because no room is left. Pure. */
+export const isFull = (code: string | null): boolean => code === 'ENOSPC' || code === 'EDQUOT';
 
 function wayOut(code: string): string {
   switch (code) {

@@ -4,6 +4,7 @@ import type { FreshStepCall, StepCall } from '../activities/calls.js';
 import { fail } from '../activities/failure.js';
 import type { Host, Slot } from '../activities/host.js';
 import { StepFailure } from '../activities/kind.js';
+import { leftAlone } from '../activities/pulse.js';
 import { localActivities } from '../activities/local-activities.js';
 import { commitVolatile } from '../activities/commit-volatile.js';
 import { stepActivity, type StepActivity } from '../activities/run-step.js';
@@ -47,7 +48,9 @@ function stepActivities(
 const unknownKind =
   (known: string[]): StepActivity =>
   (call) => {
-    const { attempt: attempts, taskQueue } = Context.current().info;
+    const context = Context.current();
+    const { attempt: attempts, taskQueue } = context.info;
+    context.heartbeat(leftAlone(context.info, Date.now));
     const message = `The worker of the queue ${taskQueue} has no step kind \`${call.uses}\`; it has ${known.sort().join(', ')}. Update the worker, or start one that has the kind.`;
     throw fail(new StepFailure('worker_outdated', message), factsOf(call, attempts));
   };

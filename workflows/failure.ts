@@ -29,9 +29,10 @@ export const isFailureClass = (name: unknown): name is FailureClass =>
 
 /** Classes that are not tried again: all but `only` where that is given, else those of the table. Pure. */
 export const finalClasses = (only: FailureClass[] | null): FailureClass[] =>
-  (Object.keys(failureClasses) as FailureClass[]).filter((name) =>
-    only === null ? !failureClasses[name].retryable : !only.includes(name),
-  );
+  (Object.keys(failureClasses) as FailureClass[]).filter((name) => {
+    if (name === 'worker_outdated') return false; // another worker's turn: not an attempt
+    return only === null ? !failureClasses[name].retryable : !only.includes(name);
+  });
 
 const hintOf = (type: FailureClass | 'gate'): string => (type === 'gate' ? gateHint : failureClasses[type].hint);
 
@@ -58,7 +59,9 @@ export function readFailures(error: unknown, path: string): { failures: FailureV
     const [inner, options] = error.details ?? [];
     if (isFailureList(inner)) return { failures: inner, failFast: isRecord(options) && options['failFast'] === true };
     const type = error.type === 'gate' || isFailureClass(error.type) ? error.type : 'internal';
-    return { failures: [failureView(path, type, error.message)], failFast: false };
+    // What the activity says of its own step is more to the point than the table.
+    const hint = isRecord(inner) && typeof inner['hint'] === 'string' ? { hint: inner['hint'] } : {};
+    return { failures: [{ ...failureView(path, type, error.message), ...hint }], failFast: false };
   }
   if (error instanceof ExpressionError) {
     return { failures: [failureView(path, 'expression', `\`${error.source}\`: ${error.message}`)], failFast: false };

@@ -1,5 +1,5 @@
 // Which failure the end of a user's program is: by what it said, its exit code or its signal.
-import { classOfExit } from '../engine/exit-failure.js';
+import { howItEnded, readExit } from '../engine/exit-failure.js';
 import type { Failed } from '../../schemas/generated/event.js';
 import type { FailureClass } from '../../schemas/generated/plan.js';
 import { StepFailure } from '../kind.js';
@@ -26,21 +26,16 @@ export function failureOfCommand(end: ProgramEnd, facts: EndFacts): StepFailure 
     const traceback = failed.traceback === null ? {} : { traceback: failed.traceback };
     return new StepFailure(ownClass(failed.class), failed.message, { ...failed.details, ...details, ...traceback });
   }
-  const killed = end.signal === 'SIGKILL' || end.code === 137;
-  const note = killed
-    ? ' Nobody asked for it here, so it may be the kernel that ran out of memory (`dmesg` tells), or somebody who ended it.'
-    : '';
-  const how = end.signal !== null ? `was ended by ${end.signal}` : `ended with exit code ${end.code ?? 'unknown'}`;
+  const { failureClass, says } = readExit(end, facts.tail);
   const lastLines =
     facts.tail === '' ? ` It wrote nothing (${facts.log}).` : `\nIts last lines (${facts.log}):\n${facts.tail}`;
   const line = facts.argv.join(' ');
   const shown = line.length > 200 ? `${line.slice(0, 199)}…` : line;
-  return new StepFailure(classOf(end, facts.shell), `\`${shown}\` ${how}.${note}${lastLines}`, details);
+  // A shell says by 127 and 126 that there is no such program.
+  const isMissing = facts.shell && (end.code === 127 || end.code === 126);
+  const message = `\`${shown}\` ${howItEnded(end)}.${isMissing ? '' : says}${lastLines}`;
+  return new StepFailure(isMissing ? 'config' : ownClass(failureClass), message, details);
 }
-
-/** A shell says by 127 and 126 that there is no such program. */
-const classOf = (end: ProgramEnd, shell: boolean): FailureClass =>
-  shell && (end.code === 127 || end.code === 126) ? 'config' : ownClass(classOfExit(end));
 
 /** `internal` is a bug of Pawl and `cancelled` somebody's wish; this is the user's program. */
 const ownClass = (failureClass: FailureClass): FailureClass =>

@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { watchMemoryKills } from '../engine/memory-kills.js';
 
 export interface Program {
   /** The program and its arguments; no shell reads them. */
@@ -23,6 +24,8 @@ export interface ProgramEnd {
   error: string | null;
   /** Whether it was told to stop. */
   stopped: boolean;
+  /** As in ProcessEnd. */
+  memoryKills: number;
 }
 
 /** How long the last output may take after the end: a process that left the group can hold the pipes open for ever. */
@@ -37,6 +40,7 @@ export async function runProgram(program: Program, signal: AbortSignal): Promise
     [join(import.meta.dirname, 'guard.cjs'), String(orphanGraceMs), program.cwd, ...program.argv],
     { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], detached: true, env: program.env },
   );
+  const kills = watchMemoryKills(guard.pid ?? 0);
   const [lifeline, stdout, stderr, status] = guard.stdio as unknown as [Writable, Readable, Readable, Readable];
   lifeline.on('error', () => undefined);
   for (const output of [stdout, stderr]) output.on('data', program.onOutput);
@@ -54,7 +58,7 @@ export async function runProgram(program: Program, signal: AbortSignal): Promise
   signalGroup(guard, 'SIGKILL'); // where the guard itself was killed, the program is still there
   clearTimeout(impatience);
   signal.removeEventListener('abort', stop);
-  return { ...endOf(report, exit), stopped: signal.aborted };
+  return { ...endOf(report, exit), stopped: signal.aborted, memoryKills: kills.since() };
 }
 
 interface Exit {
@@ -79,7 +83,7 @@ function ended(guard: ChildProcess): Promise<Exit> {
 }
 
 /** What the guard said, or, when it was ended before it could say anything, its own end. */
-function endOf(report: string, exit: Exit): Omit<ProgramEnd, 'stopped'> {
+function endOf(report: string, exit: Exit): Omit<ProgramEnd, 'stopped' | 'memoryKills'> {
   const nothing = { code: null, signal: exit.signal, error: exit.error };
   if (report === '') return nothing;
   return { ...nothing, signal: null, ...(JSON.parse(report) as Partial<ProgramEnd>) };

@@ -138,7 +138,8 @@ function endOfJob(event: Event, id: string): JobEnd | null {
   if (event.type !== 'failed' || event.id !== id) return null;
   const details = event.traceback === null ? event.details : { ...event.details, traceback: event.traceback };
   // After these the process's memory or device is not to be trusted, and it ends by itself; a fresh one costs seconds.
-  const usable = !['oom', 'gpu_fault', 'comm', 'trainer_crash', 'internal', 'worker_outdated'].includes(event.class);
+  const isFatal = ['oom', 'gpu_fault', 'comm', 'trainer_crash', 'internal', 'worker_outdated'].includes(event.class);
+  const usable = !isFatal && event.details['ends'] !== true;
   return { result: new StepFailure(event.class, event.message, details), usable };
 }
 

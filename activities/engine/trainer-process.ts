@@ -7,6 +7,7 @@ import type { Event, Ready } from '../../schemas/generated/event.js';
 import type { Job } from '../../schemas/generated/job.js';
 import { StepFailure } from '../kind.js';
 import { failureOfExit, type ProcessEnd } from './exit-failure.js';
+import { watchMemoryKills } from './memory-kills.js';
 import { decodeEvent, encodeJob, lineSplitter, protocolVersion } from './protocol.js';
 import { openStderrLog, type StderrLog } from './stderr-tail.js';
 import { trainerEnvironment } from './trainer-environment.js';
@@ -54,7 +55,9 @@ export async function startTrainer(
     else onStderr(chunk);
   });
   child.stdin.on('error', () => undefined); // EPIPE: the end of the process tells more
-  const ended = endOf(child, program, log);
+  // Looked for again once it is ready: it may have gone into a control group of its own.
+  let kills = watchMemoryKills(child.pid ?? 0);
+  const ended = endOf(child, program, { log, memoryKills: () => kills.since() });
   const stop = stopper(child, ended.promise, program.killGraceMs);
   const { pid = 0 } = child;
   let trainer: TrainerProcess | null = null;
@@ -76,6 +79,7 @@ export async function startTrainer(
   );
   try {
     const answer = await within(ready, program, log, signal);
+    kills = watchMemoryKills(pid);
     trainer = {
       pid,
       ready: answer,
@@ -112,7 +116,7 @@ function launch(program: TrainerProgram): ChildProcessByStdio<Writable, Readable
 function endOf(
   child: ChildProcessByStdio<Writable, Readable, Readable>,
   program: TrainerProgram,
-  log: StderrLog,
+  { log, memoryKills }: { log: StderrLog; memoryKills: () => number },
 ): { promise: Promise<(doing: string) => StepFailure> } {
   const promise = new Promise<(doing: string) => StepFailure>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
@@ -123,7 +127,7 @@ function endOf(
     child.once('exit', (code, signal) => {
       signalGroup(child, 'SIGKILL'); // what the program leaves behind in its group
       const finish = (): void => {
-        const end: ProcessEnd = { code, signal };
+        const end: ProcessEnd = { code, signal, memoryKills: memoryKills() };
         const stderr = log.tail();
         log.close();
         resolve((doing) => failureOfExit(end, { doing, stderr, log: program.logFile }));

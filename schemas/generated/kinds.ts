@@ -211,6 +211,7 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Rows a forward pass.',
         minimum: 1,
         default: 128,
+        memory: true,
       },
     },
     outputs: {
@@ -296,6 +297,7 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Rows a forward pass.',
         minimum: 1,
         default: 128,
+        memory: true,
       },
     },
     outputs: {
@@ -389,6 +391,7 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Rows a forward pass.',
         minimum: 1,
         default: 128,
+        memory: true,
       },
     },
     outputs: {
@@ -719,12 +722,14 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Sequences sampled together; part of the identity.',
         minimum: 1,
         default: 320,
+        memory: true,
       },
       micro_batch: {
         type: 'integer',
         help: 'Rows a forward pass.',
         minimum: 1,
         default: 32,
+        memory: true,
       },
       dtype: {
         type: 'string',
@@ -867,6 +872,7 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Rows a forward pass.',
         minimum: 1,
         default: 32,
+        memory: true,
       },
       dtype: {
         type: 'string',
@@ -1075,12 +1081,14 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Queries a step (global).',
         minimum: 2,
         default: 128,
+        memory: true,
       },
       micro_batch: {
         type: 'integer',
         help: 'Rows a forward pass.',
         minimum: 1,
         default: 32,
+        memory: true,
       },
       lr: {
         type: 'number',

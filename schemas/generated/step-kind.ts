@@ -70,4 +70,8 @@ export interface ScalarInput {
   exclusiveMinimum?: number;
   items?: {};
   checkpointKey?: boolean;
+  /**
+   * Whether a larger value takes more memory: named in the hint when memory ran out.
+   */
+  memory?: boolean;
 }

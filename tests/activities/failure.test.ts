@@ -16,8 +16,27 @@ describe('fail', () => {
   it('gives the hint, the place, the attempts and the facts of the failure', () => {
     const failure = fail(new StepFailure('data', 'corpus.jsonl:3: no _id', { line: 3 }), facts);
     expect(failure.details).toEqual([
-      { hint: expect.stringContaining('Mend the place') as string, path: 'rl[3].update', attempts: 1, lost: {}, line: 3 },
+      {
+        hint: expect.stringContaining('Mend the place') as string,
+        path: 'rl[3].update',
+        attempts: 1,
+        lost: {},
+        line: 3,
+      },
     ]);
+  });
+
+  it('names the inputs that take memory when it ran out, with their values', () => {
+    const { details } = fail(new StepFailure('oom', 'x'), { ...facts, memory: { micro_batch: 32, batch: 128 } });
+    expect((details?.[0] as { hint: string }).hint).toBe(
+      'Memory ran out. Lower `micro_batch` (now 32) or `batch` (now 128), or give the step a machine with more memory.',
+    );
+  });
+
+  it('leaves the step to another worker, however often, when this one is too old', () => {
+    const only = { ...retry, attempts: 1, for: ['comm' as const] };
+    const failure = fail(new StepFailure('worker_outdated', 'x'), { ...facts, retry: only, attempts: 9 });
+    expect(failure.nonRetryable).toBe(false);
   });
 
   it('does not count an attempt that progressed', () => {

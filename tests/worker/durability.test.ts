@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ApplicationFailure } from '@temporalio/common';
 import { CancelledFailure, defaultPayloadConverter } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +9,7 @@ import type { Result } from '../../schemas/generated/records.js';
 import { newestCheckpoint } from '../../store/checkpoints.js';
 import { parseRecord } from '../../store/record-json.js';
 import { readRun } from '../../store/runs.js';
+import { repository } from '../local/built.js';
 import { callOf, openBench, type Bench } from '../activities/bench.js';
 import { isAlive } from '../activities/engine/fixture.js';
 import { openRig, planOf, stepOf, until, type Rig, type WorkerProcess } from './rig.js';
@@ -28,8 +28,8 @@ afterAll(async () => {
   await bench.close();
 });
 
-const start = async (): Promise<WorkerProcess> => {
-  const worker = await rig.startWorker();
+const start = async (env: NodeJS.ProcessEnv = {}): Promise<WorkerProcess> => {
+  const worker = await rig.startWorker(env);
   running.push(worker);
   return worker;
 };
@@ -37,6 +37,8 @@ const kill = async (worker: WorkerProcess, signal: NodeJS.Signals): Promise<numb
   running.splice(running.indexOf(worker), 1);
   return worker.end(signal);
 };
+
+const scalarInput = { artifact: null, required: false, checkpointKey: true };
 
 const nap = (value: number, steps = 12) => {
   const inputs = { steps, step_ms: 250, value };
@@ -169,23 +171,34 @@ describe('a worker', () => {
     expect((await newestCheckpoint(rig.store, call.checkpointKey))?.step).toBeGreaterThan(1);
   });
 
-  it('says which step kind it does not have', async () => {
-    await start();
-    const unknown = stepOf(
-      'test.sleep',
-      { steps: 1, step_ms: 1, value: 4 },
-      { uses: 'make.coffee', retry: { attempts: 1, backoffMs: 1, maxBackoffMs: 1, for: null } },
-    );
+  it('that is too old for a step leaves it to a newer one, and says so', async () => {
+    const old = await start();
+    const inputs = { text: 'hello', times: 2 };
+    // One attempt, of which the old worker uses up none.
+    const retry = { attempts: 1, backoffMs: 100, maxBackoffMs: 500, for: null };
+    const shout = stepOf('acme.shout', inputs, { retry });
     const plan = planOf('naps', { nap: stepOf('test.sleep', {}) });
-    const kind = plan.kinds['test.sleep'];
-    const handle = await rig.start(
-      { ...plan, kinds: kind ? { 'make.coffee': kind } : {}, steps: { nap: unknown } },
-      'coffee',
+    const kind = {
+      ...{ version: 1, runs: 'worker' as const, seeded: false, checkpoints: false, environment: [] },
+      inputs: Object.fromEntries(Object.keys(inputs).map((name) => [name, scalarInput])),
+      ...{ outputs: { folder: 'folder' as const }, metrics: ['letters'] },
+    };
+    const handle = await rig.start({ ...plan, kinds: { 'acme.shout': kind }, steps: { shout } }, 'shout');
+    const lastFailure = async () => (await handle.describe()).raw.pendingActivities?.[0];
+    await until(
+      async () => ((await lastFailure())?.attempt ?? 0) > 3,
+      20_000,
+      () => old.log(),
     );
-    const error: unknown = await handle.result().catch((reason: unknown) => reason);
-    const cause = (error as WorkflowFailedError).cause as ApplicationFailure;
-    expect(cause.type).toBe('worker_outdated');
-    expect(cause.message).toContain('has no step kind `make.coffee`');
+    const said = (await lastFailure())?.lastFailure;
+    expect(said?.applicationFailureInfo?.type).toBe('worker_outdated');
+    expect(said?.message).toContain('has no step kind `acme.shout`');
+    await kill(old, 'SIGTERM');
+    await start({ PAWL_KINDS: join(repository, 'tests/fixtures/kinds/shout.json') });
+    await handle.result();
+    const record = await readRun(rig.store, handle.workflowId, handle.firstExecutionRunId);
+    expect(record).toMatchObject({ state: 'done', metrics: {} });
+    expect(record?.lost['worker_outdated']?.waiting).toBeGreaterThan(0);
   });
 
   it('takes its trainer with it when it is killed', async () => {

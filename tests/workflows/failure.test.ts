@@ -10,10 +10,13 @@ import {
 } from '../../workflows/failure.js';
 
 describe('reading a failure', () => {
-  it('keeps the class, and takes the hint of the table', () => {
+  it('keeps the class, and takes the hint of the activity, or else that of the table', () => {
     const error = ApplicationFailure.create({ type: 'oom', message: 'too big', details: [{ hint: 'x', attempts: 3 }] });
-    expect(readFailures(error, 'sft').failures).toEqual([
-      { path: 'sft', class: 'oom', message: 'too big', hint: expect.stringContaining('Memory ran out') as string },
+    const view = { path: 'sft', class: 'oom', message: 'too big' };
+    expect(readFailures(error, 'sft').failures).toEqual([{ ...view, hint: 'x' }]);
+    const bare = ApplicationFailure.create({ type: 'oom', message: 'too big' });
+    expect(readFailures(bare, 'sft').failures).toEqual([
+      { ...view, hint: expect.stringContaining('Memory ran out') as string },
     ]);
     expect(attemptsOf(error)).toBe(3);
   });
@@ -58,6 +61,7 @@ describe('classes that are not tried again', () => {
   it('are those of the table, or all that the pipeline does not name', () => {
     expect(finalClasses(null)).toEqual(['config', 'data', 'expression', 'oom', 'non_finite', 'cancelled', 'internal']);
     expect(finalClasses(['comm'])).toContain('preempted');
+    expect(finalClasses(['comm'])).not.toContain('worker_outdated'); // another worker's turn: no attempt
     expect(finalClasses(['comm'])).not.toContain('comm');
   });
 });

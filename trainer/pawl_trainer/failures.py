@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
+import shutil
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 FailureClass = Literal[
@@ -36,34 +41,55 @@ class Failure(Exception):
         self.details = details
 
 
-def failure_of(error: BaseException) -> Failure:
-    """The failure that an exception of a job stands for; an unknown one is `internal`. Pure."""
+def failure_of(error: BaseException, folder: Path | None = None) -> Failure:
+    """The failure that an exception of a job stands for; an unknown one is `internal`. `folder` is where the job writes."""
     if isinstance(error, Failure):
         return error
     text = f"{type(error).__name__}: {error}"
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        return Failure("oom", f"Memory ran out. {text}")
-    if "NCCL" in text or "DistBackendError" in text:
-        return Failure("comm", f"Communication between the processes of the job broke off. {text}")
-    if type(error).__name__ == "AcceleratorError" or "CUDA error" in text or "CUBLAS_STATUS" in text:
-        return Failure("gpu_fault", f"The accelerator reported a fault. {text}")
-    if isinstance(error, FloatingPointError):
-        return Failure("non_finite", str(error))
-    if isinstance(error, OSError):
-        return _failure_of_os_error(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _failure_of_os_error(error, folder)
+    rule = rule_of(text)
+    if rule is not None:
+        disk = f" {disk_text(folder)}" if rule["class"] == "store_unavailable" and folder is not None else ""
+        return Failure(rule["class"], f"{rule['says']}{disk} {text}", **({"ends": True} if "ends" in rule else {}))
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return Failure("data", f"A file could not be read. {text}")
     return Failure("internal", text)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+def rule_of(text: str) -> dict[str, Any] | None:
+    """The first rule of schemas/failure-messages.json that fits a message; None when none does. Pure."""
+    return next((rule for pattern, rule in _rules() if pattern.search(text)), None)
 
 
-def _failure_of_os_error(error: OSError) -> Failure:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-        return Failure("store_unavailable", f"A file could not be written: {error.strerror}: {error.filename}.")
+@cache
+def _rules() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    content = (Path(__file__).resolve().parents[2] / "schemas" / "failure-messages.json").read_text(encoding="utf-8")
+    return [(re.compile(rule["pattern"]), rule) for rule in json.loads(content)]
+
+
+def disk_text(path: Path) -> str:
+    """Which disk a path is on, and how much of it is free."""
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place)
+    while not place.is_mount():
+        place = place.parent
+    return f"The disk at {place} has {free.free / 2**20:.1f} MB free of {free.total / 2**20:.1f} MB."
+
+
+def _failure_of_os_error(error: OSError, folder: Path | None) -> Failure:
+    if error.errno == errno.ENOMEM:
+        return Failure("oom", f"The memory of the machine ran out. {type(error).__name__}: {error}")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG):
+        # A write, unlike an open, does not say to which file.
+        place = folder if error.filename is None else Path(os.fsdecode(error.filename))
+        name = "" if error.filename is None else f": {error.filename}"
+        disk = "" if place is None else f" {disk_text(place)}"
+        return Failure("store_unavailable", f"A file could not be written: {error.strerror}{name}.{disk}")
     if error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR):
         return Failure("data", f"A file could not be read: {error.strerror}: {error.filename}.")
-    return Failure("internal", f"{type(error).__name__}: {error}")
+    text = f"{type(error).__name__}: {error}"
+    rule = rule_of(text)
+    return Failure("internal", text) if rule is None else Failure(rule["class"], f"{rule['says']} {text}")

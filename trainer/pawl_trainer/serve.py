@@ -23,7 +23,7 @@ from typing import Any
 
 from pawl_trainer import declaration, operations, schemas, seeds
 from pawl_trainer.cache import Cache
-from pawl_trainer.failures import FATAL, Failure, FailureClass, failure_of
+from pawl_trainer.failures import FATAL, Failure, failure_of
 from pawl_trainer.job import Job, StopRequest
 from pawl_trainer.protocol import VERSION, Events, finite_or_null, take_over_stdout
 from pawl_trainer.provenance import provenance
@@ -59,9 +59,16 @@ def main() -> int:
     threading.Thread(target=read_lines, args=(server,), name="reader", daemon=True).start()
     while (line := server.jobs.get()) is not None:
         failed = greet(server, line) if line["type"] == "hello" else serve(server, line)
-        if failed in FATAL or failed == "worker_outdated" or (failed == "preempted" and server.terminating):
-            return schemas.exit_code(failed)
+        if failed is not None and leaves(server, failed):
+            return schemas.exit_code(failed.failure_class)
     return 0
+
+
+def leaves(server: Server, failure: Failure) -> bool:
+    """Whether the process ends after this failure, because its memory or device is not to be trusted, or it has to."""
+    if failure.failure_class == "preempted":
+        return server.terminating
+    return failure.failure_class in FATAL or failure.failure_class == "worker_outdated" or "ends" in failure.details
 
 
 def die_with_parent() -> None:
@@ -99,12 +106,12 @@ def cancel(server: Server, job: str, with_checkpoint: bool) -> None:
         running[1].ask(with_checkpoint)
 
 
-def greet(server: Server, line: dict[str, Any]) -> FailureClass | None:
+def greet(server: Server, line: dict[str, Any]) -> Failure | None:
     """Answers `hello` with `ready`."""
     if line["protocol"] != VERSION:
         message = f"The worker speaks protocol {line['protocol']} and this trainer {VERSION}. Update the older one."
         server.events.send("failed", id="hello", details={}, traceback=None, message=message, **{"class": "worker_outdated"})
-        return "worker_outdated"
+        return Failure("worker_outdated", message)
     threads = int(line["threads"])
     # Read by the numerical libraries when they are loaded, with the first job that needs them.
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -117,8 +124,8 @@ def greet(server: Server, line: dict[str, Any]) -> FailureClass | None:
     return None
 
 
-def serve(server: Server, line: dict[str, Any]) -> FailureClass | None:
-    """Runs one job to its `done` or `failed`; returns the class of the failure."""
+def serve(server: Server, line: dict[str, Any]) -> Failure | None:
+    """Runs one job to its `done` or `failed`; returns the failure."""
     start = time.perf_counter()
     stop = StopRequest()
     server.running = (line["id"], stop)
@@ -133,11 +140,11 @@ def serve(server: Server, line: dict[str, Any]) -> FailureClass | None:
         job.boundary(0, None)
         metrics = function(job)
     except BaseException as error:
-        failure = failure_of(error)
+        failure = failure_of(error, Path(line["workDir"]))
         text = None if failure is error else "".join(traceback.format_exception(error))
         fields = {"class": failure.failure_class, "message": failure.message, "details": failure.details}
         server.events.send("failed", id=line["id"], traceback=text, **fields)
-        return failure.failure_class
+        return failure
     finally:
         server.running = None
         server.cancelled.pop(line["id"], None)

@@ -42,7 +42,7 @@ describe('a program', () => {
   it('ends as it says, with all that it wrote, and leaves nobody behind', async () => {
     const one = program('sleep 60 & echo $! > child; echo out; echo err >&2; exit 7');
     expect(await runProgram(one, new AbortController().signal)).toEqual({
-      ...{ code: 7, signal: null, error: null, stopped: false },
+      ...{ code: 7, signal: null, error: null, stopped: false, memoryKills: 0 },
     });
     expect(one.output()).toBe('out\nerr\n');
     expect(await gone(await pidIn('child'))).toBe(true);
