@@ -3,13 +3,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acquireClaim, releaseClaim, renewClaim, type ClaimOwner } from '../store/claims.js';
 import type { Host } from './host.js';
+import { StepFailure } from './kind.js';
 
 /** A run as claims name it. Pure. */
 export const claimRun = (run: { workflowId: string; runId: string }): string => `${run.workflowId}/${run.runId}`;
 
 export interface HeldClaim {
-  /** Aborted when another one has taken the claim over. */
+  /** Aborted, with the failure to end with, when another one has taken the claim over. */
   lost: AbortSignal;
+  /**
+   * Fails when the claim is lost. Looks at it only when the last renewal is so old that this process may have been stopped
+   * meanwhile: what is about to be written must not come from an attempt that has a successor.
+   */
+  confirm(): Promise<void>;
   /** Whether somebody else held it first. */
   waited: boolean;
   /** Stops renewing and frees the claim; a store out of reach frees it by time. */
@@ -39,16 +45,20 @@ export async function claimOrWait(
 
 function keepClaim(host: Host, owner: ClaimOwner): Omit<HeldClaim, 'waited'> {
   const lost = new AbortController();
+  let renewedAt = host.clock();
   const renew = async (): Promise<void> => {
-    try {
-      if (!(await renewClaim(host.store, { ...owner, now: host.clock() }))) lost.abort(new Error('claim lost'));
-    } catch {
-      // The store is out of reach: the next renewal may succeed, and a commit needs the store anyway.
-    }
+    const now = host.clock();
+    if (await renewClaim(host.store, { ...owner, now })) renewedAt = now;
+    else lost.abort(new StepFailure('worker_lost', takenOver));
   };
-  const timer = setInterval(() => void renew(), host.claimEveryMs);
+  // The store may be out of reach: the next renewal may succeed, and a commit needs the store anyway.
+  const timer = setInterval(() => void renew().catch(() => undefined), host.claimEveryMs);
   return {
     lost: lost.signal,
+    async confirm() {
+      if (host.clock() - renewedAt > host.claimEveryMs * overdue) await renew();
+      lost.signal.throwIfAborted();
+    },
     leave: () => clearInterval(timer),
     async release() {
       clearInterval(timer);
@@ -56,3 +66,7 @@ function keepClaim(host: Host, owner: ClaimOwner): Omit<HeldClaim, 'waited'> {
     },
   };
 }
+
+/** Renewals that may be late before a process suspects that it was stopped: before the server gives its step to another. */
+const overdue = 1.5;
+const takenOver = 'Another worker took this step over, because this one had not renewed its claim in time.';

@@ -7,6 +7,7 @@ import { checkpointLimit } from '../schemas/derivation.js';
 import type { Checkpoint, Derivation } from '../schemas/generated/records.js';
 import { filledLedger } from '../schemas/lost-time.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
+import { fencedStore } from '../store/fenced.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
 import type { CacheLease } from './artifact-cache.js';
 import { withLog } from './attempt-log.js';
@@ -20,7 +21,6 @@ import { ending, refuseExhausted } from './ending.js';
 import { refuseForeignStore, type Host, type Slot } from './host.js';
 import { openJournal, type JournalStart } from './journal.js';
 import type { KindImplementation } from './kind.js';
-import { StepFailure } from './kind.js';
 import { kindContext } from './kind-context.js';
 import { countAttempts, readPulse, startPulse, stoppedAttempt, type Pulse } from './pulse.js';
 import { stageInputs } from './stage-inputs.js';
@@ -173,12 +173,12 @@ async function underClaim(
     return standing === null ? claimed(run, implementation) : { made: standing, found: true, volatile: false };
   }
   if (claim.waited) run.seen = undefined; // who held it may have left a newer one
-  const taken = 'Another worker took this step over, because this one had not renewed its claim in time.';
-  claim.lost.addEventListener('abort', () => run.stopWith(new StepFailure('worker_lost', taken)), { once: true });
+  claim.lost.addEventListener('abort', () => run.stopWith(claim.lost.reason), { once: true });
+  const fenced = { ...run, host: { ...host, store: fencedStore(host.store, () => claim.confirm()) } };
   try {
     // Looked for under the claim: an earlier attempt, or another run, may have committed just before leaving it.
     const standing = await standingResult(host.store, call.key);
-    const made = standing ?? (await commitAttempt(host, await worked(run, own, await implementation())));
+    const made = standing ?? (await commitAttempt(fenced.host, await worked(fenced, own, await implementation())));
     claim.leave(); // not freed: that would be a write for nobody
     return { made, found: standing !== null, volatile: false };
   } catch (error) {

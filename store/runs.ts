@@ -1,4 +1,5 @@
-// Run records: what a run did, for reports, diffs and estimates. One writer a run, so they are replaced in place.
+// Run records: what a run did, for reports, diffs and estimates. One writer a run, so they are replaced in place; the last one
+// stays, whatever a worker that was stopped for a while still writes.
 import type { RunRecord } from '../schemas/generated/records.js';
 import { listAll } from './list-all.js';
 import { mapLimited } from './map-limited.js';
@@ -6,9 +7,12 @@ import { parseIntact, parseRecord, recordBytes } from './record-json.js';
 import { names } from './store.js';
 import type { ObjectInfo, ObjectStore } from './store.js';
 
-/** Writes the record of a run over the one before. */
+/** Writes the record of a run over the one before; that of a run that has ended is not replaced by one of before its end. */
 export async function writeRun(store: ObjectStore, record: RunRecord): Promise<void> {
-  await store.put(names.run(record.workflowId, record.runId), recordBytes(record));
+  const name = names.run(record.workflowId, record.runId);
+  const standing = record.endedAt === null ? await store.get(name) : null;
+  const hasEnded = standing !== null && (parseIntact('run', standing, name)?.endedAt ?? null) !== null;
+  if (!hasEnded) await store.put(name, recordBytes(record));
 }
 
 /** The record of one execution; null when there is none. */

@@ -5,6 +5,12 @@ import type { ObjectInfo, ObjectStore } from './store.js';
 
 const memory = new WeakMap<ObjectStore, Map<string, string>>();
 
+/** Lets another view of a store share what is known of it. */
+export function shareVerified(store: ObjectStore, view: ObjectStore): void {
+  const known = memory.get(store) ?? new Map<string, string>();
+  memory.set(store, known).set(view, known);
+}
+
 /** Remembers that the blob as it is now matches its digest. */
 export function rememberVerified(store: ObjectStore, digest: string, info: ObjectInfo): void {
   const known = memory.get(store) ?? new Map<string, string>();

@@ -31,6 +31,17 @@ test('the record of a run is replaced as it goes on', async () => {
   expect(await readRun(store, 'demo/one', 'r1')).toEqual({ ...record, state: 'done', metrics: { ndcg: null } });
 });
 
+test('the record of a run that has ended is not replaced by one that a worker wrote late', async () => {
+  const { store } = bench();
+  const record = runOf('demo/one', 'r1', '2026-01-01T00:00:00.000Z');
+  const ended = { ...record, state: 'done', endedAt: '2026-01-01T00:01:00.000Z' } as const;
+  await writeRun(store, ended);
+  await writeRun(store, record);
+  expect(await readRun(store, 'demo/one', 'r1')).toEqual(ended);
+  await writeRun(store, { ...ended, metrics: { ndcg: 1 } });
+  expect(await readRun(store, 'demo/one', 'r1')).toMatchObject({ metrics: { ndcg: 1 } });
+});
+
 test('runs are listed newest first, of all pipelines or of one', async () => {
   const { store } = bench();
   await writeRun(store, runOf('demo/one', 'r1', '2026-01-01T00:00:00.000Z'));
