@@ -8,6 +8,7 @@ const mayImport = {
   retrieval: ['schemas'],
   tracking: ['schemas', 'store'],
   planning: ['schemas', 'expressions', 'store'],
+  gc: ['schemas', 'planning', 'store', 'tracking'],
   workflows: ['schemas', 'expressions', 'activities'],
   activities: ['schemas', 'store', 'retrieval', 'tracking'],
   testing: ['schemas', 'expressions', 'compiler', 'workflows', 'activities'],
@@ -16,8 +17,8 @@ const mayImport = {
     'schemas', 'expressions', 'store', 'retrieval', 'tracking', 'activities', 'workflows', 'local', 'temporal.config.ts',
   ],
   cli: [
-    'schemas', 'expressions', 'compiler', 'planning', 'store', 'tracking', 'activities', 'workflows', 'testing', 'local',
-    'worker', 'temporal.config.ts',
+    'schemas', 'expressions', 'compiler', 'planning', 'gc', 'store', 'tracking', 'activities', 'workflows', 'testing',
+    'local', 'worker', 'temporal.config.ts',
   ],
   bench: [
     'schemas', 'expressions', 'compiler', 'planning', 'store', 'retrieval', 'tracking', 'activities', 'workflows', 'local',

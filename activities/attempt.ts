@@ -23,14 +23,21 @@ export const closeAttemptFolder = (folder: string): Promise<void> => rm(folder, 
  */
 export async function openWorkRoot(home: string, now: number): Promise<string> {
   const all = join(home, 'work');
-  await mkdir(all, { recursive: true });
-  for (const entry of await readdir(all)) {
-    if (!(await isOwned(join(all, entry)))) await rm(join(all, entry), { recursive: true, force: true });
-  }
+  await mkdir(all, { recursive: true, mode: 0o700 });
+  for (const folder of await deadWorkRoots(home)) await rm(folder, { recursive: true, force: true });
   const own = join(all, `worker-${attemptName(now)}`);
-  await mkdir(own);
-  await writeFile(join(own, 'worker.json'), JSON.stringify({ pid: process.pid }));
+  await mkdir(own, { mode: 0o700 });
+  await writeFile(join(own, 'worker.json'), JSON.stringify({ pid: process.pid }), { mode: 0o600 });
   return own;
+}
+
+/** The folders of workers below `<home>/work` whose process is gone. */
+export async function deadWorkRoots(home: string): Promise<string[]> {
+  const all = join(home, 'work');
+  const dead: string[] = [];
+  for (const entry of await readdir(all).catch(() => []))
+    if (!(await isOwned(join(all, entry)))) dead.push(join(all, entry));
+  return dead;
 }
 
 /** Whether a live worker owns a folder; one that is just being made counts as owned. */

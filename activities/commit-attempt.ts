@@ -1,5 +1,7 @@
 // What an attempt has made goes into the store: its journal, its outputs, then the result, once.
 import type { Derivation, Result } from '../schemas/generated/records.js';
+import { collectionsSeen, settled } from '../store/collection.js';
+import { names } from '../store/store.js';
 import type { StepCall } from './calls.js';
 import type { CheckpointKeeper } from './checkpoint-keeper.js';
 import { commitStep, storeOutputs } from './commit-step.js';
@@ -29,12 +31,15 @@ export async function commitAttempt(
   { folder, journal, checkpoints, ...done }: DoneAttempt,
 ): Promise<Result> {
   const { call, attempt } = done;
+  const seen = await collectionsSeen(store);
   const [bytes, outputs] = await Promise.all([journal.flush(), storeOutputs(store, call, folder)]);
   const { committed, result } = await commitStep(store, {
     ...done,
     outputs,
     journal: journal.written() ? attempt : null,
   });
+  // What it shares with older artifacts may have been collected while nothing said that it is needed again.
+  if (await settled(store, names.result(call.key), seen)) await storeOutputs(store, call, folder);
   await removeCheckpoints(call, checkpoints);
   const mark = { run: call.run, path: call.path, key: call.key, attempt };
   if (committed) tracker.stepCommitted({ ...mark, bytes, kind: call.uses, metrics: result.metrics });

@@ -31,6 +31,15 @@ export function attemptOf(text: string): number {
   throw new CliError(exitCodes.invalid, `--attempt takes a whole number from 1, and got \`${text}\``);
 }
 
+/** Milliseconds of `30d`, `12h`, `0s`, `1d12h`. */
+export function keepOf(text: string): number {
+  const match = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text);
+  if (match === null || text === '')
+    throw new CliError(exitCodes.invalid, `--keep takes a duration such as 30d, 12h or 0s, and got \`${text}\``);
+  const [, days = 0, hours = 0, minutes = 0, seconds = 0] = match.map(Number).map((value) => value || 0);
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
+}
+
 /** The part of a workflow id after the pipeline. */
 export function runNameOf(text: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text)) return text;

@@ -1,12 +1,13 @@
 // The commands and their options: a frozen list (tests/cli/program.test.ts). What a command does is in commands/, loaded
 // when it is called, so that `pawl validate` never loads Temporal.
 import { Command } from 'commander';
+import type { GcOptions } from './commands/gc.js';
 import type { LogsOptions } from './commands/logs.js';
 import type { PlanOptions } from './commands/plan.js';
 import type { RunOptions } from './commands/run.js';
 import type { TestOptions } from './commands/test.js';
 import type { ValidateOptions } from './commands/validate.js';
-import { attemptOf, collectSet, gibibytesOf, runNameOf, seedOf, timeoutOf } from './options.js';
+import { attemptOf, collectSet, gibibytesOf, keepOf, runNameOf, seedOf, timeoutOf } from './options.js';
 
 /** The command line. Parsing runs the command, which resolves with its exit status in `finish`. */
 export function buildProgram(version: string, finish: (exitCode: number) => void): Command {
@@ -215,4 +216,16 @@ function servers(program: Command, finish: Finish): void {
     .action(async (options: Json & { minFree?: number }) =>
       finish(await (await import('./commands/doctor.js')).doctor(options)),
     );
+  program
+    .command('gc')
+    .description('remove what no run needs any more: artifacts, checkpoints, caches and leftovers; records stay')
+    .option('--dry-run', 'only show what would be removed')
+    .option(
+      '--keep <duration>',
+      'also keep what runs made that ended this long ago: 30d, 12h, 0s',
+      keepOf,
+      keepOf('30d'),
+    )
+    .option('--json', 'write JSON')
+    .action(async (options: GcOptions) => finish(await (await import('./commands/gc.js')).gc(options)));
 }

@@ -9,9 +9,10 @@ import { mlflowUrl } from '../local/addresses.js';
 import { missingSearchAttributes } from '../local/namespace.js';
 import type { Plan } from '../schemas/generated/plan.js';
 import { canonicalJson, defaultRunName, planHash } from '../schemas/identity.js';
+import { collectionsSeen, settled } from '../store/collection.js';
 import { putInput } from '../store/files.js';
 import { putPlan } from '../store/plans.js';
-import type { ObjectStore } from '../store/store.js';
+import { names, type ObjectStore } from '../store/store.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
 import { openRunAt, untilCancelled } from './open-run.js';
@@ -49,8 +50,11 @@ export async function storePlan(
   store: ObjectStore,
   { plan, files }: Pick<Submission, 'plan' | 'files'>,
 ): Promise<void> {
+  const seen = await collectionsSeen(store);
   for (const { path, use } of files) await putInput(store, path, use);
-  await putPlan(store, plan);
+  const hash = await putPlan(store, plan);
+  if (!(await settled(store, names.plan(hash), seen))) return;
+  for (const { path, use } of files) await putInput(store, path, use);
 }
 
 /**

@@ -49,6 +49,8 @@ export async function decideStep(level: Level, name: string, node: StepNode): Pr
   const { key } = derived;
   const { result, state } = await standing(planning, key);
   planning.producers.set(key, path);
+  planning.needs?.steps.add(key);
+  if (state !== 'ok' || derived.checkpointKey !== key) planning.needs?.checkpoints.add(derived.checkpointKey);
   const outputs = Object.entries(kind.outputs).map(
     ([output, type]) => [output, { $artifact: { key, output, type } }] as const,
   );

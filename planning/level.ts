@@ -14,6 +14,16 @@ export interface Planning {
   /** Path of the step by its key, for reasons. */
   producers: Map<string, string>;
   history: History;
+  /** Where it is noted what a run may need; null when it is only looked at. */
+  needs: Needs | null;
+}
+
+/** What a run may need of the store, by key. */
+export interface Needs {
+  /** Of steps: their results, and checkpoints of steps without one. */
+  steps: Set<string>;
+  checkpoints: Set<string>;
+  loops: Set<string>;
 }
 
 export interface Level {

@@ -16,11 +16,11 @@ export interface Ahead {
   end: KnownStep | null;
 }
 
-/** Plans iterations from `next` on, each by `planOne`, until one has something to run. */
+/** Plans iterations from `next` on, each by `planOne`, until one has something to run; not too many unless all are asked for. */
 export async function planIterations(
   node: LoopNode,
   around: Known,
-  { next, max, carry: first }: { next: number; max: number; carry: Record<string, unknown> },
+  { next, max, carry: first, isAll }: { next: number; max: number; carry: Record<string, unknown>; isAll: boolean },
   planOne: (index: number, known: Known) => Promise<PlannedStep[]>,
 ): Promise<Ahead> {
   let carry = first;
@@ -29,7 +29,7 @@ export async function planIterations(
     const known = knownInside(around, index, carry);
     const inner = await planOne(index, known);
     const after = inner.every(isOver) ? carriesAfter(node, known) : null;
-    if (after === null || index - next >= maxAhead) return { index, inner, end: null };
+    if (after === null || (index - next >= maxAhead && !isAll)) return { index, inner, end: null };
     const isLast = index + 1 >= max || untilHolds(node, { ...known, iteration: { index, carry: after } });
     if (isLast) return { index, inner, end: endOf(node, after, metricsIn(node, known)) };
     carry = after;

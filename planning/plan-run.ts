@@ -6,11 +6,11 @@ import type { GateNode, LoopNode, MatrixNode, Node, Plan, Value } from '../schem
 import { childPath, iterationPath } from '../schemas/ids.js';
 import type { ObjectStore } from '../store/store.js';
 import { decideStep } from './decide-step.js';
-import { openHistory } from './history.js';
+import { noHistory, openHistory } from './history.js';
 import { evaluateKnown } from './known-values.js';
 import type { Evaluated, Known } from './known-values.js';
 import { lookOnly } from './look-only.js';
-import type { Level, Planning } from './level.js';
+import type { Level, Needs, Planning } from './level.js';
 import { planIterations } from './plan-iterations.js';
 import { planLoop } from './plan-loop.js';
 import type { Decision, PlannedStep } from './planned-step.js';
@@ -28,13 +28,23 @@ export interface PlanRunInput {
 
 /** The steps in an order in which they can run, with what a run would do. Reads the store, each object once; changes nothing. */
 export async function planRun(input: PlanRunInput): Promise<PlannedStep[]> {
+  return planAll(input, null);
+}
+
+/**
+ * What a run may find in the store, now or once more of it is known: each step whose key is known, also where its `if` is not,
+ * and each loop. Reads the store, each object once; changes nothing.
+ */
+export async function neededBy(input: PlanRunInput): Promise<Needs> {
+  const needs: Needs = { steps: new Set(), checkpoints: new Set(), loops: new Set() };
+  await planAll(input, needs);
+  return needs;
+}
+
+async function planAll(input: PlanRunInput, needs: Needs | null): Promise<PlannedStep[]> {
   const store = lookOnly(input.store);
-  const planning: Planning = {
-    ...input,
-    store,
-    producers: new Map(),
-    history: openHistory(store, input.plan.name),
-  };
+  const history = needs === null ? openHistory(store, input.plan.name) : noHistory;
+  const planning: Planning = { ...input, store, producers: new Map(), history, needs };
   const { params, steps } = input.plan;
   const none = { steps: new Map(), skipped: new Map(), stopped: new Map(), gated: new Map() };
   return planLevel({ planning, nodes: steps, prefix: '', indices: [], known: { params, ...none, iteration: null } });
@@ -112,7 +122,8 @@ function barredBy(level: Level, name: string, node: Exclude<Node, MatrixNode>): 
   // Whatever its `if` turns out to be.
   const missing = skippedReferences(node, known);
   if (missing !== null) return skip(level, name, node, `\`${missing.step}\` is skipped: ${missing.reason}`);
-  return condition === null || condition.state === 'known' ? null : undecided(level, name, condition);
+  const isOpen = condition === null || condition.state === 'known' || level.planning.needs !== null;
+  return isOpen ? null : undecided(level, name, condition);
 }
 
 function skip({ known }: Level, name: string, node: Node, reason: string): Decision {
@@ -194,13 +205,18 @@ async function decideLoop(level: Level, name: string, node: LoopNode): Promise<D
   if (loop.state === 'blocked') return { ...undecided(level, name, loop.by), max: loop.max };
   if (loop.state === 'CACHED') known.steps.set(name, loop.known);
   const { state, reason, key, click, max } = loop;
+  planning.needs?.loops.add(key);
   if (loop.state === 'CACHED') return { state, reason, key, click, max };
   const path = childPath(level.prefix, name);
-  const ahead = await planIterations(node, known, { ...loop, next: (click ?? -1) + 1 }, (index, inside) =>
-    planLevel({
-      ...{ planning, nodes: node.steps, prefix: iterationPath(path, index), indices: [...level.indices, index] },
-      known: inside,
-    }),
+  const ahead = await planIterations(
+    node,
+    known,
+    { ...loop, next: (click ?? -1) + 1, isAll: planning.needs !== null },
+    (index, inside) =>
+      planLevel({
+        ...{ planning, nodes: node.steps, prefix: iterationPath(path, index), indices: [...level.indices, index] },
+        known: inside,
+      }),
   );
   if (ahead.end !== null) {
     known.steps.set(name, ahead.end);

@@ -2,6 +2,7 @@
 // names of their own, so that a late one spoils nothing; any attempt's newest whole one is where the next resumes.
 import type { Checkpoint } from '../schemas/generated/records.js';
 import { hasArtifact, ingestFolder, materialise } from './artifacts.js';
+import { collectionsSeen, settled } from './collection.js';
 import { StoreError } from './errors.js';
 import { listAll } from './list-all.js';
 import { parseIntact, recordBytes } from './record-json.js';
@@ -24,11 +25,13 @@ export interface CheckpointToSave {
 /** Stores a checkpoint: files, tree, record. Durable when it resolves. Safe to run again: the first record of (attempt, step) stands. */
 export async function saveCheckpoint(store: ObjectStore, checkpoint: CheckpointToSave): Promise<Checkpoint> {
   const { checkpointKey, folder, ...rest } = checkpoint;
+  const seen = await collectionsSeen(store);
   const { tree, bytes } = await ingestFolder(store, folder, 'folder');
   const record: Checkpoint = { schema: 1, key: checkpointKey, tree, bytes, ...rest };
   const name = names.checkpoint(checkpointKey, record.step, record.attempt);
-  if (await store.createIfAbsent(name, recordBytes(record))) return record;
-  return (await readCheckpoint(store, name)) ?? record;
+  const isNew = await store.createIfAbsent(name, recordBytes(record));
+  if (await settled(store, name, seen)) await ingestFolder(store, folder, 'folder'); // what was collected meanwhile
+  return isNew ? record : ((await readCheckpoint(store, name)) ?? record);
 }
 
 /** The record of the newest checkpoint of any attempt that is whole (all files there, with their sizes); null when there is none. */

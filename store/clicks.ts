@@ -119,7 +119,8 @@ async function isCarryStored(store: ObjectStore, click: Click): Promise<boolean>
   return true;
 }
 
-function artifactsIn(value: unknown): ArtifactRef[] {
+/** The artifacts that a value names, at any depth. Pure. */
+export function artifactsIn(value: unknown): ArtifactRef[] {
   if (typeof value !== 'object' || value === null) return [];
   return isArtifactRef(value) ? [value] : Object.values(value).flatMap(artifactsIn);
 }
@@ -130,7 +131,7 @@ function isArtifactRef(value: object): value is ArtifactRef {
 }
 
 /** The indices of all clicks, ascending, from their names alone. */
-async function clickNames(store: ObjectStore, loopKey: string): Promise<{ index: number; pruned: boolean }[]> {
+export async function clickNames(store: ObjectStore, loopKey: string): Promise<{ index: number; pruned: boolean }[]> {
   const found = new Map<number, boolean>();
   for (const { name } of await listAll(store, names.clicks(loopKey))) {
     const [, digits, kind] = /\/(\d+)\.(json|pruned)$/.exec(name) ?? [];

@@ -9,10 +9,10 @@ import type { ObjectStore } from './store.js';
 
 const IR_VERSION = 1;
 
-/** Stores a plan, if it is not there, and returns its hash. */
+/** Stores a plan and returns its hash. Written anew each time: its time says when it was last submitted. */
 export async function putPlan(store: ObjectStore, plan: Plan): Promise<Digest> {
   const hash = planHash(plan);
-  await store.createIfAbsent(names.plan(hash), canonicalJson(plan));
+  await store.put(names.plan(hash), canonicalJson(plan));
   return hash;
 }
 

@@ -10,7 +10,7 @@ import { testedElsewhere } from './architecture/tested-elsewhere.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const parts = [
-  'activities', 'bench', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
+  'activities', 'bench', 'cli', 'compiler', 'expressions', 'gc', 'local', 'planning', 'retrieval', 'schemas', 'store',
   'testing', 'tracking', 'worker', 'workflows', 'temporal.config.ts',
 ]; // prettier-ignore
 const run = promisify(execFile);

@@ -38,6 +38,7 @@ describe('the command line', () => {
       'down --json',
       'ps --json',
       'doctor --min-free <GiB> --json',
+      'gc --dry-run --keep <duration> --json',
     ]);
   });
 });
