@@ -44,6 +44,8 @@ export default {
     namespace: env.TEMPORAL_NAMESPACE ?? 'default',
     apiKey: env.TEMPORAL_API_KEY ?? null,
     tls: tlsOf(),
+    // Encrypts or packs what Temporal keeps of a run: a module that exports `codec`, the same for command and worker.
+    codec: env.PAWL_CODEC ?? null,
     uiUrl: env.PAWL_TEMPORAL_UI ?? null,
   },
   ports: {
@@ -62,6 +64,8 @@ export default {
     cacheBytes: 2 ** 28,
     device: 'auto',
   },
+  metricsAddress: env.PAWL_METRICS_ADDRESS ?? null,
+  log: env.PAWL_LOG === 'json' ? 'json' : 'human',
   // Step kinds of your own, e.g. { declaration: '../acme/clean.json', implementation: '../acme/clean.js' }.
   kinds: kindsOf(env.PAWL_KINDS ?? ''),
   hostCacheBytes: 20 * 2 ** 30,

@@ -1,5 +1,6 @@
 // Follows a run to its end, line by line. Polls: the run does not know who looks.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LocalError } from '../local/local-error.js';
 import type { RunRecord } from '../schemas/generated/records.js';
 import { readRun } from '../store/runs.js';
 import type { ObjectStore } from '../store/store.js';
@@ -62,6 +63,7 @@ async function untilEnd(
       if (lostSinceMs !== null) output.warn('the Temporal server answers again');
       lostSinceMs = null;
     } catch (error) {
+      if (error instanceof LocalError) throw error; // not the server: an answer that cannot be read
       if (lostSinceMs === null) output.warn('the Temporal server does not answer; trying again');
       lostSinceMs ??= Date.now();
       if (Date.now() - lostSinceMs > serverPatienceMs) throw error;

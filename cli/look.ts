@@ -1,8 +1,10 @@
 // One look at a run: the server's description and the answers of its workflows to the query `status`.
-import { defaultPayloadConverter } from '@temporalio/common';
+import type { Payload } from '@temporalio/common';
 import type { PulseDetails } from '../activities/pulse.js';
+import { LocalError } from '../local/local-error.js';
 import { queries } from '../workflows/control-names.js';
 import type { StatusView } from '../workflows/status.js';
+import { firstValue, messageOf, type RawFailure } from './payloads.js';
 import type { Session } from './session.js';
 
 export interface PendingStep {
@@ -58,7 +60,7 @@ async function lookAtOne(session: Session, workflowId: string, before: StatusVie
   const [description, status] = await Promise.all([
     session.within(10_000, () => handle.describe()),
     // Without a worker nobody answers; the description tells why.
-    session.within(3_000, () => handle.query<StatusView>(queries.status)).catch(() => null),
+    session.within(3_000, () => handle.query<StatusView>(queries.status)).catch(unlessUnreadable),
   ]);
   const { raw } = description;
   const task = raw.pendingWorkflowTask;
@@ -69,15 +71,17 @@ async function lookAtOne(session: Session, workflowId: string, before: StatusVie
     state: description.status.name,
     status: status ?? before,
     answers: status !== null,
-    pending: (raw.pendingActivities ?? []).map((activity) => ({
-      path: activity.activityId ?? '',
-      kind: activity.activityType?.name ?? '',
-      attempt: activity.attempt ?? 1,
-      isStarted: Number(activity.state) === 2,
-      scheduledMs: msOf(activity.scheduledTime),
-      pulse: pulseOf(activity.heartbeatDetails?.payloads?.[0]),
-      lastFailure: failureOf(activity.lastFailure),
-    })),
+    pending: await Promise.all(
+      (raw.pendingActivities ?? []).map(async (activity) => ({
+        path: activity.activityId ?? '',
+        kind: activity.activityType?.name ?? '',
+        attempt: activity.attempt ?? 1,
+        isStarted: Number(activity.state) === 2,
+        scheduledMs: msOf(activity.scheduledTime),
+        pulse: await pulseOf(session, activity.heartbeatDetails?.payloads),
+        lastFailure: await failureOf(session, activity.lastFailure),
+      })),
+    ),
     task:
       task == null
         ? null
@@ -89,30 +93,25 @@ async function lookAtOne(session: Session, workflowId: string, before: StatusVie
   };
 }
 
-type Payload = Parameters<typeof defaultPayloadConverter.fromPayload>[0];
-
-function pulseOf(payload: Payload | undefined): PulseDetails | null {
-  if (payload === undefined) return null;
-  try {
-    const value = defaultPayloadConverter.fromPayload<PulseDetails | null>(payload);
-    return typeof value === 'object' ? value : null;
-  } catch {
-    return null;
-  }
+/** Nobody answers; but an answer that cannot be read is told. */
+function unlessUnreadable(error: unknown): null {
+  if (error instanceof LocalError) throw error;
+  return null;
 }
 
-interface RawFailure {
-  message?: string | null;
-  cause?: RawFailure | null;
-  applicationFailureInfo?: { type?: string | null } | null;
-  timeoutFailureInfo?: unknown;
+async function pulseOf(session: Session, payloads: Payload[] | null | undefined): Promise<PulseDetails | null> {
+  const value = await firstValue(session, payloads);
+  return typeof value === 'object' ? (value as PulseDetails | null) : null;
 }
 
-function failureOf(failure: RawFailure | null | undefined): PendingStep['lastFailure'] {
+async function failureOf(
+  session: Session,
+  failure: RawFailure | null | undefined,
+): Promise<PendingStep['lastFailure']> {
   if (failure == null) return null;
   const type =
     failure.applicationFailureInfo?.type ?? (failure.timeoutFailureInfo == null ? 'internal' : 'worker_lost');
-  return { type, message: failure.message ?? '' };
+  return { type, message: await messageOf(session, failure) };
 }
 
 const msOf = (time: { seconds?: unknown; nanos?: number | null } | null | undefined): number =>

@@ -1,6 +1,7 @@
 // A connection to the Temporal server of the configuration.
 import { Client, type Connection } from '@temporalio/client';
 import { connectTemporal } from '../local/connect.js';
+import { payloadCodecOf } from '../local/payload-codec.js';
 import type { TemporalConfig } from '../schemas/config.js';
 
 export interface Session {
@@ -12,10 +13,11 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Fails with LocalError `unreachable` within seconds. */
+/** Fails with LocalError: `unreachable` within seconds, `tls` or `codec`. */
 export async function openSession(config: TemporalConfig): Promise<Session> {
+  const dataConverter = { payloadCodecs: [await payloadCodecOf(config)] };
   const connection = await connectTemporal(config);
-  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const client = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
   return {
     config,
     connection,

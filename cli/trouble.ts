@@ -1,6 +1,7 @@
 // What keeps a run from going on, said within ten seconds: nobody polls a queue, or a workflow task fails.
 import { pollersOf } from '../local/pollers.js';
 import type { RunLook, WorkflowLook } from './look.js';
+import { messageOf } from './payloads.js';
 import type { Session } from './session.js';
 
 /** A queue polls for a minute at a time: a poller not seen for longer is gone. */
@@ -101,7 +102,8 @@ async function lastTaskFailure(session: Session, look: WorkflowLook): Promise<st
   );
   for (const event of history?.events ?? []) {
     const failed = event.workflowTaskFailedEventAttributes;
-    if (failed != null) return failed.failure?.message ?? `cause ${String(failed.cause)}`;
+    if (failed == null) continue;
+    return failed.failure == null ? `cause ${String(failed.cause)}` : messageOf(session, failed.failure);
   }
   return null;
 }

@@ -19,4 +19,6 @@ export type LocalErrorCode =
   | 'python_not_found'
   | 'not_ready'
   | 'tls'
+  | 'codec'
+  | 'payload_unreadable'
   | 'unreachable';

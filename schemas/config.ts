@@ -45,6 +45,8 @@ export interface TemporalConfig {
     namespace: string;
     apiKey: string | null;
     tls: boolean | TlsOptions;
+    /** A module that exports `codec`, a PayloadCodec of @temporalio/common; null = what Temporal keeps is plain. */
+    codec: string | null;
     /** Base URL of the Temporal UI; null = unknown, no links. */
     uiUrl: string | null;
   };
@@ -63,6 +65,10 @@ export interface TemporalConfig {
     cacheBytes: number;
     device: 'auto' | 'cpu';
   };
+  /** host:port where a worker serves /metrics, /ready and /live; a port alone means loopback; null = nowhere. */
+  metricsAddress: string | null;
+  /** How the background processes write their logs. */
+  log: 'human' | 'json';
   /** Step kinds beside Pawl's own. */
   kinds: KindSource[];
   /** Bytes of materialised artifacts that a host keeps. */

@@ -13,6 +13,12 @@ export function workflowsPath(): string {
   return existsSync(compiled) ? compiled : join(here, '..', 'workflows', 'index.ts');
 }
 
+/** The file that says how failures are written where a payload codec is set. */
+export function failureConverterPath(): string {
+  const compiled = join(here, '..', 'workflows', 'encoded-failures.js');
+  return existsSync(compiled) ? compiled : join(here, '..', 'workflows', 'encoded-failures.ts');
+}
+
 /** Bundles the workflows into `path`. Fails when workflow code reaches for something that the sandbox does not have. */
 export async function bundleTo(path: string): Promise<void> {
   const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: quiet });

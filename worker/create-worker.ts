@@ -2,6 +2,7 @@
 // Owns: the connection, the workers, the engines. I1: when run() has resolved, no trainer process is left.
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createArtifactCache } from '../activities/artifact-cache.js';
 import { openWorkRoot } from '../activities/attempt.js';
@@ -12,11 +13,12 @@ import type { Host, Slot } from '../activities/host.js';
 import type { Tracker } from '../activities/tracker.js';
 import { createVolatileResults } from '../activities/volatile-results.js';
 import { workflowPage } from '../local/addresses.js';
+import { payloadCodecOf } from '../local/payload-codec.js';
 import { reachable, refusalByServer, unreachable } from '../local/connect.js';
 import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
 import { openStore } from '../store/open.js';
 import { hostActivities, trainerActivities, workflowQueueActivities } from './activities.js';
-import { workflowsPath } from './bundle.js';
+import { failureConverterPath, workflowsPath } from './bundle.js';
 import { openFaults } from './faults.js';
 import { hostName, hostQueueOf } from './host-queue.js';
 import { kindsOf, type WorkerKinds } from './kinds.js';
@@ -44,17 +46,17 @@ export async function createWorker(
 ): Promise<RunningWorker> {
   const kinds = kindsOf(config);
   const host = await openHost(config, kinds, makeTracker);
-  const connection = await connect(config);
+  const connected = { connection: await connect(config), dataConverter: await dataConverterOf(config) };
   const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer, kinds.pythonFolders) }));
-  const workers = [await workflowWorker(config, connection, workflowQueueActivities(host, kinds.implementations))];
+  const workers = [await workflowWorker(config, connected, workflowQueueActivities(host, kinds.implementations))];
   for (const { trainer, slot } of slots) {
     const activities = trainerActivities(host, kinds.implementations, slot);
-    workers.push(await activityWorker(config, connection, { queue: trainer.queue, activities, atOnce: 1 }));
-    workers.push(await activityWorker(config, connection, { queue: slot.hostQueue, activities, atOnce: waitingHere }));
+    workers.push(await activityWorker(config, connected, { queue: trainer.queue, activities, atOnce: 1 }));
+    workers.push(await activityWorker(config, connected, { queue: slot.hostQueue, activities, atOnce: waitingHere }));
   }
   const own = hostActivities(host, kinds.implementations);
   const ownQueue = hostQueueOf(config.workflowQueue, config.home);
-  workers.push(await activityWorker(config, connection, { queue: ownQueue, activities: own, atOnce: waitingHere }));
+  workers.push(await activityWorker(config, connected, { queue: ownQueue, activities: own, atOnce: waitingHere }));
   const shutdown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
@@ -67,7 +69,7 @@ export async function createWorker(
       } finally {
         await Promise.all(slots.map(({ slot }) => slot.engine.stop()));
         await flushed(host.tracker);
-        await connection.close().catch(() => undefined);
+        await connected.connection.close().catch(() => undefined);
       }
     },
   };
@@ -128,9 +130,21 @@ function createSlot(config: TemporalConfig, { queue }: TrainerQueue, pythonFolde
   return { engine: faulty, mutex: createMutex(), hostQueue: hostQueueOf(queue, config.home) };
 }
 
-function commonOptions(config: TemporalConfig, connection: NativeConnection): Omit<WorkerOptions, 'taskQueue'> {
+/** What all workers of the process share. */
+interface Connected {
+  connection: NativeConnection;
+  dataConverter: DataConverter;
+}
+
+/** With a codec, messages of failures go through it as well. */
+const dataConverterOf = async (config: TemporalConfig): Promise<DataConverter> => ({
+  payloadCodecs: [await payloadCodecOf(config)],
+  ...(config.temporal.codec === null ? {} : { failureConverterPath: failureConverterPath() }),
+});
+
+function commonOptions(config: TemporalConfig, connected: Connected): Omit<WorkerOptions, 'taskQueue'> {
   return {
-    connection,
+    ...connected,
     namespace: config.temporal.namespace,
     shutdownGraceTime: '1s',
     shutdownForceTime,
@@ -140,11 +154,13 @@ function commonOptions(config: TemporalConfig, connection: NativeConnection): Om
   };
 }
 
-function workflowWorker(config: TemporalConfig, connection: NativeConnection, activities: object): Promise<Worker> {
+function workflowWorker(config: TemporalConfig, connected: Connected, activities: object): Promise<Worker> {
   const codePath = join(config.packageRoot, 'dist', 'workflow-bundle.js');
+  // The bundle of the build writes failures plainly: with a codec another one is made at the start, within a second or two.
+  const isBundled = config.temporal.codec === null && existsSync(codePath);
   return Worker.create({
-    ...commonOptions(config, connection),
-    ...(existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: workflowsPath() }),
+    ...commonOptions(config, connected),
+    ...(isBundled ? { workflowBundle: { codePath } } : { workflowsPath: workflowsPath() }),
     taskQueue: config.workflowQueue,
     activities,
     maxConcurrentActivityTaskExecutions: 32,
@@ -158,11 +174,11 @@ function workflowWorker(config: TemporalConfig, connection: NativeConnection, ac
 
 const activityWorker = (
   config: TemporalConfig,
-  connection: NativeConnection,
+  connected: Connected,
   { queue, activities, atOnce }: { queue: string; activities: object; atOnce: number },
 ): Promise<Worker> =>
   Worker.create({
-    ...commonOptions(config, connection),
+    ...commonOptions(config, connected),
     taskQueue: queue,
     activities,
     maxConcurrentActivityTaskExecutions: atOnce,

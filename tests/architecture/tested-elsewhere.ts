@@ -24,6 +24,7 @@ export const testedElsewhere: Record<string, string> = {
   'worker/logging.ts': 'tests/worker and tests/cli run the worker as a process',
   'worker/main.ts': 'tests/worker and tests/cli run the worker as a process',
   'worker/tracker.ts': 'tests/cli: a run with MLflow',
+  'workflows/encoded-failures.ts': 'tests/cli/codec.test.ts, through a worker with a codec',
   'workflows/index.ts': 'this test bundles it; tests/worker runs it',
   'workflows/port-temporal.ts': 'tests/workflows on a real server, through the bundle',
 };

@@ -26,7 +26,7 @@ export async function homeRig(options: { mlflow?: boolean } = {}): Promise<HomeR
   const config: TemporalConfig = {
     home: join(root, 'home'),
     packageRoot: root,
-    temporal: { address: null, namespace: 'default', apiKey: null, tls: false, uiUrl: null },
+    temporal: { address: null, namespace: 'default', apiKey: null, tls: false, uiUrl: null, codec: null },
     ports,
     store: join(root, 'home', 'store'),
     mlflow: { url: options.mlflow === true ? null : 'off', experiment: 'pawl' },
@@ -38,6 +38,8 @@ export async function homeRig(options: { mlflow?: boolean } = {}): Promise<HomeR
       cacheBytes: 2 ** 20,
       device: 'cpu',
     },
+    metricsAddress: null,
+    log: 'human',
     kinds: [],
     hostCacheBytes: 2 ** 20,
     faults: null,
