@@ -99,6 +99,8 @@ export interface StepOutcome {
   seconds: number;
   attempts: number;
   resumedFrom: number | null;
+  /** What a person should know of how it was made; absent when there is nothing. */
+  warnings?: string[];
   /** Queue of the host that ran it, for the slot lease of a loop; null for kinds that run on the worker. */
   hostQueue: string | null;
   /** What faults and waiting have cost; absent when nothing. */

@@ -23,6 +23,8 @@ export interface DoneAttempt {
   provenance: Record<string, string>;
   journal: AttemptJournal;
   checkpoints: CheckpointKeeper;
+  /** What a person should know of how it was made. */
+  warnings: string[];
 }
 
 /** Commits. Returns the result that stands: this one, or an earlier one. Safe to run again. */

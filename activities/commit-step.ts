@@ -31,6 +31,7 @@ export interface FinishedAttempt {
   provenance: Record<string, string>;
   /** The attempt whose journal is the step's, or null when there were no points. */
   journal: string | null;
+  warnings: string[];
 }
 
 /** Fails when what an attempt left in its output folders is not what its kind promises. */
@@ -80,6 +81,7 @@ export async function commitStep(
     resumedFrom,
     provenance,
     journal,
+    ...toldOf(done.warnings),
   });
 }
 
@@ -93,9 +95,12 @@ export function outcomeOf(
     output,
     { $artifact: { key: result.key, output, type, ...held } },
   ]);
-  const { key, metrics, seconds, resumedFrom } = result;
-  return { key, outputs: Object.fromEntries(outputs), metrics, seconds, resumedFrom, ...run };
+  const { key, metrics, seconds, resumedFrom, warnings } = result;
+  return { key, outputs: Object.fromEntries(outputs), metrics, seconds, resumedFrom, ...toldOf(warnings), ...run };
 }
+
+/** Warnings as they are kept: absent where there are none. Pure. */
+export const toldOf = (warnings: string[] = []): { warnings?: string[] } => (warnings.length === 0 ? {} : { warnings });
 
 /** Metrics as they are kept: what is not finite is null. Pure. */
 export const finiteOrNull = (metrics: Record<string, number | null>): Record<string, number | null> =>

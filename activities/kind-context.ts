@@ -6,7 +6,7 @@ import type { AttemptLog } from './attempt-log.js';
 import type { StepCall } from './calls.js';
 import type { CheckpointKeeper } from './checkpoint-keeper.js';
 import { outputFolder } from './commit-step.js';
-import type { JobEvent } from './engine/engine.js';
+import type { EngineJob, JobEvent } from './engine/engine.js';
 import type { Programs, Slot } from './host.js';
 import type { AttemptJournal } from './journal.js';
 import type { EngineDone, EngineRun, KindContext, KindInput } from './kind.js';
@@ -30,6 +30,8 @@ export interface AttemptParts {
   programs: Programs;
   /** Aborted when the step has to stop, for whatever reason. */
   signal: AbortSignal;
+  /** What a person should know of the result; grows. */
+  warnings: string[];
   /** Stops the step with this failure: something beside the kind went wrong. */
   stopWith: (failure: unknown) => void;
 }
@@ -68,7 +70,7 @@ export function kindContext(parts: AttemptParts): KindContext {
       else log.warn(message, { path: call.path });
     },
     ...commandOf(parts),
-    engine: engineOf(parts, (event, workDir) => take(context, parts, event, workDir)),
+    engine: engineOf(parts, (taken) => take(context, parts, taken)),
   };
   return context;
 }
@@ -85,7 +87,7 @@ function commandOf({ call, attempt, programs, slot }: AttemptParts): Pick<KindCo
   return { command: { path: call.path, attempt, declaration: call.declaration, programs, freeSlot } };
 }
 
-function engineOf(parts: AttemptParts, onEvent: (event: JobEvent, workDir: string) => void): KindContext['engine'] {
+function engineOf(parts: AttemptParts, onEvent: (taken: Taken) => void): KindContext['engine'] {
   let count = 0;
   return async (run: EngineRun): Promise<EngineDone> => {
     if (parts.slot === null) {
@@ -95,35 +97,56 @@ function engineOf(parts: AttemptParts, onEvent: (event: JobEvent, workDir: strin
       );
     }
     parts.signal.throwIfAborted();
-    const withCheckpoints = run.checkpoints ?? true;
     const workDir = run.workDir ?? parts.folder;
-    const { everySteps, everyMs } = parts.call.checkpoint;
     const job = {
       id: `${parts.attempt}-${count++}`,
       op: run.op,
       inputs: run.inputs,
       seed: run.seed ?? null,
       workDir,
-      checkpoint: withCheckpoints ? { everySteps, everyMs } : { everySteps: null, everyMs: null },
-      resume: withCheckpoints ? parts.resume : null,
+      ...cadenceOf(run, parts),
     };
-    const done = await parts.slot.engine
-      .run(
+    const saves = new Set<Promise<void>>();
+    const keep: Keep = (folder, step) => {
+      const part = typeof run.checkpoints === 'object' ? run.checkpoints : null;
+      const saving = part === null ? save(parts, folder, step) : part.keep(folder, step);
+      saving.catch(parts.stopWith);
+      saves.add(saving);
+    };
+    try {
+      return await parts.slot.engine.run(
         job,
-        (event) => onEvent(event, workDir),
+        (event) => onEvent({ event, workDir, keep }),
         parts.signal,
         (chunk) => parts.attemptLog.write(chunk),
-      )
-      .finally(() =>
-        // Whether it ended well or not: what it wrote last must be safe before the step goes on or fails.
-        parts.checkpoints.settled().catch(parts.stopWith),
       );
-    await parts.checkpoints.settled();
-    return done;
+    } finally {
+      // Whether it ended well or not: what it wrote last must be safe before the step goes on or fails.
+      await Promise.allSettled(saves);
+    }
   };
 }
 
-function take(context: KindContext, parts: AttemptParts, event: JobEvent, workDir: string): void {
+/** How often the trainer writes checkpoints, and where it goes on. Pure. */
+function cadenceOf(
+  { checkpoints = true }: EngineRun,
+  { call, resume }: AttemptParts,
+): Pick<EngineJob, 'checkpoint' | 'resume'> {
+  if (checkpoints === false) return { checkpoint: { everySteps: null, everyMs: null }, resume: null };
+  const { everySteps, everyMs } = call.checkpoint;
+  if (checkpoints === true) return { checkpoint: { everySteps, everyMs }, resume };
+  return { checkpoint: { everySteps, everyMs, sinceMs: checkpoints.sinceMs }, resume: checkpoints.resume };
+}
+
+type Keep = (folder: string, step: number) => void;
+
+interface Taken {
+  event: JobEvent;
+  workDir: string;
+  keep: Keep;
+}
+
+function take(context: KindContext, parts: AttemptParts, { event, workDir, keep }: Taken): void {
   switch (event.type) {
     case 'progress':
       context.progress(event.step, event.total, event.text);
@@ -131,11 +154,13 @@ function take(context: KindContext, parts: AttemptParts, event: JobEvent, workDi
     case 'metrics':
       context.metric(event.step, event.values);
       break;
-    case 'checkpoint': {
-      const folder = isAbsolute(event.path) ? event.path : join(workDir, event.path);
-      save(parts, folder, event.step).catch(parts.stopWith);
+    case 'checkpoint':
+      keep(isAbsolute(event.path) ? event.path : join(workDir, event.path), event.step);
       break;
-    }
+    case 'diverged':
+      context.log('warning', event.message);
+      parts.warnings.push(event.message);
+      break;
     case 'log':
       if (event.level !== 'debug') context.log(event.level === 'info' ? 'info' : 'warning', event.message);
       break;

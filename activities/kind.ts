@@ -26,10 +26,20 @@ export interface EngineRun {
   /** Artifacts as LocalArtifact; scalars and JSON as they are. */
   inputs: Record<string, unknown>;
   seed?: number | null;
-  /** Whether the operation's checkpoints are the step's (default), or it runs without. */
-  checkpoints?: boolean;
+  /** Whether the operation's checkpoints are the step's (default), are part of one, or it runs without. */
+  checkpoints?: boolean | PartCheckpoints;
   /** Folder for its files; default the attempt's work folder. */
   workDir?: string;
+}
+
+/** The checkpoints of an operation that is one part of its step (parts.ts). */
+export interface PartCheckpoints {
+  /** Where the operation goes on. */
+  resume: { path: string; step: number } | null;
+  /** Milliseconds since the step's last checkpoint. */
+  sinceMs: number;
+  /** Takes over a checkpoint of the operation; resolves when the step's is durable. */
+  keep(folder: string, step: number): Promise<void>;
 }
 
 export interface EngineDone {

@@ -229,17 +229,18 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     },
   });
   const resume = resumed && { path: resumed.path, step: resumed.record.step };
+  const warnings: string[] = [];
   run.signal.throwIfAborted();
   pulse.details.text = 'running';
   run.watch.works();
   const log = { workflowId: call.run.workflowId, path: call.path, attempt, number: run.number };
-  const parts = { ...run, attempt, folder, inputs, resume, journal, checkpoints, programs: host.programs };
+  const parts = { ...run, attempt, folder, inputs, resume, journal, checkpoints, warnings, programs: host.programs };
   const metrics = await withLog(host, log, (attemptLog) => implementation(kindContext({ ...parts, attemptLog })));
   await checkpoints.settled();
   pulse.details.text = 'committing';
   return {
     ...{ call, derivation, attempt, folder, metrics: finiteOrNull(metrics), startedAt, endedAt: host.clock() },
-    ...{ resumedFrom: resume?.step ?? null, provenance: provenance(), journal, checkpoints },
+    ...{ resumedFrom: resume?.step ?? null, provenance: provenance(), journal, checkpoints, warnings },
   };
 }
 

@@ -8,7 +8,7 @@ import type { Result, StoredArtifact } from '../schemas/generated/records.js';
 import type { VolatileStep } from './calls.js';
 
 /** What the workflow learns of a result, committed or not. */
-export type Made = Pick<Result, 'key' | 'metrics' | 'seconds' | 'resumedFrom' | 'run'> & {
+export type Made = Pick<Result, 'key' | 'metrics' | 'seconds' | 'resumedFrom' | 'run' | 'warnings'> & {
   outputs: Record<string, Pick<StoredArtifact, 'type'>>;
 };
 

@@ -1,6 +1,6 @@
 // A step between two clicks of a loop: computed as any other, held by this worker instead of being committed. No claim:
 // nobody else may use the result. A step that stands in the store, or is held here already, is not computed again.
-import { standingResult, checkOutputs } from './commit-step.js';
+import { checkOutputs, standingResult, toldOf } from './commit-step.js';
 import type { CommitVolatileInput, StepCall, VolatileStep } from './calls.js';
 import { commitAttempt, removeCheckpoints, type DoneAttempt } from './commit-attempt.js';
 import type { Host } from './host.js';
@@ -29,9 +29,9 @@ export async function heldHere(
   const done = await work();
   const outputs = await checkOutputs(call, done.folder);
   await removeCheckpoints(call, done.checkpoints);
-  const { metrics, startedAt, endedAt, resumedFrom } = done;
+  const { metrics, startedAt, endedAt, resumedFrom, warnings } = done;
   const seconds = (endedAt - startedAt) / 1000;
-  const made = { key: call.key, run: call.run.workflowId, metrics, seconds, resumedFrom, outputs };
+  const made = { key: call.key, run: call.run.workflowId, metrics, seconds, resumedFrom, outputs, ...toldOf(warnings) };
   const from = { attemptFolder: done.folder, step: call.volatile };
   const commit = async (folder: string): Promise<void> => void (await commitAttempt(host, { ...done, folder }));
   return { made: await host.volatile.hold(made, from, commit), found: false, volatile: true };

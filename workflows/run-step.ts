@@ -164,11 +164,12 @@ function finish(
   { key, reason }: Pick<Runnable, 'key' | 'reason'>,
   outcome: StepOutcome,
 ): Outcome {
-  const { seconds, attempts, resumedFrom, metrics, outputs } = outcome;
+  const { seconds, attempts, resumedFrom, metrics, outputs, warnings = [] } = outcome;
   run.counts[state === 'done' ? 'ran' : 'cached'] += 1;
   const before = run.carried.done[path];
   // What an earlier execution of the chain took from the cache is in its ledger.
   note(run.state, { lost: outcome.lost ?? {}, saved: before === undefined ? (outcome.saved ?? 0) : 0 });
+  if (before?.key !== key) run.state.warnings.push(...warnings.map((warning) => `${path}: ${warning}`));
   const view = before?.key === key ? before : { state, reason, key, seconds, attempts, resumedFrom, metrics };
   update(run.state, path, { ...view, endedAt: before?.endedAt ?? run.port.now() });
   return { status: 'done', value: { outputs, metrics }, key };

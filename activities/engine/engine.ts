@@ -2,7 +2,7 @@
 // after it was lost. Owns: the process and the order of jobs. Does not own: the slot (slot.ts), folders, checkpoints.
 // I1: at most one job is in the process. I2: a job ends exactly once: done, failed, or with the process.
 // I3: a process whose state is unknown (foreign line, ignored cancel) gets no further job.
-import type { CheckpointWritten, Event, Log, Metrics, Progress } from '../../schemas/generated/event.js';
+import type { CheckpointWritten, Diverged, Event, Log, Metrics, Progress } from '../../schemas/generated/event.js';
 import type { Run } from '../../schemas/generated/job.js';
 import type { EngineDone } from '../kind.js';
 import { StepFailure } from '../kind.js';
@@ -15,7 +15,7 @@ export interface EngineOptions extends TrainerProgram {
 }
 
 export type EngineJob = Omit<Run, 'type'>;
-export type JobEvent = Progress | Metrics | CheckpointWritten | Log;
+export type JobEvent = Progress | Metrics | CheckpointWritten | Diverged | Log;
 
 export interface Engine {
   /**
@@ -146,4 +146,4 @@ function endOfJob(event: Event, id: string): JobEnd | null {
 /** Events of an earlier, cancelled job are dropped; a log line without a job belongs to the running one. Pure. */
 const isJobEvent = (event: Event, id: string): event is JobEvent =>
   (event.type === 'log' && (event.id === null || event.id === id)) ||
-  ((event.type === 'progress' || event.type === 'metrics' || event.type === 'checkpoint') && event.id === id);
+  (event.type !== 'log' && event.type !== 'ready' && event.id === id);

@@ -1,11 +1,14 @@
-// The trainer's operation `encode`, as the kinds of the index use it: texts by row in, raw vectors in a file out.
+// The trainer's operation `encode`, as a part of a step that reads embeddings: texts by row in, raw vectors in a file out.
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EncodingContract } from '../../schemas/generated/model.js';
-import type { KindContext, LocalArtifact } from '../kind.js';
+import type { LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
+import type { Parts } from './parts.js';
 
 export interface EncodeCall {
+  /** Names the part of the step that this is. */
+  name: string;
   model: LocalArtifact;
   /** JSON Lines with _id and text. */
   texts: string;
@@ -15,25 +18,29 @@ export interface EncodeCall {
   count: number;
   role: 'document' | 'query';
   batch: number;
-  /** Where the vectors go: raw little-endian float32, row-major. */
-  out: string;
 }
 
-/** Runs the operation without checkpoints of its own; returns the dimension. Fails as the trainer does, or with trainer_crash when the file is not as told. */
-export async function encode(context: KindContext, call: EncodeCall): Promise<number> {
-  const { model, texts, role, batch, out } = call;
-  const rows = call.rows === null ? null : join(context.workDir, 'encode-rows.json');
-  if (rows !== null) await writeFile(rows, JSON.stringify(Array.from(call.rows ?? [])));
-  await context.engine({
-    op: 'encode',
-    inputs: { model, texts, rows, role, batch, out },
-    seed: context.seed,
-    checkpoints: false,
-  });
+/**
+ * Runs the operation as a part of the step, unless a checkpoint holds it; returns the file of vectors (raw little-endian
+ * float32, row-major) and their dimension. Fails as the trainer does, or with trainer_crash when the file is not as told.
+ */
+export async function encode(parts: Parts, call: EncodeCall): Promise<{ file: string; dimension: number }> {
+  const { name, model, texts, role, batch, count } = call;
+  const numbers = call.rows === null ? null : Array.from(call.rows);
   const { dimension } = await readEncodingContract(model);
-  await checkVectors(out, call.count, dimension);
-  return dimension;
+  const dir = await parts.part(name, { rows: numbers, count }, async (part) => {
+    const rows = numbers === null ? null : `${part.dir}.rows.json`;
+    if (rows !== null) await writeFile(rows, JSON.stringify(numbers));
+    const out = join(part.dir, vectorFile);
+    const { metrics } = await part.engine({ op: 'encode', inputs: { model, texts, rows, role, batch, out } });
+    await checkVectors(out, count, dimension);
+    return metrics['passes'] ?? 1;
+  });
+  return { file: join(dir, vectorFile), dimension };
 }
+
+/** Under this name a part keeps its vectors. */
+export const vectorFile = 'vectors.f32';
 
 /** pawl.json of a model. Fails with class `data` when it is missing. */
 export async function readEncodingContract(model: LocalArtifact): Promise<EncodingContract> {

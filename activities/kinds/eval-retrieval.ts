@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCorpus, type Corpus } from '../../retrieval/corpus.js';
 import { limitQueries, readSplit, unjudgedDuplicates, type JudgedQuery } from '../../retrieval/dataset.js';
+import { linkFile } from '../../retrieval/link-file.js';
 import type { JudgedRank } from '../../retrieval/metrics.js';
 import {
   declaredMetrics,
@@ -18,12 +19,14 @@ import { canonicalJson } from '../../schemas/identity.js';
 import type { Report } from '../../schemas/generated/report.js';
 import type { KindContext, LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
-import { checkVectors, encode, readVectors } from './encode.js';
+import { checkVectors, encode, readVectors, vectorFile } from './encode.js';
 import { artifactInput, integerInput, numberInput, stringInput } from './inputs.js';
+import { openParts, type Parts } from './parts.js';
 
 /** What all modes share. */
 interface Task {
   context: KindContext;
+  parts: Parts;
   model: LocalArtifact;
   queries: JudgedQuery[];
   ignored: Int32Array[];
@@ -84,6 +87,7 @@ async function prepare(context: KindContext, split: string): Promise<{ task: Tas
   await writeFile(texts, queries.map(({ id, text }) => `${JSON.stringify({ _id: id, text })}\n`).join(''));
   const task: Task = {
     context,
+    parts: await openParts(context),
     model: artifactInput(context.inputs, 'model'),
     queries,
     ignored: queries.map((query) => unjudgedDuplicates(query, corpus)),
@@ -97,45 +101,55 @@ async function prepare(context: KindContext, split: string): Promise<{ task: Tas
   return { task, excluded: found.excluded };
 }
 
-async function encodeCorpus({ context, model, corpus, documents, batch }: Task): Promise<VectorIndex> {
-  const out = join(context.workDir, 'documents.f32');
-  context.progress(0, corpus.ids.length, 'documents to encode');
-  const dimension = await encode(context, {
-    model,
-    texts: documents,
-    rows: null,
-    count: corpus.ids.length,
+async function encodeCorpus({ context, parts, model, corpus, documents, batch }: Task): Promise<VectorIndex> {
+  const count = corpus.ids.length;
+  context.progress(0, count, 'documents to encode');
+  const encoded = await encode(parts, {
+    ...{ name: 'documents', model, texts: documents, rows: null, count, batch },
     role: 'document',
-    batch,
-    out,
   });
-  return indexFromVectors(await readVectors(out), dimension);
+  return indexFromVectors(await readVectors(encoded.file), encoded.dimension);
 }
 
-async function rankBm25({ context, queries, ignored, idOrder, documents }: Task): Promise<ModeRanks> {
-  const ranks = await retrievalThreads().run('bm25Ranks', {
-    corpus: documents,
-    queries: queries.map((query) => query.text),
-    relevant: queries.map(relevantRows),
-    ignored,
-    idOrder,
-    settings: { k1: numberInput(context.inputs, 'bm25_k1'), b: numberInput(context.inputs, 'bm25_b') },
+/** The ranks of a mode, as a part of the step: JSON keeps them exactly. */
+async function ranksOf(parts: Parts, mode: EvaluationMode, rank: () => Promise<ModeRanks>): Promise<ModeRanks> {
+  const file = 'ranks.json';
+  const dir = await parts.part(`${mode}-ranks`, null, async (part) => {
+    await writeFile(join(part.dir, file), JSON.stringify(await rank()));
+    return 1;
   });
-  return queries.map((query, i) => [judge(query, ranks[i])]);
+  return JSON.parse(await readFile(join(dir, file), 'utf8')) as ModeRanks;
 }
+
+const rankBm25 = ({ context, parts, queries, ignored, idOrder, documents }: Task): Promise<ModeRanks> =>
+  ranksOf(parts, 'bm25', async () => {
+    const ranks = await retrievalThreads().run('bm25Ranks', {
+      corpus: documents,
+      queries: queries.map((query) => query.text),
+      relevant: queries.map(relevantRows),
+      ignored,
+      idOrder,
+      settings: { k1: numberInput(context.inputs, 'bm25_k1'), b: numberInput(context.inputs, 'bm25_b') },
+    });
+    return queries.map((query, i) => [judge(query, ranks[i])]);
+  });
 
 async function rankByModel(task: Task, index: VectorIndex, mode: 'plain' | 'greedy' | 'sampled'): Promise<ModeRanks> {
-  const { queries, ignored, idOrder } = task;
   const samples = mode === 'sampled' ? integerInput(task.context.inputs, 'samples') : 1;
-  const { vectors, valid } =
-    mode === 'plain' ? await encodeQueries(task, index.dimension) : await reason(task, mode, samples, index.dimension);
+  const embedded = mode === 'plain' ? await encodeQueries(task) : await reason(task, mode, samples, index.dimension);
+  return ranksOf(task.parts, mode, () => rankEmbedded(task, index, embedded, samples));
+}
+
+async function rankEmbedded(task: Task, index: VectorIndex, found: Embedded, samples: number): Promise<ModeRanks> {
+  const { queries, ignored, idOrder } = task;
+  const { vectors, valid } = found;
   const places = valid.flatMap((isValid, place) => (isValid ? [place] : []));
   const owner = (place: number): number => Math.floor(place / samples);
   const embedded = new Float32Array(places.length * index.dimension);
   places.forEach((place, i) => {
     embedded.set(vectors.subarray(place * index.dimension, (place + 1) * index.dimension), i * index.dimension);
   });
-  const found = await retrievalThreads().run('evaluationRanks', {
+  const ranked = await retrievalThreads().run('evaluationRanks', {
     index,
     queries: embedded,
     relevant: places.map((place) => relevantRows(queries[owner(place)] as JudgedQuery)),
@@ -145,7 +159,7 @@ async function rankByModel(task: Task, index: VectorIndex, mode: 'plain' | 'gree
   const ranks = queries.map(() => Array.from<JudgedRank[] | null>({ length: samples }).fill(null));
   places.forEach((place, i) => {
     const query = owner(place);
-    (ranks[query] as (JudgedRank[] | null)[])[place % samples] = judge(queries[query] as JudgedQuery, found[i]);
+    (ranks[query] as (JudgedRank[] | null)[])[place % samples] = judge(queries[query] as JudgedQuery, ranked[i]);
   });
   return ranks;
 }
@@ -156,40 +170,33 @@ interface Embedded {
   valid: boolean[];
 }
 
-async function encodeQueries({ context, model, queries, texts, batch }: Task, dimension: number): Promise<Embedded> {
-  const out = join(context.workDir, 'plain.f32');
-  await encode(context, { model, texts, rows: null, count: queries.length, role: 'query', batch, out });
-  await checkVectors(out, queries.length, dimension);
-  return { vectors: await readVectors(out), valid: queries.map(() => true) };
+async function encodeQueries({ parts, model, queries, texts, batch }: Task): Promise<Embedded> {
+  const { length: count } = queries;
+  const { file } = await encode(parts, { name: 'plain', model, texts, rows: null, count, role: 'query', batch });
+  return { vectors: await readVectors(file), valid: queries.map(() => true) };
 }
 
 /** Lets the model reason before it embeds; the texts stay in the report as reasoning-<mode>.jsonl. */
 async function reason(
-  { context, model, queries, texts, batch, out: folder }: Task,
+  { context, parts, model, queries, texts, batch, out: report }: Task,
   mode: 'greedy' | 'sampled',
   samples: number,
   dimension: number,
 ): Promise<Embedded> {
-  const out = join(context.workDir, `${mode}.f32`);
-  const samplesOut = join(folder, `reasoning-${mode}.jsonl`);
-  await context.engine({
-    op: 'reason',
-    inputs: {
-      model,
-      texts,
-      mode,
-      samples,
-      temperature: numberInput(context.inputs, 'temperature'),
-      min_new: integerInput(context.inputs, 'min_new'),
-      batch,
-      out,
-      samples_out: samplesOut,
-    },
-    seed: context.seed,
-    checkpoints: false,
+  const name = `reasoning-${mode}.jsonl`;
+  const count = queries.length * samples;
+  const temperature = numberInput(context.inputs, 'temperature');
+  const min_new = integerInput(context.inputs, 'min_new');
+  const dir = await parts.part(mode, null, async (part) => {
+    const out = join(part.dir, vectorFile);
+    const samples_out = join(part.dir, name);
+    const inputs = { model, texts, mode, samples, temperature, min_new, batch, out, samples_out };
+    const { metrics } = await part.engine({ op: 'reason', inputs, seed: context.seed });
+    await checkVectors(out, count, dimension);
+    return metrics['steps'] ?? 1;
   });
-  await checkVectors(out, queries.length * samples, dimension);
-  return { vectors: await readVectors(out), valid: await readValid(samplesOut, queries.length * samples) };
+  await linkFile(join(dir, name), join(report, name));
+  return { vectors: await readVectors(join(dir, vectorFile)), valid: await readValid(join(dir, name), count) };
 }
 
 async function readValid(path: string, count: number): Promise<boolean[]> {

@@ -1,12 +1,14 @@
-// index.build: encodes the whole corpus, straight into the files of the index.
+// index.build: encodes the whole corpus, shard after shard, into the files of the index.
 import { join } from 'node:path';
 import { readCorpus } from '../../retrieval/corpus.js';
+import { linkFile } from '../../retrieval/link-file.js';
 import { planShards } from '../../retrieval/vector-index.js';
 import { writeBuiltIndex, type BuiltShard } from '../../retrieval/write-index.js';
 import type { KindContext } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { encode, readEncodingContract } from './encode.js';
 import { artifactInput, integerInput } from './inputs.js';
+import { openParts } from './parts.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
   const model = artifactInput(context.inputs, 'model');
@@ -17,11 +19,14 @@ export async function run(context: KindContext): Promise<Record<string, number |
   if (total === 0) throw new StepFailure('data', 'corpus.jsonl has no document, so there is nothing to index.');
   const dir = await context.outputDir('index');
   const plan = planShards(total, dimension);
+  const parts = await openParts(context);
   const shards: BuiltShard[] = [];
   for (const [i, { first, rows }] of plan.entries()) {
-    const file = join(dir, `base-${i}.f32`);
+    const name = `base-${i}`;
+    const file = join(dir, `${name}.f32`);
     const only = plan.length === 1 ? null : Array.from({ length: rows }, (_, row) => first + row);
-    await encode(context, { model, texts, rows: only, count: rows, role: 'document', batch, out: file });
+    const vectors = await encode(parts, { name, model, texts, rows: only, count: rows, role: 'document', batch });
+    await linkFile(vectors.file, file);
     shards.push({ first, rows, file });
     context.progress(first + rows, total, 'documents encoded');
   }

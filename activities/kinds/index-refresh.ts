@@ -16,6 +16,7 @@ import type { KindContext, LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { encode, readEncodingContract, readVectors } from './encode.js';
 import { artifactInput, booleanInput, integerInput, numberInput, optionalArtifact, stringInput } from './inputs.js';
+import { openParts, type Parts } from './parts.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
   const index = artifactInput(context.inputs, 'index');
@@ -26,10 +27,11 @@ export async function run(context: KindContext): Promise<Record<string, number |
     const freshness = freshnessOf(loaded.index, loaded.manifest, model.identity);
     const choice = await choose(context, loaded, freshness, samples);
     context.progress(0, choice.rows.length, 'documents to re-encode');
-    const vectors = await encodeRows(context, { model, index, rows: choice.rows, dimension: loaded.index.dimension });
+    const parts = await openParts(context);
+    const vectors = await encodeRows(context, parts, { model, index, rows: choice.rows });
     const drift = choice.rows.length === 0 ? 0 : driftOf(loaded.index, choice.rows, vectors, choice.probe);
     const rows = Uint32Array.from(choice.rows);
-    const fidelity = await measureFidelity(context, { model, index, loaded, samples, rows, vectors });
+    const fidelity = await measureFidelity(context, parts, { model, index, loaded, samples, rows, vectors });
     const manifest = await writeRefreshedIndex({
       dir: await context.outputDir('index'),
       from: index.path,
@@ -134,26 +136,26 @@ function budgetInput({ inputs }: KindContext): { fraction: number } | { document
 
 async function encodeRows(
   context: KindContext,
-  call: { model: LocalArtifact; index: LocalArtifact; rows: number[]; dimension: number },
+  parts: Parts,
+  call: { model: LocalArtifact; index: LocalArtifact; rows: number[] },
 ): Promise<Float32Array> {
   if (call.rows.length === 0) return new Float32Array(0);
-  const out = join(context.workDir, 'refreshed.f32');
-  const texts = join(call.index.path, 'corpus.jsonl');
-  await encode(context, {
+  const { file } = await encode(parts, {
+    name: 'refreshed',
     model: call.model,
-    texts,
+    texts: join(call.index.path, 'corpus.jsonl'),
     rows: call.rows,
     count: call.rows.length,
     role: 'document',
     batch: integerInput(context.inputs, 'batch'),
-    out,
   });
-  return readVectors(out);
+  return readVectors(file);
 }
 
 /** The refreshed index beside a full re-encode; null when it is not asked for. */
 async function measureFidelity(
   context: KindContext,
+  parts: Parts,
   input: {
     model: LocalArtifact;
     index: LocalArtifact;
@@ -166,17 +168,15 @@ async function measureFidelity(
   if (!booleanInput(context.inputs, 'fidelity') || input.samples === null || input.samples.places.length === 0)
     return null;
   const { index, corpus } = input.loaded;
-  const out = join(context.workDir, 'full.f32');
-  const texts = join(input.index.path, 'corpus.jsonl');
   context.progress(0, index.rows, 'documents to re-encode for fidelity');
-  await encode(context, {
+  const { file } = await encode(parts, {
+    name: 'full',
     model: input.model,
-    texts,
+    texts: join(input.index.path, 'corpus.jsonl'),
     rows: null,
     count: index.rows,
     role: 'document',
     batch: integerInput(context.inputs, 'batch'),
-    out,
   });
   const served = indexFromVectors(
     gatherRows(
@@ -188,7 +188,7 @@ async function measureFidelity(
   overwriteRows(served, input.rows, input.vectors, 0);
   return fidelityOf({
     served,
-    full: indexFromVectors(await readVectors(out), index.dimension),
+    full: indexFromVectors(await readVectors(file), index.dimension),
     queries: input.samples.embeddings,
     positives: input.samples.positives,
     duplicatesOf: (row) => duplicatesOf(corpus, row),

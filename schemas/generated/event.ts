@@ -3,7 +3,7 @@
 /**
  * One line on the protocol stream of a trainer process. A value that is not finite is null, and its name is in nonFinite.
  */
-export type Event = Ready | Progress | Metrics | CheckpointWritten | Log | Done | Failed;
+export type Event = Ready | Progress | Metrics | CheckpointWritten | Diverged | Log | Done | Failed;
 
 export interface Ready {
   type: 'ready';
@@ -40,6 +40,27 @@ export interface CheckpointWritten {
    * Relative to the work folder.
    */
   path: string;
+}
+/**
+ * What a job goes on from does not compute what its writer computed.
+ */
+export interface Diverged {
+  type: 'diverged';
+  id: string;
+  /**
+   * What was computed again and came out otherwise.
+   */
+  values: Difference[];
+  /**
+   * What differs between the process that wrote the checkpoint and this one.
+   */
+  differs: Difference[];
+  message: string;
+}
+export interface Difference {
+  name: string;
+  was: string;
+  is: string;
 }
 export interface Log {
   type: 'log';

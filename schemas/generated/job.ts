@@ -32,6 +32,10 @@ export interface Run {
   checkpoint: {
     everySteps: number | null;
     everyMs: number | null;
+    /**
+     * Milliseconds since the step's last checkpoint, where an earlier job wrote it; absent: 0.
+     */
+    sinceMs?: number;
   };
   resume: {
     path: string;

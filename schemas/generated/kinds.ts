@@ -142,7 +142,7 @@ export const stepKinds: Record<string, StepKind> = {
     runs: 'trainer',
     help: 'Encodes the corpus with the model and ranks the queries of a split, with and without reasoning, beside BM25.',
     seeded: true,
-    checkpoints: false,
+    checkpoints: true,
     environment: [],
     inputs: {
       model: {
@@ -279,7 +279,7 @@ export const stepKinds: Record<string, StepKind> = {
     runs: 'trainer',
     help: 'Encodes the whole corpus.',
     seeded: false,
-    checkpoints: false,
+    checkpoints: true,
     environment: [],
     inputs: {
       model: {
@@ -325,7 +325,7 @@ export const stepKinds: Record<string, StepKind> = {
     runs: 'trainer',
     help: 'Re-encodes some documents with the current policy, before the reward.',
     seeded: true,
-    checkpoints: false,
+    checkpoints: true,
     environment: [],
     inputs: {
       index: {
@@ -773,7 +773,7 @@ export const stepKinds: Record<string, StepKind> = {
     runs: 'trainer',
     help: 'Stage 2: one GRPO update, with an auxiliary InfoNCE on replayed pairs.',
     seeded: false,
-    checkpoints: false,
+    checkpoints: true,
     environment: [],
     inputs: {
       policy: {

@@ -37,6 +37,10 @@ export interface Result {
     [k: string]: string;
   };
   journal: string | null;
+  /**
+   * What a person should know of how it was made; absent when there is nothing.
+   */
+  warnings?: string[];
 }
 /**
  * What a step key is the digest of.

@@ -22,7 +22,7 @@ def inputs(bench: Bench, **change: Any) -> dict[str, Any]:
 
 
 def test_rows_come_in_file_order_and_normalised(bench: Bench) -> None:
-    assert bench.run("encode", "e", inputs(bench)) == {"rows": 24, "dimension": 64}
+    assert bench.run("encode", "e", inputs(bench)) == {"rows": 24, "dimension": 64, "passes": 1}
     found = vectors(bench.folder / "e" / "vectors.f32")
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     bench.run("encode", "one", inputs(bench, batch=1))

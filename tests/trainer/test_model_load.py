@@ -52,7 +52,7 @@ def test_a_loaded_model_encodes(bench: Bench, folder: Path, tmp_path: Path) -> N
     texts = tmp_path / "texts.jsonl"
     texts.write_text('{"_id": "a", "text": "river stone"}\n{"_id": "b", "text": "music"}\n')
     inputs = {"model": bench.output("load", "model", "model"), "texts": str(texts), "role": "document", "out": "e.f32"}
-    assert bench.run("encode", "e", inputs) == {"rows": 2, "dimension": 64}
+    assert bench.run("encode", "e", inputs) == {"rows": 2, "dimension": 64, "passes": 1}
 
 
 def drop(name: str) -> Callable[[Path], None]:

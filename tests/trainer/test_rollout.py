@@ -10,7 +10,6 @@ import pytest
 import torch
 from conftest import Bench, read_jsonl
 from pawl_trainer import schemas
-from pawl_trainer.cache import Cache
 from pawl_trainer.rollout import part_of_epoch
 from safetensors.torch import load_file
 
@@ -85,19 +84,6 @@ def test_a_sample_does_not_depend_on_the_chunk_it_is_in(bench: Bench) -> None:
     bench.run("rollout", "large", inputs(bench, chunk=100))
     small, large = read(bench.folder / "small"), read(bench.folder / "large")
     assert small["completion_ids"].tolist() == large["completion_ids"].tolist()
-
-
-def test_resumed_after_any_chunk_is_straight(bench: Bench) -> None:
-    bench.run("rollout", "straight", inputs(bench), every_steps=1)
-    straight = bench.folder / "straight"
-    cuts = sorted((straight / "checkpoints").iterdir())
-    assert len(cuts) == 2
-    for cut in cuts:
-        cold = Bench(bench.folder, Cache(0), dataset=bench.dataset, model=bench.model)
-        cold.run("rollout", "again", inputs(bench), resume=cut)
-        for name in ("rollouts.safetensors", "samples.jsonl", "queries.jsonl", "manifest.json"):
-            again = bench.folder / "again" / "outputs" / "rollouts" / name
-            assert again.read_bytes() == (straight / "outputs" / "rollouts" / name).read_bytes()
 
 
 def test_the_seed_decides_the_samples_and_not_the_queries(bench: Bench) -> None:

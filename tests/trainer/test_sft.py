@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bench, weights
-from pawl_trainer.cache import Cache
+from conftest import Bench
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Stopped, StopRequest
 
@@ -36,25 +34,6 @@ def test_the_loss_falls(bench: Bench) -> None:
     assert metrics["infonce"] < 1.0
     steps = [event["step"] for event in bench.events.sent if event["type"] == "metrics"]
     assert steps == list(range(1, 41))
-
-
-def test_interrupted_is_straight_at_every_step(bench: Bench) -> None:
-    bench.run("sft", "straight", inputs(bench), every_steps=1)
-    straight = weights(bench.folder / "straight" / "outputs" / "model")
-    state = (bench.folder / "straight" / "outputs" / "state" / "optimizer.safetensors").read_bytes()
-    for cut in (1, 3, 4, 6, 9):
-        resume = bench.folder / "straight" / "checkpoints" / str(cut)
-        cold = Bench(bench.folder, Cache(0), dataset=bench.dataset, model=bench.model)
-        cold.run("sft", "again", inputs(bench), resume=resume)
-        assert weights(bench.folder / "again" / "outputs" / "model") == straight, f"cut after step {cut}"
-        assert (bench.folder / "again" / "outputs" / "state" / "optimizer.safetensors").read_bytes() == state
-        shutil.rmtree(bench.folder / "again")
-
-
-def test_checkpoints_hold_no_pickle(bench: Bench) -> None:
-    bench.run("sft", "sft", inputs(bench, steps=2), every_steps=1)
-    files = [path for path in (bench.folder / "sft" / "checkpoints" / "1").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".safetensors", ".json"}
 
 
 def test_micro_batches_change_nothing_but_rounding(bench: Bench) -> None:

@@ -11,6 +11,7 @@ import torch
 from conftest import Bench, weights
 from pawl_trainer import update
 from pawl_trainer.failures import Failure
+from pawl_trainer.update_state import Gathered
 from safetensors.torch import load_file, save_file
 
 ROLLOUT = {"split": "rl", "queries": 4, "group": 4, "min_new": 1, "temperature": 1.0, "replay": 6, "micro_batch": 8}
@@ -49,7 +50,7 @@ def gradients(bench: Bench, rollouts: update.Rollouts, **change: Any) -> dict[st
         **{"micro_batch": 8, **given, **change},
     )
     model = update.language_model.load(job, update_artifact(bench)).for_training()
-    update.policy_gradient(job, settings, model, None, rollouts)
+    update.policy_gradient(Gathered(job, model, rollouts.prompts), settings, None, rollouts)
     return {name: weight.grad.clone() for name, weight in model.network.named_parameters()}
 
 

@@ -74,20 +74,25 @@ def hidden_at(
     side: Literal["left", "right"] = "right",
     pad_id: int = 0,
     between: Callable[[], None] | None = None,
+    done: list[Tensor] | None = None,
 ) -> Tensor:
     """
     The hidden states of sequence i at the positions wanted[i], all in one tensor [sum of positions, dimension], in the
-    order of the sequences. `rows` a forward pass; `between` is called after each.
+    order of the sequences. `rows` a forward pass; `between` is called after each. `done` holds what the first passes gave,
+    which are left out, and grows by what the others give.
     """
-    parts: list[Tensor] = []
+    parts: list[Tensor] = [] if done is None else done
+    known = len(parts)
     order: list[int] = []
-    for group in buckets([len(sequence) for sequence in sequences], rows):
+    for place, group in enumerate(buckets([len(sequence) for sequence in sequences], rows)):
+        order.extend(group)
+        if place < known:
+            continue
         batch = pad([sequences[number] for number in group], side, pad_id, network.device)
         states = states_of(network, batch)
         width = states.shape[1]
         flat = [row * width + batch.first[row] + position for row, number in enumerate(group) for position in wanted[number]]
         parts.append(states.reshape(-1, states.shape[-1])[torch.tensor(flat, device=states.device)])
-        order.extend(group)
         if between is not None:
             between()
     return torch.cat(parts)[_back_to_input_order(order, wanted).to(network.device)]

@@ -35,6 +35,14 @@ def write(work: Path, step: int, save: Callable[[Path], None]) -> str:
     return f"checkpoints/{step}"
 
 
+def share(path: Path, to: Path) -> None:
+    """Makes a file that is not written any more appear under another name, too: by a link where the disk has links."""
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copyfile(path, to)
+
+
 def flush(path: Path) -> None:
     """Waits until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

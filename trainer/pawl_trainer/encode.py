@@ -1,14 +1,23 @@
-"""encode: texts of a JSONL file as embeddings, written as raw little-endian float32, row after row."""
+"""encode: texts of a JSONL file as embeddings, written as raw little-endian float32, row after row.
+
+A step is a forward pass. A checkpoint holds the finished blocks as files, and the states of the passes of the block under
+way: what goes on from it makes the same batches, so the bytes are those of an uninterrupted job.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from pawl_trainer import checkpoint, jsonl, language_model
+from pawl_trainer import canary, checkpoint, jsonl, language_model
+from pawl_trainer.batching import buckets
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 
@@ -32,37 +41,112 @@ class Settings:
     out: str
 
 
+@dataclass
+class Work:
+    """An encoding under way: `blocks` are finished, `done` holds the states of the first passes of the next one."""
+
+    job: Job
+    settings: Settings
+    model: language_model.LanguageModel
+    texts: list[str]
+    blocks: list[Path] = field(default_factory=list)
+    done: list[Tensor] = field(default_factory=list)
+    passes: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the finished blocks lie."""
+        return self.job.work / "blocks"
+
+
 def run(job: Job) -> dict[str, float]:
-    """Writes embeddings in the order of the rows; returns {rows, dimension}."""
+    """Writes embeddings in the order of the rows; returns {rows, dimension, passes}."""
     settings = job.settings(Settings)
     model = language_model.load(job, job.artifact("model"))
     numbers = None if settings.rows is None else checkpoint.read_json(Path(settings.rows))
     with job.timed("read"):
         texts = [row["text"] for row in jsonl.read_rows(Path(settings.texts), numbers, {"text": str})]
-    out = job.work / settings.out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("wb") as file, torch.inference_mode():
-        for start in range(0, len(texts), BLOCK):
-            file.write(encode_block(job, model, settings, texts, start))
-    return {"rows": len(texts), "dimension": model.contract.dimension}
+    work = Work(job, settings, model, texts)
+    checkpoint.remove(work.folder)
+    work.folder.mkdir(parents=True)
+    with torch.inference_mode():
+        if job.resume is not None:
+            restore(work, job.resume)
+        while len(work.blocks) * BLOCK < len(texts):
+            encode_block(work)
+    join(work.blocks, job.work / settings.out)
+    return {"rows": len(texts), "dimension": model.contract.dimension, "passes": work.passes}
 
 
-def encode_block(job: Job, model: language_model.LanguageModel, settings: Settings, texts: list[str], start: int) -> bytes:
-    """The embeddings of up to BLOCK texts from `start`, as bytes."""
-    done = start
+def encode_block(work: Work) -> None:
+    """Makes the next block: the embeddings of up to BLOCK texts, as a file."""
+    job, settings, total = work.job, work.settings, len(work.texts)
+    start = len(work.blocks) * BLOCK
 
     def between() -> None:
-        nonlocal done
-        done = min(done + settings.batch, len(texts))
-        job.progress(done, len(texts), f"{done} of {len(texts)} texts")
-        job.boundary(done, None)
+        work.passes += 1
+        done = min(start + len(work.done) * settings.batch, total)
+        job.progress(done, total, f"{done} of {total} texts")
+        job.boundary(work.passes, None if done == total and not job.stop.asked else lambda folder: save(work, folder))
 
-    with job.timed("tokenise"):
-        block = texts[start : start + BLOCK]
-        sequences = model.text.plain("document" if settings.role == "document" else "query", block)
+    sequences = block_of(work)
     with job.timed("forward"):
-        vectors = model.embed(sequences, settings.batch, between).cpu().numpy()
+        vectors = work.model.embed(sequences, settings.batch, between, work.done).cpu().numpy()
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if broken.size:
         raise Failure("non_finite", f"The embedding of row {start + int(broken[0])} of {settings.texts} is not finite.")
-    return np.ascontiguousarray(vectors, dtype="<f4").tobytes()
+    path = work.folder / f"{len(work.blocks)}.f32"
+    path.write_bytes(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
+    work.blocks.append(path)
+    work.done = []
+
+
+def block_of(work: Work) -> list[list[int]]:
+    """The token ids of the block that is next."""
+    start = len(work.blocks) * BLOCK
+    with work.job.timed("tokenise"):
+        return work.model.text.plain(
+            "document" if work.settings.role == "document" else "query", work.texts[start : start + BLOCK]
+        )
+
+
+def save(work: Work, folder: Path) -> None:
+    """Writes a checkpoint; the files of finished blocks are shared."""
+    for path in work.blocks:
+        checkpoint.share(path, folder / path.name)
+    save_file({"states": torch.cat(work.done).cpu()}, folder / "states.safetensors")
+    checkpoint.write_json(folder / "encode.json", {"schema": 1, "blocks": len(work.blocks), "passes": work.passes})
+    canary.write(folder, {"embeddings": canary.digest(work.done[-1])})
+
+
+def restore(work: Work, folder: Path) -> None:
+    """Goes back to a checkpoint, and computes its last pass again."""
+    saved = checkpoint.read_json(folder / "encode.json")
+    work.passes = saved["passes"]
+    for number in range(saved["blocks"]):
+        work.blocks.append(work.folder / f"{number}.f32")
+        shutil.copyfile(folder / f"{number}.f32", work.blocks[-1])
+    states = load_file(folder / "states.safetensors")["states"].to(work.model.network.device)
+    work.done = list(states.split(work.settings.batch))
+
+    def again() -> dict[str, Any]:
+        sequences = block_of(work)
+        group = buckets([len(sequence) for sequence in sequences], work.settings.batch)[len(work.done) - 1]
+        last: list[Tensor] = []
+        work.model.embed([sequences[number] for number in group], work.settings.batch, done=last)
+        return {"embeddings": canary.digest(last[0])}
+
+    canary.check(work.job, folder, again)
+
+
+def join(blocks: list[Path], out: Path) -> None:
+    """Puts the blocks after each other into one file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if len(blocks) == 1:
+        shutil.move(blocks[0], out)
+        return
+    with out.open("wb") as file:
+        for path in blocks:
+            with path.open("rb") as block:
+                shutil.copyfileobj(block, file, 1 << 20)
+            path.unlink()

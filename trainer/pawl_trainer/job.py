@@ -77,7 +77,7 @@ class Job:
     stop: StopRequest
     cache: Cache
     figures: dict[str, float] = field(default_factory=dict)
-    _last_checkpoint: float = field(default_factory=time.monotonic)
+    last_checkpoint: float = field(default_factory=time.monotonic)
     _last_progress: float = 0.0
 
     def settings(self, shape: type[Settings]) -> Settings:
@@ -126,7 +126,7 @@ class Job:
         asked = self.stop.asked
         if save is not None and (self._is_due(step) or (asked and self.stop.with_checkpoint)):
             path = checkpoint.write(self.work, step, save)
-            self._last_checkpoint = time.monotonic()
+            self.last_checkpoint = time.monotonic()
             self.events.send("checkpoint", id=self.id, step=step, path=path)
         if asked:
             raise Stopped(step, self.stop.with_checkpoint)
@@ -134,7 +134,7 @@ class Job:
     def _is_due(self, step: int) -> bool:
         if self.every_steps is not None and step % self.every_steps == 0:
             return True
-        return self.every_ms is not None and (time.monotonic() - self._last_checkpoint) * 1000 >= self.every_ms
+        return self.every_ms is not None and (time.monotonic() - self.last_checkpoint) * 1000 >= self.every_ms
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:

@@ -32,8 +32,17 @@ class LanguageModel:
     contract: Contract
     text: TextEncoder
 
-    def embed(self, sequences: Sequence[Sequence[int]], rows: int, between: Callable[[], None] | None = None) -> Tensor:
-        """Embeddings [sequences, dimension], float32: the hidden state at the last token of each, which is the embed token."""
+    def embed(
+        self,
+        sequences: Sequence[Sequence[int]],
+        rows: int,
+        between: Callable[[], None] | None = None,
+        done: list[Tensor] | None = None,
+    ) -> Tensor:
+        """
+        Embeddings [sequences, dimension], float32: the hidden state at the last token of each, which is the embed token.
+        `between` and `done` are those of hidden_at.
+        """
         states = hidden_at(
             self.network,
             sequences,
@@ -42,6 +51,7 @@ class LanguageModel:
             side=self.contract.padding,
             pad_id=self.contract.pad_id,
             between=between,
+            done=done,
         )
         return self.finish(states)
 

@@ -32,10 +32,11 @@ def score(
     sampling: Sampling,
     rows: int,
     between: Callable[[], None] | None = None,
+    done: list[Tensor] | None = None,
 ) -> Scored:
     """
     Scores completions under the distribution that the sampler draws from. A completion without the embed token gets one
-    for its embedding, and no log-probability for it.
+    for its embedding, and no log-probability for it. `between` and `done` are those of hidden_at.
     """
     embed_id = model.contract.embed_id
     sequences: list[list[int]] = []
@@ -56,6 +57,7 @@ def score(
         side=model.contract.padding,
         pad_id=model.contract.pad_id,
         between=between,
+        done=done,
     )
     at_end = torch.tensor(last, device=states.device)
     targets = torch.tensor([token for completion in completions for token in completion], device=states.device)

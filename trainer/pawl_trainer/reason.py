@@ -1,4 +1,7 @@
-"""reason: queries embedded after reasoning, greedy or sampled; what evaluation with reasoning is made of."""
+"""reason: queries embedded after reasoning, greedy or sampled; what evaluation with reasoning is made of.
+
+A step is a batch of reasonings, then a pass that embeds them; a checkpoint holds what both have given so far.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pawl_trainer import jsonl, language_model, seeds
+from pawl_trainer import jsonl, language_model
 from pawl_trainer.job import Job
-from pawl_trainer.sampling import Completion, Sampling, sample
+from pawl_trainer.sampled import Drawing, Sampled
+from pawl_trainer.sampling import Sampling
 
 INPUTS = {
     "model": {"artifact": "model", "required": True, "help": "The model that reasons and embeds."},
@@ -40,7 +44,7 @@ class Settings:
 def run(job: Job) -> dict[str, float]:
     """
     Writes embeddings (raw little-endian float32, query-major, samples inside) and reasonings; returns {valid_fraction,
-    mean_length}. A reasoning that ran into the limit gets the embed token after it and is marked as not valid.
+    mean_length, steps}. A reasoning that ran into the limit gets the embed token after it and is marked as not valid.
     """
     settings = job.settings(Settings)
     model = language_model.load(job, job.artifact("model"))
@@ -51,21 +55,17 @@ def run(job: Job) -> dict[str, float]:
     prompts = [ids for ids in model.text.prompts([query["text"] for query in queries]) for _ in range(count)]
     temperature = 0.0 if greedy else settings.temperature
     sampling = Sampling(temperature, settings.min_new, model.contract.max_tokens["reason"])
-    completions: list[Completion] = []
+    keys: list[tuple[str | int, ...]] = [("reason", query, number) for query, number in rows]
+    drawing = Drawing(job, model, prompts, None if greedy else keys, sampling, settings.batch)
+    sampled = Sampled.opened(drawing, "reasonings")
     with job.timed("sample"):
-        for start in range(0, len(rows), settings.batch):
-            part = slice(start, start + settings.batch)
-            keys: list[tuple[str | int, ...]] = [("reason", query, number) for query, number in rows[part]]
-            uniforms = None if greedy else seeds.uniforms(job.seed, keys, sampling.max_new)
-            completions += sample(model, prompts[part], uniforms, sampling)
-            job.progress(len(completions), len(rows), f"{len(completions)} of {len(rows)} reasonings")
-            job.boundary(len(completions), None)
+        completions = sampled.draw()
     embed_id = model.contract.embed_id
     sequences = [
         [*prompt, *found.ids, *([] if found.valid else [embed_id])] for prompt, found in zip(prompts, completions, strict=True)
     ]
     with job.timed("forward"), torch.inference_mode():
-        vectors = model.embed(sequences, settings.batch).cpu().numpy()
+        vectors = model.embed(sequences, settings.batch, sampled.passed, sampled.states).cpu().numpy()
     out = job.work / settings.out
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
@@ -85,4 +85,5 @@ def run(job: Job) -> dict[str, float]:
     return {
         "valid_fraction": sum(found.valid for found in completions) / max(1, len(rows)),
         "mean_length": sum(len(found.ids) for found in completions) / max(1, len(rows)),
+        "steps": sampled.step,
     }

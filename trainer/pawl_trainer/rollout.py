@@ -1,9 +1,9 @@
 """rollout: the first half of a GRPO iteration. Samples G reasonings a query and embeds each.
 
 An epoch visits every query once: its order depends on the epoch and on the ids only, and `iteration` says which part of it
-is next. Each sample draws from a generator of its own, keyed by (seed, query, sample). Sampling goes in fixed chunks, each
-a step with a checkpoint behind it. At the end one teacher-forced pass of the same weights gives log-probabilities, under
-the temperature and the mask of sampling, and the embeddings. Ids are the truth: text is for reading.
+is next. Each sample draws from a generator of its own, keyed by (seed, query, sample). Sampling goes in fixed chunks. At
+the end one teacher-forced pass of the same weights gives log-probabilities, under the temperature and the mask of sampling,
+and the embeddings. Each chunk, and each part of that pass, is a step (sampled.py). Ids are the truth: text is for reading.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.likelihood import Scored, score
-from pawl_trainer.sampling import Completion, Sampling, sample
+from pawl_trainer.sampled import Drawing, Sampled
+from pawl_trainer.sampling import Completion, Sampling
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,14 @@ def run(job: Job) -> dict[str, float]:
     asked = list(dict.fromkeys([*queries, *replayed]))
     prompt_of = dict(zip(asked, model.text.prompts([dataset.queries[query] for query in asked]), strict=True))
     prompts = [prompt_of[row.query] for row in rows]
+    keys: list[tuple[str | int, ...]] = [(row.role, row.query, row.sample) for row in rows]
+    drawing = Drawing(job, model, prompts, keys, sampling, settings.chunk, settings.dtype)
+    sampled = Sampled.opened(drawing, "sampled")
     with job.timed("sample"):
-        completions = sample_in_chunks(job, model, rows, prompts, sampling, settings)
+        completions = sampled.draw()
     with job.timed("score"), torch.inference_mode(), devices.arithmetic(settings.dtype):
-        scored = score(
-            model,
-            prompts,
-            [found.ids for found in completions],
-            sampling,
-            settings.micro_batch,
-            lambda: job.boundary(0, None),
-        )
+        ids = [found.ids for found in completions]
+        scored = score(model, prompts, ids, sampling, settings.micro_batch, sampled.passed, sampled.states)
         plain = model.embed(model.text.plain("query", [dataset.queries[query] for query in queries]), settings.micro_batch)
     folder = job.output("rollouts")
     with job.timed("save"):
@@ -117,33 +115,6 @@ def replayed_queries(dataset: datasets.Dataset, settings: Settings) -> list[str]
     if settings.replay == 0:
         return []
     return part_of_epoch(dataset.split(settings.replay_split), settings.replay, settings.iteration, "replay")
-
-
-def sample_in_chunks(
-    job: Job, model: LanguageModel, rows: list[Row], prompts: list[list[int]], sampling: Sampling, settings: Settings
-) -> list[Completion]:
-    """Samples all rows, `chunk` at a time; goes on after the chunks of a checkpoint."""
-    completions: list[Completion] = []
-    if job.resume is not None:
-        saved = checkpoint.read_json(job.resume / "rollout.json")
-        completions = [Completion(ids, logprobs, finish) for ids, logprobs, finish in saved["completions"]]
-
-    def save(folder: Path) -> None:
-        content = [[found.ids, found.logprobs, found.finish] for found in completions]
-        checkpoint.write_json(folder / "rollout.json", {"schema": 1, "completions": content})
-
-    chunks = -(-len(rows) // settings.chunk)
-    while len(completions) < len(rows):
-        part = slice(len(completions), len(completions) + settings.chunk)
-        keys: list[tuple[str | int, ...]] = [(row.role, row.query, row.sample) for row in rows[part]]
-        uniforms = seeds.uniforms(job.seed, keys, sampling.max_new)
-        with devices.arithmetic(settings.dtype):
-            completions += sample(model, prompts[part], uniforms, sampling)
-        done = -(-len(completions) // settings.chunk)
-        job.progress(done, chunks, f"{len(completions)} of {len(rows)} sampled")
-        if done < chunks or job.stop.asked:
-            job.boundary(done, save)
-    return completions
 
 
 def tensors_of(

@@ -168,6 +168,7 @@ def make_job(server: Server, line: dict[str, Any], stop: StopRequest) -> Job:
         every_steps=cadence["everySteps"],
         every_ms=cadence["everyMs"],
         resume=None if resume is None else Path(resume["path"]),
+        last_checkpoint=time.monotonic() - cadence.get("sinceMs", 0) / 1000,
         events=server.events,
         stop=stop,
         cache=server.cache,

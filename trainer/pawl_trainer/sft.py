@@ -20,7 +20,7 @@ from pawl_trainer.job import Job
 from pawl_trainer.sampling import Sampling, sample
 from pawl_trainer.sft_losses import step_losses
 from pawl_trainer.sft_material import tokenise
-from pawl_trainer.sft_state import Settings, State, Trainer, batch_at, restore, save
+from pawl_trainer.sft_state import Settings, State, Trainer, batch_at, learning_rate, restore, save
 
 HARD_CANDIDATES = 10  # a hard negative is one of so many nearest documents
 EPOCHS_PER_MINING = 2
@@ -145,7 +145,7 @@ def train_step(trainer: Trainer) -> dict[str, float]:
         total = torch.stack([weights[name] * loss for name, loss in losses.items() if weights[name] > 0]).sum()
     if not bool(torch.isfinite(total)):
         raise Failure("non_finite", f"The loss is not finite at step {state.step}. Lower the learning rate.")
-    lr = optimizer.warm_cosine(state.step, settings.steps, settings.warmup, settings.lr)
+    lr = learning_rate(trainer, state.step)
     with trainer.job.timed("backward"):
         total.backward()
         optimizer.set_lr(trainer.optimizer, lr)

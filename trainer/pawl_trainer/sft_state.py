@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from pawl_trainer import checkpoint, optimizer, seeds
+from pawl_trainer import canary, checkpoint, devices, optimizer, seeds
 from pawl_trainer.job import Job
 from pawl_trainer.language_model import LanguageModel
+from pawl_trainer.losses import info_nce
 from pawl_trainer.sft_material import Material
 
 
@@ -86,6 +87,12 @@ def batch_at(trainer: Trainer, step: int) -> list[str]:
     return order[place * trainer.batch : (place + 1) * trainer.batch]
 
 
+def learning_rate(trainer: Trainer, step: int) -> float:
+    """What step `step` learns with."""
+    settings = trainer.settings
+    return optimizer.warm_cosine(step, settings.steps, settings.warmup, settings.lr)
+
+
 def save(trainer: Trainer, folder: Path) -> None:
     """Writes a checkpoint."""
     plain, generators = seeds.global_state()
@@ -106,6 +113,7 @@ def save(trainer: Trainer, folder: Path) -> None:
             "generators": plain,
         },
     )
+    canary.write(folder, small_step(trainer))
 
 
 def restore(trainer: Trainer, folder: Path) -> None:
@@ -117,4 +125,29 @@ def restore(trainer: Trainer, folder: Path) -> None:
             weight.copy_(weights[name])
     optimizer.restore(trainer.optimizer, trainer.model.network, folder / "optimizer")
     trainer.state = State(saved["step"], saved["losses"], saved["hard"], saved["own"])
+    if trainer.state.step > 0:
+        optimizer.set_lr(trainer.optimizer, learning_rate(trainer, trainer.state.step - 1))
     seeds.restore_global(saved["generators"], load_file(folder / "generators.safetensors"))
+    canary.check(trainer.job, folder, lambda: small_step(trainer))
+
+
+def small_step(trainer: Trainer) -> dict[str, float | str]:
+    """
+    What the weights give for a few pairs of the last batch, forward and backward, without a trace; and a checksum of weights
+    and moments.
+    """
+    network, material, settings = trainer.model.network, trainer.material, trainer.settings
+    queries = batch_at(trainer, max(0, trainer.state.step - 1))[: canary.ROWS]
+    sequences = [material.plain[query] for query in queries]
+    sequences += [material.documents[material.positives[query][0]] for query in queries]
+
+    def compute() -> tuple[torch.Tensor, torch.Tensor]:
+        with devices.arithmetic(settings.dtype):
+            vectors = trainer.model.embed(sequences, settings.micro_batch)
+        count = len(queries)
+        known = torch.zeros(count, count, dtype=torch.bool, device=vectors.device)
+        return info_nce(vectors[:count], vectors[count:], settings.temperature, known), vectors
+
+    values = canary.gradient_of(network, seeds.derive(trainer.job.seed, "canary", trainer.state.step), compute)
+    kept = [*network.parameters(), *(moment for state in trainer.optimizer.state.values() for moment in state.values())]
+    return {**values, "state": canary.checksum(kept)}

@@ -25,6 +25,7 @@ from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.likelihood import score
 from pawl_trainer.losses import clipped_surrogate, info_nce, k3, token_weights
 from pawl_trainer.sampling import Sampling
+from pawl_trainer.update_state import Gathered
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,20 @@ def run(job: Job) -> dict[str, float]:
     step = 0 if state is None else optimizer.restore(adamw, model.network, state.path)
     seeds.set_global(seeds.derive(job.seed, "update", step))
 
+    gathered = Gathered(job, model, rollouts.prompts)
+    if job.resume is not None:
+        gathered.restore(job.resume)
     figures = {"policy_loss": 0.0, "kl": 0.0, "clip_fraction": 0.0, "advantage_max": 0.0, "tokens": 0.0}
     if settings.policy_weight > 0 or settings.beta > 0 or reference is not None:
         with job.timed("policy"):
-            figures = policy_gradient(job, settings, model, reference, rollouts)
-    auxiliary = 0.0
-    if settings.auxiliary_weight > 0 and rollouts.replayed:
-        with job.timed("auxiliary"):
-            auxiliary = contrastive_gradient(job, settings, model, rollouts)
-    job.boundary(0, None)
+            figures = policy_gradient(gathered, settings, reference, rollouts)
+    if gathered.auxiliary is None:
+        auxiliary = 0.0
+        if settings.auxiliary_weight > 0 and rollouts.replayed:
+            with job.timed("auxiliary"):
+                auxiliary = contrastive_gradient(job, settings, model, rollouts)
+        gathered.close(auxiliary)
+    auxiliary = gathered.auxiliary or 0.0
     norm = optimizer.take_step(adamw, model.network, settings.clip, f"update {step}")
     with job.timed("save"):
         language_model.save(model, job.output("model"))
@@ -94,7 +100,7 @@ def run(job: Job) -> dict[str, float]:
 
 
 def policy_gradient(
-    job: Job, settings: Settings, model: LanguageModel, reference: LanguageModel | None, rollouts: Rollouts
+    gathered: Gathered, settings: Settings, reference: LanguageModel | None, rollouts: Rollouts
 ) -> dict[str, float]:
     """Adds the gradient of the clipped surrogate and the KL to the weights; returns their values over the whole batch."""
     advantages = group_advantages(rollouts.rewards, settings.advantage).flatten()
@@ -109,13 +115,11 @@ def policy_gradient(
         if bool(rollouts.masks[row].any()) and (reference is not None or float(advantages[row]) != 0.0)
     ]
     trained = float(mask.sum())
-    sums = {"policy_loss": 0.0, "kl": 0.0, "clip_fraction": 0.0}
     sizes = [len(rollouts.prompts[row]) + lengths[row] for row in moving]
-    for group in buckets(sizes, settings.micro_batch):
-        part = micro_batch(settings, model, reference, rollouts, [moving[number] for number in group], advantages, weights)
-        for name, value in part.items():
-            sums[name] += value
-        job.boundary(0, None)
+    for group in buckets(sizes, settings.micro_batch)[gathered.done :]:
+        rows = [moving[number] for number in group]
+        gathered.add(micro_batch(settings, gathered.model, reference, rollouts, rows, advantages, weights))
+    sums = {"policy_loss": 0.0, "kl": 0.0, "clip_fraction": 0.0, **gathered.sums}
     return {
         "policy_loss": sums["policy_loss"],
         "kl": sums["kl"] / max(trained, 1.0),

@@ -98,7 +98,6 @@ describe('eval.retrieval', () => {
     expect(context.calls.at(-1)).toMatchObject({
       op: 'reason',
       seed: 7,
-      checkpoints: false,
       inputs: { mode: 'sampled', samples: 3, temperature: 0.5, min_new: 6 },
     });
     // The reasoning repeats the query, so it must come to the same.

@@ -1,0 +1,105 @@
+"""Completions sampled batch after batch, and what the passes over them give: the state that rollouts and reasonings share.
+
+Each batch, and each pass after them, is a step with a checkpoint behind it. What goes on from a checkpoint makes the same
+batches, so a job that was interrupted ends with the bytes of one that was not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pawl_trainer import canary, checkpoint, devices, seeds
+from pawl_trainer.job import Job
+from pawl_trainer.language_model import LanguageModel
+from pawl_trainer.sampling import Completion, Sampling, sample
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is sampled: `keys` name the generator of each row, None = the most likely tokens; `rows` at once."""
+
+    job: Job
+    model: LanguageModel
+    prompts: list[list[int]]
+    keys: list[tuple[str | int, ...]] | None
+    sampling: Sampling
+    rows: int
+    dtype: str = "float32"
+
+    @property
+    def batches(self) -> int:
+        """How many batches there are."""
+        return -(-len(self.prompts) // self.rows)
+
+    def batch(self, number: int) -> list[Completion]:
+        """Samples a batch; the same whenever it is called."""
+        part = slice(number * self.rows, (number + 1) * self.rows)
+        keys = None if self.keys is None else self.keys[part]
+        uniforms = None if keys is None else seeds.uniforms(self.job.seed, keys, self.sampling.max_new)
+        with devices.arithmetic(self.dtype):
+            return sample(self.model, self.prompts[part], uniforms, self.sampling)
+
+
+@dataclass
+class Sampled:
+    """The batches that are drawn, and the states that the passes so far gave."""
+
+    drawing: Drawing
+    what: str
+    drawn: list[list[Completion]] = field(default_factory=list)
+    states: list[Tensor] = field(default_factory=list)
+
+    @classmethod
+    def opened(cls, drawing: Drawing, what: str) -> Sampled:
+        """Nothing yet, or what the job's checkpoint holds, whose last batch is drawn again for comparison."""
+        self = cls(drawing, what)
+        folder = drawing.job.resume
+        if folder is None or not (folder / "sampled.json").exists():
+            return self
+        saved = checkpoint.read_json(folder / "sampled.json")
+        self.drawn = [[Completion(*found) for found in batch] for batch in saved["drawn"]]
+        if saved["passes"]:
+            states = load_file(folder / "states.safetensors")["states"].to(drawing.model.network.device)
+            self.states = list(states.split(saved["passes"]))
+        last = len(self.drawn) - 1
+        canary.check(drawing.job, folder, lambda: {"completions": digest(drawing.batch(last))})
+        return self
+
+    @property
+    def step(self) -> int:
+        """Batches and passes so far."""
+        return len(self.drawn) + len(self.states)
+
+    def draw(self) -> list[Completion]:
+        """Draws what is missing; returns all completions."""
+        drawing = self.drawing
+        while len(self.drawn) < drawing.batches:
+            self.drawn.append(drawing.batch(len(self.drawn)))
+            count = sum(len(batch) for batch in self.drawn)
+            total = len(drawing.prompts)
+            drawing.job.progress(len(self.drawn), drawing.batches, f"{count} of {total} {self.what}")
+            drawing.job.boundary(self.step, self.save)
+        return [found for batch in self.drawn for found in batch]
+
+    def passed(self) -> None:
+        """To be called after each pass over the completions, whose states went to `states`."""
+        self.drawing.job.boundary(self.step, self.save)
+
+    def save(self, folder: Path) -> None:
+        """Writes a checkpoint."""
+        content = [[[found.ids, found.logprobs, found.finish] for found in batch] for batch in self.drawn]
+        passes = [len(states) for states in self.states]
+        checkpoint.write_json(folder / "sampled.json", {"schema": 1, "drawn": content, "passes": passes})
+        if passes:
+            save_file({"states": torch.cat(self.states).cpu()}, folder / "states.safetensors")
+        canary.write(folder, {"completions": digest(self.drawn[-1])})
+
+
+def digest(batch: list[Completion]) -> str:
+    """What a batch is, to the last bit of its log-probabilities."""
+    return canary.digest((found.ids, found.logprobs) for found in batch)
