@@ -50,7 +50,7 @@ export async function ingestFolder(
   });
   const body = recordBytes({ schema: 1, files } satisfies Tree);
   const tree = digestOf(body);
-  if ((await store.head(names.blob(tree))) === null) await store.createIfAbsent(names.blob(tree), body);
+  await store.createIfAbsent(names.blob(tree), body);
   return { type, tree, bytes: totalBytes(files), files: files.length };
 }
 
