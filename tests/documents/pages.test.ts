@@ -59,6 +59,18 @@ describe('the page on commands', () => {
   });
 });
 
+describe('the page on operating', () => {
+  it('has the table of failure classes, with their hints', () => {
+    const rows = [...pageText('docs/operating.md').matchAll(/^\| `(\w+)` \| (yes|no) \| (.*) \|$/gm)];
+    const wanted = Object.entries(failureClasses).map(([name, { retryable, hint }]) => [
+      name,
+      retryable ? 'yes' : 'no',
+      hint,
+    ]);
+    expect(rows.map(([, ...cells]) => cells)).toEqual(wanted);
+  });
+});
+
 /** The anchor that GitHub gives a heading. */
 const anchorOf = (heading: string): string => heading.toLowerCase().replaceAll(/[^\w\s-]/g, '').trim().replaceAll(' ', '-'); // prettier-ignore
 

@@ -36,6 +36,12 @@ def test_the_loss_falls(bench: Bench) -> None:
     assert steps == list(range(1, 41))
 
 
+def test_a_loss_that_is_not_finite_ends_the_step(bench: Bench) -> None:
+    with pytest.raises(Failure, match=r"is not finite at .*Lower the learning rate") as caught:
+        bench.run("sft", "sft", inputs(bench, lr=1e30, clip=1e30, warmup=0))
+    assert caught.value.failure_class == "non_finite"
+
+
 def test_micro_batches_change_nothing_but_rounding(bench: Bench) -> None:
     one = bench.run("sft", "one", inputs(bench, steps=1, micro_batch=2))
     other = bench.run("sft", "other", inputs(bench, steps=1, micro_batch=64))
