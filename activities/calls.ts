@@ -115,7 +115,7 @@ export interface OpenLoopInput {
   run: RunInfo;
   path: string;
   /** Everything the loop key is made of. */
-  identity: { body: unknown; carry: unknown; outer: unknown; seed: unknown };
+  identity: { body: unknown; carry: unknown; outer: unknown; seed: unknown; begin?: unknown };
   /** Iterations at most. */
   max: number;
   /** The metrics that `history` must hold, as step.metric, sorted; others may be left out, which keeps it small. Absent: all. */

@@ -5,6 +5,7 @@ import { referencesOfValue } from '../expressions/value-references.js';
 import { recordedMatrices } from '../schemas/collect-cells.js';
 import { deriveLoop } from '../schemas/derivation.js';
 import type { LoopNode, Plan, Value } from '../schemas/generated/plan.js';
+import { firstIteration } from '../schemas/loop-identity.js';
 import type { Click } from '../schemas/generated/records.js';
 import { bestClick, listClicks, newestClick, readClick } from '../store/clicks.js';
 import type { ClickEntry } from '../store/clicks.js';
@@ -21,6 +22,8 @@ export type LoopPlan =
       state: 'RUN' | 'RESUME';
       key: string;
       click: number | null;
+      /** The next iteration. */
+      next: number;
       max: number;
       reason: string;
       /** That the next iteration begins with. */
@@ -40,8 +43,10 @@ export async function planLoop(
   if ('by' in ready) return { state: 'blocked', ...ready };
   const { key, max, inits } = ready;
   const newest = await newestClick(store, key, max);
-  if (newest === null)
-    return { state: 'RUN', key, click: null, max, carry: inits, reason: `no iteration of ${max} is committed` };
+  const first = firstIteration(node);
+  const anew = { state: 'RUN' as const, key, click: null, next: first, max, carry: inits };
+  if (newest === null && first >= max && node.fork !== undefined) return endedBefore(node.fork, key, max);
+  if (newest === null) return { ...anew, reason: `no iteration of ${max} is committed${forkText(node)}` };
   const history = (await listClicks(store, key)).filter(({ index }) => index <= newest.index);
   const held = history.find((click) =>
     untilHolds(node, click, known, click.index === newest.index ? newest.carry : null),
@@ -53,13 +58,25 @@ export async function planLoop(
     const carry = (click < 0 ? null : (await readClick(store, key, click))?.carry) ?? inits;
     const reason = `goes on at iteration ${click + 1} of ${max}`;
     return click < 0
-      ? { state: 'RUN', key, click: null, max, carry, reason: 'the carries of its iterations are pruned' }
-      : { state: 'RESUME', key, click, max, carry, reason };
+      ? { ...anew, reason: 'the carries of its iterations are pruned' }
+      : { state: 'RESUME', key, click, next: click + 1, max, carry, reason };
   }
   const ended = held === undefined ? `${max} iterations are committed` : `\`until\` held at iteration ${last.index}`;
   return {
     ...{ state: 'CACHED', key, click: last.index, max, reason: ended },
     known: await knownAfter(node, key, last, history, store),
+  };
+}
+
+const forkText = ({ fork }: LoopNode): string =>
+  fork === undefined ? '' : `; begins after iteration ${fork.iteration} of ${fork.run}`;
+
+/** A fork of the last iteration that `max` allows: what that one carried comes out. */
+function endedBefore(fork: NonNullable<LoopNode['fork']>, key: string, max: number): LoopPlan {
+  const metrics = Object.fromEntries(Object.entries(fork.metrics).map(([name, values]) => [name, deep(values)]));
+  return {
+    ...{ state: 'CACHED', key, click: fork.iteration, max, known: { outputs: fork.carry, metrics } },
+    reason: `\`max\` is ${max}, and it would begin after iteration ${fork.iteration} of ${fork.run}: nothing is left to run`,
   };
 }
 
@@ -81,7 +98,10 @@ function readyLoop(
   const max = bound.value;
   const inits: Record<string, unknown> = {};
   for (const [name, carry] of Object.entries(node.carry)) {
-    const init = evaluateKnown(carry.init, known);
+    const init: Evaluated =
+      node.fork === undefined
+        ? evaluateKnown(carry.init, known)
+        : { state: 'known', value: node.fork.carry[name] ?? null };
     if (init.state !== 'known') return { by: init, max };
     inits[name] = init.value;
   }

@@ -208,21 +208,17 @@ async function decideLoop(level: Level, name: string, node: LoopNode): Promise<D
   planning.needs?.loops.add(key);
   if (loop.state === 'CACHED') return { state, reason, key, click, max };
   const path = childPath(level.prefix, name);
-  const ahead = await planIterations(
-    node,
-    known,
-    { ...loop, next: (click ?? -1) + 1, isAll: planning.needs !== null },
-    (index, inside) =>
-      planLevel({
-        ...{ planning, nodes: node.steps, prefix: iterationPath(path, index), indices: [...level.indices, index] },
-        known: inside,
-      }),
+  const ahead = await planIterations(node, known, { ...loop, isAll: planning.needs !== null }, (index, inside) =>
+    planLevel({
+      ...{ planning, nodes: node.steps, prefix: iterationPath(path, index), indices: [...level.indices, index] },
+      known: inside,
+    }),
   );
   if (ahead.end !== null) {
     known.steps.set(name, ahead.end);
     return { state: 'CACHED', reason: 'every step of its iterations is cached', key, click, max };
   }
-  const cached = ahead.index - ((click ?? -1) + 1);
+  const cached = ahead.index - loop.next;
   const more = cached === 0 ? '' : `; the steps of ${cached === 1 ? 'one' : `the next ${cached}`} are cached`;
   return { state, reason: `${reason}${more}`, key, click, max, inner: ahead.inner };
 }

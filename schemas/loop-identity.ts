@@ -7,7 +7,12 @@ export interface LoopIdentity {
   carry: unknown;
   outer: unknown;
   seed: unknown;
+  /** The first iteration, where it is not 0. */
+  begin?: number;
 }
+
+/** The iteration that a loop begins with. Pure. */
+export const firstIteration = ({ fork }: LoopNode): number => (fork === undefined ? 0 : fork.iteration + 1);
 
 /**
  * Everything that decides what an iteration computes: the body, the carries with their first values, the values from
@@ -17,7 +22,7 @@ export interface LoopIdentity {
 export function loopIdentity(loop: {
   node: LoopNode;
   kinds: Record<string, PlanKind>;
-  /** Value of each carry at iteration 0; null where it has no `init`. */
+  /** Value of each carry at the first iteration; null where it has none. */
   inits: Record<string, unknown>;
   /** Value by reference, e.g. steps.corpus.outputs.dataset, params.lr: outerReferences(node) of expressions/. */
   outer: Record<string, unknown>;
@@ -33,6 +38,7 @@ export function loopIdentity(loop: {
     carry: Object.fromEntries(carries),
     outer: loop.outer,
     seed: [loop.runSeed, ...loop.indices],
+    ...(node.fork === undefined ? {} : { begin: firstIteration(node) }),
   };
 }
 

@@ -212,7 +212,7 @@ async function close(run: Run, input: RootInput, ended: RunState['state'], resul
 /** The record is a report: a run does not fail because it could not be written, but says so. */
 async function writeRecord(run: Run, input: RootInput, result: RunResult, final: boolean): Promise<void> {
   try {
-    await run.port.runLocal('recordRun', { record: recordOf(run.state, run.info, input, result), final });
+    await run.port.runLocal('recordRun', { record: recordOf(run, input, result), final });
   } catch (error) {
     if (isCancelled(error) || isContinueAsNew(error)) throw error;
     run.port.log('warning', 'the run record was not written', {

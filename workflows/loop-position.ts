@@ -7,7 +7,7 @@ import type { LoopInput, LoopOutput, LoopPositionState } from './loop-input.js';
 import { outerReferences } from '../expressions/outer-references.js';
 import { filledLedger } from '../schemas/lost-time.js';
 import { recordedMatrices } from '../schemas/collect-cells.js';
-import { loopIdentity } from '../schemas/loop-identity.js';
+import { firstIteration, loopIdentity } from '../schemas/loop-identity.js';
 import type { Run } from './level.js';
 import { failure } from './failure.js';
 import { deepMetrics, nestedMetrics } from './loop-metrics.js';
@@ -171,12 +171,12 @@ export const after = (position: LoopPositionState, click: ClickView, ended: bool
   rewinds: 0,
 });
 
-const atInit = ({ run, input }: LoopRun, loopKey: string): LoopPositionState => ({
+const atInit = ({ run, node, input }: LoopRun, loopKey: string): LoopPositionState => ({
   loopKey,
-  next: 0,
+  next: firstIteration(node),
   click: -1,
   carry: input.init,
-  metrics: {},
+  metrics: deepMetrics(node.fork?.metrics ?? {}),
   ended: false,
   lease: { queue: null, shared: null },
   rewinds: 0,

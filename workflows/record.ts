@@ -1,9 +1,10 @@
 // The run record, made from the state of the root.
-import type { RunInfo, RunInput } from '../activities/calls.js';
+import type { RunInput } from '../activities/calls.js';
+import type { Plan } from '../schemas/generated/plan.js';
 import type { Failure, RunRecord, StepRecord } from '../schemas/generated/records.js';
 import { flatMetrics } from './loop-metrics.js';
 import type { InputValue } from '../activities/calls.js';
-import type { RunState } from './state.js';
+import type { Run } from './level.js';
 import type { FailureView, StepView } from './status.js';
 
 /** What the run gives: outputs and metrics of the plan; empty until it has ended well. */
@@ -13,7 +14,11 @@ export interface RunResult {
 }
 
 /** The record of the run as it stands. Pure. */
-export const recordOf = (state: RunState, info: RunInfo, input: RunInput, result: RunResult): RunRecord => ({
+export const recordOf = (
+  { state, info, plan }: Pick<Run, 'state' | 'info' | 'plan'>,
+  input: RunInput,
+  result: RunResult,
+): RunRecord => ({
   schema: 1,
   workflowId: info.workflowId,
   runId: info.runId,
@@ -31,7 +36,16 @@ export const recordOf = (state: RunState, info: RunInfo, input: RunInput, result
   mlflow: input.mlflow,
   ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
   ...(state.ledger.saved === 0 ? {} : { saved: state.ledger.saved }),
+  ...forkedFrom(plan),
 });
+
+function forkedFrom({ steps }: Plan): Pick<RunRecord, 'forkedFrom'> {
+  for (const [loop, node] of Object.entries(steps)) {
+    if (node.node !== 'loop' || node.fork === undefined) continue;
+    return { forkedFrom: { run: node.fork.run, loop, iteration: node.fork.iteration } };
+  }
+  return {};
+}
 
 const stepRecord = (step: StepView): StepRecord => ({
   path: step.path,

@@ -42,7 +42,7 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
     update(state, path, {
       state: 'done',
       key,
-      reason: endReason(result, max),
+      reason: `${endReason(result, max)}${forkText(node)}`,
       metrics,
       seconds,
       clicks: iterations,
@@ -64,6 +64,9 @@ function endReason({ iterations, chosen }: LoopOutput, max: number): string {
     iterations < max ? `\`until\` held after ${iterations} of at most ${max} iterations` : `${iterations} iterations`;
   return chosen >= 0 && chosen !== iterations - 1 ? `${end}; the best is iteration ${chosen}` : end;
 }
+
+const forkText = ({ fork }: LoopNode): string =>
+  fork === undefined ? '' : `; forked from ${fork.run} after iteration ${fork.iteration}`;
 
 /** Waits for the child; a pause that came while it started reaches it too. */
 async function follow(level: Level, path: string, child: ChildHandle<LoopOutput>): Promise<LoopOutput> {
@@ -104,7 +107,11 @@ function maxOf(node: LoopNode, scope: Scope): number {
   throw failure('config', `\`max\` must be a whole number, 0 or more, and is ${JSON.stringify(max)}`);
 }
 
-const initsOf = (node: LoopNode, scope: Scope): Carries =>
+/** What the first iteration begins with: evaluated inits, or what the iteration carried after which the loop was forked. */
+const initsOf = ({ carry, fork }: LoopNode, scope: Scope): Carries =>
   Object.fromEntries(
-    Object.entries(node.carry).map(([name, { init }]) => [name, init === null ? null : valueOf(init, scope)]),
+    Object.entries(carry).map(([name, { init }]) => {
+      if (fork !== undefined) return [name, (fork.carry[name] ?? null) as Carries[string]];
+      return [name, init === null ? null : valueOf(init, scope)];
+    }),
   );

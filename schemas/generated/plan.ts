@@ -239,6 +239,30 @@ export interface LoopNode {
   carry: {
     [k: string]: Carry;
   };
+  /**
+   * Where the loop begins instead of at iteration 0: after an iteration of another run, with what that one carried.
+   */
+  fork?: {
+    /**
+     * pipeline/name
+     */
+    run: string;
+    iteration: number;
+    /**
+     * Artifacts by how they were made, other values as they are.
+     */
+    carry: {
+      [k: string]: unknown;
+    };
+    /**
+     * Of that iteration, by step: what is read of the loop when it runs no iteration.
+     */
+    metrics: {
+      [k: string]: {
+        [k: string]: number | null;
+      };
+    };
+  };
   commit: number;
   keep: {
     last: number;

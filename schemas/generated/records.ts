@@ -170,6 +170,17 @@ export interface RunRecord {
   lost: {
     [k: string]: LostSeconds;
   };
+  /**
+   * The iteration of another run after which a loop of this one begins.
+   */
+  forkedFrom?: {
+    /**
+     * pipeline/name
+     */
+    run: string;
+    loop: string;
+    iteration: number;
+  };
   mlflow: string | null;
   /**
    * What went wrong beside the steps; absent when nothing did.
