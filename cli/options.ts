@@ -55,3 +55,19 @@ export function gibibytesOf(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text) && Number.isFinite(value)) return value * 2 ** 30;
   throw new CliError(exitCodes.invalid, `--min-free takes a number of GiB, such as 20, and got \`${text}\``);
 }
+
+/** A number of `--below` or `--above`. */
+export function boundOf(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new CliError(exitCodes.invalid, `--below and --above take a number, such as 0.3, and got \`${text}\``);
+}
+
+/** The number of an iteration, from 0. */
+export function iterationOf(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new CliError(
+    exitCodes.invalid,
+    `--good and --bad take the number of an iteration, from 0, and got \`${text}\``,
+  );
+}

@@ -1,13 +1,24 @@
 // The commands and their options: a frozen list (tests/cli/program.test.ts). What a command does is in commands/, loaded
 // when it is called, so that `pawl validate` never loads Temporal.
 import { Command } from 'commander';
+import type { BisectOptions } from './commands/bisect.js';
 import type { GcOptions } from './commands/gc.js';
 import type { LogsOptions } from './commands/logs.js';
 import type { PlanOptions } from './commands/plan.js';
 import type { RunOptions } from './commands/run.js';
 import type { TestOptions } from './commands/test.js';
 import type { ValidateOptions } from './commands/validate.js';
-import { attemptOf, collectSet, gibibytesOf, keepOf, runNameOf, seedOf, timeoutOf } from './options.js';
+import {
+  attemptOf,
+  boundOf,
+  collectSet,
+  gibibytesOf,
+  iterationOf,
+  keepOf,
+  runNameOf,
+  seedOf,
+  timeoutOf,
+} from './options.js';
 
 /** The command line. Parsing runs the command, which resolves with its exit status in `finish`. */
 export function buildProgram(version: string, finish: (exitCode: number) => void): Command {
@@ -20,6 +31,7 @@ export function buildProgram(version: string, finish: (exitCode: number) => void
   authoring(program, finish, version);
   runs(program, finish);
   afterwards(program, finish);
+  loops(program, finish);
   servers(program, finish);
   return program;
 }
@@ -189,6 +201,22 @@ function afterwards(program: Command, finish: Finish): void {
     .option('--json', 'write JSON')
     .action(async (path: string, options: Json & { to?: string }) =>
       finish(await (await import('./commands/artifacts.js')).getArtifact(path, options)),
+    );
+}
+
+function loops(program: Command, finish: Finish): void {
+  program
+    .command('bisect')
+    .description('show at which iteration a metric of a loop went bad, and the kept iteration before it')
+    .argument('<run>', 'pipeline/name, or a pipeline: its latest run')
+    .argument('<metric>', 'such as rl.dev.ndcg_at_10: loop, step and metric')
+    .option('--below <number>', 'a value below it is bad', boundOf)
+    .option('--above <number>', 'a value above it is bad', boundOf)
+    .option('--good <iteration>', 'an iteration that was good; default: the first', iterationOf)
+    .option('--bad <iteration>', 'a later one that was bad; default: the last', iterationOf)
+    .option('--json', 'write JSON')
+    .action(async (run: string, metric: string, options: BisectOptions) =>
+      finish(await (await import('./commands/bisect.js')).bisect(run, metric, options)),
     );
 }
 

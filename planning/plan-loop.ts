@@ -43,10 +43,7 @@ export async function planLoop(
   if ('by' in ready) return { state: 'blocked', ...ready };
   const { key, max, inits } = ready;
   const newest = await newestClick(store, key, max);
-  const first = firstIteration(node);
-  const anew = { state: 'RUN' as const, key, click: null, next: first, max, carry: inits };
-  if (newest === null && first >= max && node.fork !== undefined) return endedBefore(node.fork, key, max);
-  if (newest === null) return { ...anew, reason: `no iteration of ${max} is committed${forkText(node)}` };
+  if (newest === null) return withoutClicks(node, ready);
   const history = (await listClicks(store, key)).filter(({ index }) => index <= newest.index);
   const held = history.find((click) =>
     untilHolds(node, click, known, click.index === newest.index ? newest.carry : null),
@@ -58,7 +55,7 @@ export async function planLoop(
     const carry = (click < 0 ? null : (await readClick(store, key, click))?.carry) ?? inits;
     const reason = `goes on at iteration ${click + 1} of ${max}`;
     return click < 0
-      ? { ...anew, reason: 'the carries of its iterations are pruned' }
+      ? { ...anew(node, ready), reason: 'the carries of its iterations are pruned' }
       : { state: 'RESUME', key, click, next: click + 1, max, carry, reason };
   }
   const ended = held === undefined ? `${max} iterations are committed` : `\`until\` held at iteration ${last.index}`;
@@ -66,6 +63,21 @@ export async function planLoop(
     ...{ state: 'CACHED', key, click: last.index, max, reason: ended },
     known: await knownAfter(node, key, last, history, store),
   };
+}
+
+interface ReadyLoop {
+  key: string;
+  max: number;
+  inits: Record<string, unknown>;
+}
+
+const anew = (node: LoopNode, { key, max, inits }: ReadyLoop) =>
+  ({ state: 'RUN', key, click: null, next: firstIteration(node), max, carry: inits }) as const;
+
+function withoutClicks(node: LoopNode, ready: ReadyLoop): LoopPlan {
+  const { key, max } = ready;
+  if (node.fork !== undefined && firstIteration(node) >= max) return endedBefore(node.fork, key, max);
+  return { ...anew(node, ready), reason: `no iteration of ${max} is committed${forkText(node)}` };
 }
 
 const forkText = ({ fork }: LoopNode): string =>
@@ -89,9 +101,7 @@ function readyLoop(
   node: LoopNode,
   known: Known,
   indices: readonly number[],
-):
-  | { key: string; max: number; inits: Record<string, unknown> }
-  | { by: Exclude<Evaluated, { state: 'known' }>; max: number | null } {
+): ReadyLoop | { by: Exclude<Evaluated, { state: 'known' }>; max: number | null } {
   const bound = evaluateKnown(node.max, known);
   if (bound.state !== 'known') return { by: bound, max: null };
   if (typeof bound.value !== 'number') return { by: { state: 'failed', message: '`max` is not a number' }, max: null };

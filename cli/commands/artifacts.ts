@@ -8,6 +8,7 @@ import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { findRecord } from '../find-record.js';
 import { loadConfig } from '../load-config.js';
+import { indexRanges } from '../loop-history.js';
 import { bytesText } from '../numbers.js';
 import { processOutput } from '../output.js';
 import { table } from '../table.js';
@@ -40,22 +41,9 @@ export function listingLines(workflowId: string, { artifacts, loops }: ArtifactL
   ]);
   const ofLoops = loops.map(
     ({ path, iterations, kept }) =>
-      `${path}: ${iterations} iteration${iterations === 1 ? '' : 's'}; kept: ${ranges(kept)}. \`pawl artifacts ls '${workflowId}@${path}[${kept.at(-1) ?? 0}]'\` lists those of one.`,
+      `${path}: ${iterations} iteration${iterations === 1 ? '' : 's'}; kept: ${indexRanges(kept)}. \`pawl artifacts ls '${workflowId}@${path}[${kept.at(-1) ?? 0}]'\` lists those of one.`,
   );
   return [...(rows.length === 0 ? [] : table([['path', 'type', 'size', '', ''], ...rows], [2])), ...ofLoops];
-}
-
-/** `0, 3-5, 9`. Pure. */
-function ranges(indices: readonly number[]): string {
-  const parts: [number, number][] = [];
-  for (const index of indices) {
-    const last = parts.at(-1);
-    if (last?.[1] === index - 1) last[1] = index;
-    else parts.push([index, index]);
-  }
-  return parts.length === 0
-    ? 'none'
-    : parts.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
 }
 
 export async function getArtifact(text: string, options: { to?: string; json?: true }): Promise<number> {

@@ -34,6 +34,7 @@ describe('the command line', () => {
       'logs <run> [step] --attempt <number> --follow --json',
       'artifacts ls [run] --json',
       'artifacts get <path> --to <folder> --json',
+      'bisect <run> <metric> --below <number> --above <number> --good <iteration> --bad <iteration> --json',
       'up --json',
       'down --json',
       'ps --json',
