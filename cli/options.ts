@@ -9,6 +9,9 @@ export function collectSet(text: string, before: Record<string, string>): Record
   return { ...before, [text.slice(0, split)]: text.slice(split + 1) };
 }
 
+/** Adds one name to a list. */
+export const collectName = (text: string, before: string[]): string[] => [...before, text];
+
 /** A whole number from 0. */
 export function seedOf(text: string): number {
   const value = Number(text);

@@ -2,6 +2,7 @@
 // when it is called, so that `pawl validate` never loads Temporal.
 import { Command } from 'commander';
 import type { BisectOptions } from './commands/bisect.js';
+import type { ConformOptions } from './commands/conform.js';
 import type { GcOptions } from './commands/gc.js';
 import type { LogsOptions } from './commands/logs.js';
 import type { PlanOptions } from './commands/plan.js';
@@ -11,6 +12,7 @@ import type { ValidateOptions } from './commands/validate.js';
 import {
   attemptOf,
   boundOf,
+  collectName,
   collectSet,
   gibibytesOf,
   iterationOf,
@@ -29,6 +31,7 @@ export function buildProgram(version: string, finish: (exitCode: number) => void
     .exitOverride();
   beginning(program, finish);
   authoring(program, finish, version);
+  trying(program, finish);
   runs(program, finish);
   afterwards(program, finish);
   loops(program, finish);
@@ -109,6 +112,27 @@ function beginning(program: Command, finish: Finish): void {
     .description('print a JSON schema: of pipelines for an editor, with all step kinds, or of what other tools read')
     .argument('[name]', 'pipeline, step-kind or plan', 'pipeline')
     .action(async (name: string) => finish(await (await import('./commands/schema.js')).schema(name)));
+}
+
+/** What of a pipeline is tried without running it. */
+function trying(program: Command, finish: Finish): void {
+  program
+    .command('conform')
+    .description('kill a program of `uses: command` at the points that matter, and say whether its work survives')
+    .argument('<program...>', 'the program and its arguments, after --')
+    .option('--set <name=value>', 'an input; JSON, or else text; may be given several times', collectSet, {})
+    .option('--artifact <name=folder>', 'an input that is a folder; may be given several times', collectSet, {})
+    .option('--output <name>', 'an output; default: model; may be given several times', collectName, [])
+    .option('--code <path>', 'file or folder that becomes its working directory; default: an empty one')
+    .option('--env <name>', 'a variable that it gets; may be given several times', collectName, [])
+    .option('--seed <number>', 'its seed; default: 0', seedOf)
+    .option('--every <steps>', 'how often it is to checkpoint', '5')
+    .option('--timeout <duration>', 'of one attempt; default: 5m', timeoutOf)
+    .option('--keep', 'leave what it wrote to be looked at')
+    .option('--json', 'write JSON lines')
+    .action(async (words: string[], options: ConformOptions) =>
+      finish(await (await import('./commands/conform.js')).conform(words, options)),
+    );
 }
 
 function runs(program: Command, finish: Finish): void {

@@ -15,6 +15,8 @@ export interface Program {
   graceMs: number;
   /** What it writes to stdout and stderr, as it comes. */
   onOutput: (chunk: Buffer) => void;
+  /** Told how to end the whole group at once, as the death of its worker and a full memory do. */
+  onStart?: (kill: () => void) => void;
 }
 
 export interface ProgramEnd {
@@ -44,6 +46,7 @@ export async function runProgram(program: Program, signal: AbortSignal): Promise
   const [lifeline, stdout, stderr, status] = guard.stdio as unknown as [Writable, Readable, Readable, Readable];
   lifeline.on('error', () => undefined);
   for (const output of [stdout, stderr]) output.on('data', program.onOutput);
+  program.onStart?.(() => signalGroup(guard, 'SIGKILL'));
   let report = '';
   status.setEncoding('utf8').on('data', (text: string) => (report += text));
 

@@ -24,7 +24,7 @@ export interface CommandInputs {
 
 /** Makes the folders, copies the code, writes the job. Fails as the file system does. */
 export async function openWorkplace(
-  context: KindContext,
+  context: Pick<KindContext, 'workDir' | 'resume' | 'seed' | 'attempt' | 'checkpoint' | 'outputDir'>,
   command: CommandInputs,
   step: { path: string; outputs: readonly string[]; checkpoints: boolean },
 ): Promise<Workplace> {

@@ -23,6 +23,7 @@ describe('the command line', () => {
       'explain [code]',
       'plan <file> --set <name=value> --seed <number> --baseline <run> --name <name> --verbose --format <format> --json',
       'test <files...> --filter <text> --junit <file> --json',
+      'conform <program...> --set <name=value> --artifact <name=folder> --output <name> --code <path> --env <name> --seed <number> --every <steps> --timeout <duration> --keep --json',
       'run <file> --set <name=value> --seed <number> --baseline <run> --name <name> --new --wait --detach --timeout <duration> --json',
       'status [run] --json',
       'cancel [run] --json',
