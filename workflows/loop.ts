@@ -10,10 +10,10 @@ import { flatMetrics } from './loop-metrics.js';
 import { after, checkRewinds, openLoop, outputOf, rewind, untilHolds } from './loop-position.js';
 import type { LoopRun } from './loop-position.js';
 import { iterationPath } from '../schemas/ids.js';
-import { filledLedger } from '../schemas/lost-time.js';
+import { addLost, filledLedger } from '../schemas/lost-time.js';
 import { iterationScope, scopeFrom, valueOf } from './scope.js';
 import type { Carries } from './scope.js';
-import { showLevel } from './state.js';
+import { note, showLevel } from './state.js';
 import type { MetricTree } from './status.js';
 import { committed, isVolatile, volatileStep } from './volatile.js';
 import type { Progress } from './volatile.js';
@@ -28,6 +28,7 @@ export async function iterate(run: Run, node: LoopNode, input: LoopInput): Promi
   const loop: LoopRun = { run, node, input, outer: scopeFrom(run.plan.params, input.outer) };
   let position = input.position ?? (await openLoop(loop));
   let progress = begin(position);
+  let clickedMs = run.port.now();
   if (input.position === null) markIteration(run, input.path, progress.next);
   while (!position.ended && progress.next < input.max) {
     showPosition(loop, position, progress.next);
@@ -42,6 +43,9 @@ export async function iterate(run: Run, node: LoopNode, input: LoopInput): Promi
       run.state.failures = [];
       checkRewinds(position, maxRewinds);
       const reached = progress.next;
+      const recomputed = (run.port.now() - clickedMs) / 1000;
+      note(run.state, { lost: addLost({}, 'volatile_lost', { recomputed }) });
+      clickedMs = run.port.now();
       position = await rewind(loop, position);
       progress = begin(position);
       run.port.log('warning', `what ${input.path} had since its last click is lost`, { reached, next: progress.next });
@@ -49,6 +53,7 @@ export async function iterate(run: Run, node: LoopNode, input: LoopInput): Promi
     }
     position = await commit(loop, position, progress, { ...iteration, carry });
     progress = begin(position);
+    clickedMs = run.port.now();
     await continueWhereLong(loop, position);
   }
   showPosition(loop, position, position.click < 0 ? 0 : position.click);

@@ -59,6 +59,20 @@ describe('the run record', () => {
     expect(failing.store.records.at(-1)?.record.lost).toEqual(times(2));
   });
 
+  it('says what a loop computed again after uncommitted results were lost', async () => {
+    let losses = 1;
+    const bench = benchOf(async (call, host) => {
+      await host.sleep(1_000);
+      if (call.path === 'rl[3].work' && losses-- > 0)
+        throw ApplicationFailure.create({ type: 'volatile_lost', message: 'gone', nonRetryable: true });
+      return outcomeOf(call);
+    });
+    bench.store.results.set = () => bench.store.results;
+    await bench.run(planOf({ rl: countingLoop({ max: 4, commit: 2 }) }));
+    expect(bench.paths()).toHaveLength(6);
+    expect(bench.store.records.at(-1)?.record.lost).toEqual({ volatile_lost: { recomputed: 2, waiting: 0 } });
+  });
+
   it('adds what the executions of a long root lost', async () => {
     const bench = benchOf(loses, { continueAsNewAfter: 3 });
     const run = bench.start(chain(8));
