@@ -19,7 +19,7 @@ import { recordOf } from './record.js';
 import type { RunResult } from './record.js';
 import { missingIn, rootScope, valueOf } from './scope.js';
 import type { Scope } from './scope.js';
-import { beginState, note, showLevel } from './state.js';
+import { beginState, note, showLevel, warningsOf } from './state.js';
 import type { RunState } from './state.js';
 import { createStop } from './stop.js';
 
@@ -72,6 +72,7 @@ async function runLoopWorkflow(port: Port, state: RunState, input: LoopInput): P
   state.startedAt = input.position?.startedAt ?? state.startedAt;
   state.paused = input.paused;
   note(state, input.ledger ?? {});
+  state.warnings.push(...(input.warnings ?? []));
   // Nothing is left half done in a loop: it continues as new at clicks only.
   const begin = beginRun(port, state, { info: input.run, placement: input.placement, drains: false });
   const plan = await loadPlan(port, input.run);
@@ -123,6 +124,7 @@ function beginRun(
   state.paused = carried.paused;
   state.approvals = new Map(Object.entries(carried.approvals));
   note(state, carried.ledger ?? {});
+  state.warnings.push(...(carried.warnings ?? []));
   state.redraw = () => port.show(detailsOf(state));
   serveControl(port, state);
   port.onCancel(() => {
@@ -247,5 +249,6 @@ function carry({ state }: Run, outcomes: Outcomes): Carried {
     done: Object.fromEntries(done),
     failed: Object.fromEntries(failed),
     ledger: filledLedger(state.ledger),
+    ...warningsOf(state),
   };
 }

@@ -44,6 +44,8 @@ export interface Carried {
   failed: Record<string, { failures: FailureView[]; failFast: boolean }>;
   /** Absent when nothing was lost or saved. */
   ledger?: Partial<Ledger>;
+  /** Absent when there are none. */
+  warnings?: string[];
 }
 
 export interface Level {

@@ -30,6 +30,8 @@ export interface LoopInput {
   position: LoopPositionState | null;
   /** What the executions before have lost and saved; absent when nothing. */
   ledger?: Partial<Ledger>;
+  /** What the executions before had to tell a person; absent when nothing. */
+  warnings?: string[];
 }
 
 /** After the last click: everything the next iteration depends on. */
@@ -63,6 +65,7 @@ export interface LoopOutput extends StepValue {
   /** As in the run record; absent when nothing. */
   lost?: LostTime;
   saved?: number;
+  warnings?: string[];
 }
 
 /** Whether the input of a workflow is that of a loop. Pure. */

@@ -14,6 +14,7 @@ import { deepMetrics, nestedMetrics } from './loop-metrics.js';
 import { referencesOf } from './references.js';
 import { holds, iterationScope, valuesAt } from './scope.js';
 import type { Carries, Scope } from './scope.js';
+import { warningsOf } from './state.js';
 import type { MetricTree } from './status.js';
 
 export interface LoopRun {
@@ -74,6 +75,7 @@ export async function outputOf(loop: LoopRun, position: LoopPositionState): Prom
     iterations: position.next,
     seconds,
     ...filledLedger(run.state.ledger),
+    ...warningsOf(run.state),
   };
   const best = node.keep.best === null || position.click < 0 ? null : await bestClick(loop, position, node.keep.best);
   const chosen = best ?? { index: position.click, carry: position.carry };

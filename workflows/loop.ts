@@ -13,7 +13,7 @@ import { iterationPath } from '../schemas/ids.js';
 import { addLost, filledLedger } from '../schemas/lost-time.js';
 import { iterationScope, scopeFrom, valueOf } from './scope.js';
 import type { Carries } from './scope.js';
-import { note, showLevel } from './state.js';
+import { note, showLevel, warningsOf } from './state.js';
 import type { MetricTree } from './status.js';
 import { committed, isVolatile, volatileStep } from './volatile.js';
 import type { Progress } from './volatile.js';
@@ -156,7 +156,7 @@ const recordedMetrics = (metrics: MetricTree): IterationView['metrics'] =>
 async function continueWhereLong({ run, input }: LoopRun, position: LoopPositionState): Promise<void> {
   if (position.ended || position.next >= input.max || run.stop.isRequested() || !run.port.shouldContinueAsNew()) return;
   const ledger = filledLedger(run.state.ledger);
-  const next: LoopInput = { ...input, paused: run.state.paused, position, ledger };
+  const next: LoopInput = { ...input, paused: run.state.paused, position, ledger, ...warningsOf(run.state) };
   await run.port.continueAsNew(next);
 }
 

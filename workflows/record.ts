@@ -5,6 +5,7 @@ import type { Failure, RunRecord, StepRecord } from '../schemas/generated/record
 import { flatMetrics } from './loop-metrics.js';
 import type { InputValue } from '../activities/calls.js';
 import type { Run } from './level.js';
+import { warningsOf } from './state.js';
 import type { FailureView, StepView } from './status.js';
 
 /** What the run gives: outputs and metrics of the plan; empty until it has ended well. */
@@ -34,7 +35,7 @@ export const recordOf = (
   failures: state.failures.flatMap((one) => asFailure(one) ?? []),
   lost: state.ledger.lost,
   mlflow: input.mlflow,
-  ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
+  ...warningsOf(state),
   ...(state.ledger.saved === 0 ? {} : { saved: state.ledger.saved }),
   ...forkedFrom(plan),
 });

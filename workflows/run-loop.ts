@@ -1,6 +1,6 @@
 // A loop as the level around it sees it: a child workflow with a history, a page and clicks of its own.
 import type { LoopNode } from '../schemas/generated/plan.js';
-import type { Level, Outcome } from './level.js';
+import type { Level, Outcome, Run } from './level.js';
 import type { LoopInput, LoopOutput } from './loop-input.js';
 import type { ChildHandle } from './port.js';
 import { signals } from './control-names.js';
@@ -36,8 +36,7 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
     });
     const result = await follow(level, path, child);
     const { loopKey: key, outputs, metrics, iterations } = result;
-    // What an earlier execution of the chain took from the cache is in its ledger.
-    note(state, { lost: result.lost ?? {}, saved: run.carried.done[path] === undefined ? (result.saved ?? 0) : 0 });
+    noteLoop(run, path, result);
     const seconds = run.carried.done[path]?.seconds ?? result.seconds;
     update(state, path, {
       state: 'done',
@@ -57,6 +56,13 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
   } finally {
     state.loops[path] = { path, workflowId, max, state: 'ended' };
   }
+}
+
+/** What an earlier execution of the chain took from the cache, and was told, is in what it left. */
+function noteLoop({ state, carried }: Run, path: string, { lost = {}, saved = 0, warnings = [] }: LoopOutput): void {
+  const isNew = carried.done[path] === undefined;
+  note(state, { lost, saved: isNew ? saved : 0 });
+  if (isNew) state.warnings.push(...warnings);
 }
 
 function endReason({ iterations, chosen }: LoopOutput, max: number): string {

@@ -136,9 +136,13 @@ export const statusOf = (state: RunState): StatusView => ({
     .filter(([, approval]) => approval.decision === null)
     .map(([path, { since, timeoutAt, onTimeout }]) => ({ path, since, timeoutAt, onTimeout })),
   failures: state.failures,
-  ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
+  ...warningsOf(state),
   ...filledLedger(state.ledger),
 });
+
+/** The warnings as they are told and carried on: absent when there are none. Pure. */
+export const warningsOf = ({ warnings }: RunState): { warnings?: string[] } =>
+  warnings.length === 0 ? {} : { warnings: [...warnings] };
 
 /** Records a decision on the gate it names, or on the only one that waits. */
 export function decide(state: RunState, decision: Decision, approved: boolean): string {
