@@ -10,7 +10,8 @@ import type { Digest } from '../schemas/identity.js';
 import { StoreError } from './errors.js';
 import { folderFiles, hashFile, pathObjection } from './folder-files.js';
 import type { FileDigest, LeaveOut } from './folder-files.js';
-import { cacheEntries, cachedFolder, discard } from './host-cache.js';
+import { cacheEntries, cachedFolder, discard, localFilesIn } from './host-cache.js';
+import { looseFiles, removeLoose } from './local-files.js';
 import { mapLimited } from './map-limited.js';
 import { quarantineBlob } from './quarantine.js';
 import { parseRecord, recordBytes } from './record-json.js';
@@ -169,8 +170,12 @@ export async function evictCache(
   options: { inUse?: ReadonlySet<string>; idleMs?: number; now?: number } = {},
 ): Promise<{ bytes: number; evicted: number }> {
   const { inUse = new Set<string>(), idleMs = 10 * 60 * 1000, now = Date.now() } = options;
-  const entries = await cacheEntries(cacheDir, now);
-  let bytes = totalBytes(entries);
+  const localFiles = localFilesIn(cacheDir);
+  const [entries, loose] = await Promise.all([cacheEntries(cacheDir, now), looseFiles(localFiles)]);
+  let bytes = totalBytes(entries) + totalBytes(loose);
+  const idle = loose.filter(({ changedAt }) => now - changedAt >= idleMs);
+  bytes -= await removeLoose(idle, bytes - maxBytes);
+  const before = new Set(loose.map(({ path }) => path));
   let evicted = 0;
   for (const entry of entries) {
     if (bytes <= maxBytes) break;
@@ -178,6 +183,10 @@ export async function evictCache(
     await discard(entry.path);
     bytes -= entry.bytes;
     evicted += 1;
+  }
+  if (evicted > 0) {
+    const letGo = (await looseFiles(localFiles)).filter(({ path }) => !before.has(path));
+    await removeLoose(letGo, Number.POSITIVE_INFINITY);
   }
   return { bytes, evicted };
 }

@@ -3,6 +3,7 @@
 //   <cacheDir>/<hex>/         a whole artifact; its folder's time is when it was built
 //   <cacheDir>/<hex>.used     when it was last asked for
 //   <cacheDir>/.tmp-*         one that is being built, or was when its process was killed
+//   <cacheDir>/.files/        files of a remote store (local-files.ts), which the folders link
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -16,6 +17,9 @@ import type { ObjectStore } from './store.js';
 import { isVerified, rememberVerified } from './verified.js';
 
 const LANES = 4;
+
+/** Where a cache has the files of a remote store. Pure. */
+export const localFilesIn = (cacheDir: string): string => join(cacheDir, '.files');
 
 /** Makes the files `tree` readable in `<cacheDir>/<entry>/` and returns that path; see materialise in artifacts.ts. */
 export async function cachedFolder(
@@ -54,6 +58,7 @@ export async function cacheEntries(cacheDir: string, now: number): Promise<Cache
   const entries: CacheEntry[] = [];
   for (const { name } of await foldersIn(cacheDir)) {
     const path = join(cacheDir, name);
+    if (path === localFilesIn(cacheDir)) continue;
     const age = now - ((await modifiedAt(path)) ?? now);
     if (name.startsWith('.tmp-')) {
       if (age > 24 * 60 * 60 * 1000) await rm(path, { recursive: true, force: true });

@@ -16,6 +16,7 @@ import { workflowPage } from '../local/addresses.js';
 import { payloadCodecOf } from '../local/payload-codec.js';
 import { reachable, refusalByServer, unreachable } from '../local/connect.js';
 import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
+import { localFilesIn } from '../store/host-cache.js';
 import { openStore } from '../store/open.js';
 import { hostActivities, trainerActivities, workflowQueueActivities } from './activities.js';
 import { failureConverterPath, workflowsPath } from './bundle.js';
@@ -80,7 +81,8 @@ async function openHost(
   kinds: WorkerKinds,
   makeTracker: (host: Pick<Host, 'store'>) => Tracker,
 ): Promise<Host> {
-  const opened = await openStore(config.store);
+  const cacheDir = join(config.home, 'cache');
+  const opened = await openStore(config.store, { localFiles: localFilesIn(cacheDir) });
   const store = config.faults === null ? opened : openFaults(config.faults).store(opened);
   return {
     store,
@@ -88,7 +90,7 @@ async function openHost(
     name: hostName(config.home),
     volatile: createVolatileResults(),
     workRoot: await openWorkRoot(config.home, Date.now()),
-    cache: createArtifactCache(store, join(config.home, 'cache'), config.hostCacheBytes),
+    cache: createArtifactCache(store, cacheDir, config.hostCacheBytes),
     environment: createEnvironment(config.trainer.python),
     kinds: kinds.declarations,
     tracker: makeTracker({ store }),
