@@ -34,7 +34,7 @@ let server: S3Server;
 let home: string;
 beforeAll(async () => {
   [bench, server, home] = await Promise.all([openBench(), startS3('bucket'), mkdtemp(join(tmpdir(), 'pawl-sides-'))]);
-});
+}, 120_000);
 afterAll(async () => {
   await server.stop();
   await bench.close();

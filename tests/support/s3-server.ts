@@ -29,7 +29,10 @@ export async function startS3(...buckets: string[]): Promise<S3Server> {
     await exit;
   };
   for (let tries = 0; !(await answers(endpoint)); tries += 1) {
-    if (server.exitCode !== null || tries > 300) throw new Error(`no S3 server: it ended with ${server.exitCode}`);
+    if (server.exitCode !== null || tries > 900) {
+      await stop();
+      throw new Error(`no S3 server at ${endpoint} (exit code ${server.exitCode})`);
+    }
     await pause(100);
   }
   for (const bucket of buckets) await fetch(`${endpoint}/${bucket}`, { method: 'PUT' });

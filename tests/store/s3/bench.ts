@@ -36,7 +36,7 @@ export function useS3(): () => S3Bench {
       return { url, ...(await openS3Store(url, variables, { pauseMs: 1, idleMs: 5_000, ...options })) };
     };
     bench = { server, proxy, folder, variables, open };
-  });
+  }, 120_000);
   afterAll(async () => {
     await bench?.proxy.stop();
     await bench?.server.stop();
