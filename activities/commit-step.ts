@@ -1,8 +1,8 @@
 // The end of a step: outputs into the store, then the result, once. The first commit wins.
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Derivation, Result, StoredArtifact } from '../schemas/generated/records.js';
 import { ingestFolder } from '../store/artifacts.js';
+import { folderFiles, isRealFolder } from '../store/folder-files.js';
 import { checkResult, commitResult, readResult } from '../store/results.js';
 import type { ObjectStore } from '../store/store.js';
 import type { ArtifactRef, StepCall, StepOutcome } from './calls.js';
@@ -41,9 +41,12 @@ export async function checkOutputs(
 ): Promise<Record<string, Pick<StoredArtifact, 'type'>>> {
   const outputs = Object.entries(call.outputs).map(async ([name, type]) => {
     const path = outputFolder(folder, name);
-    if (!(await isFolder(path))) {
-      throw new StepFailure('internal', `Internal error: ${call.uses} ended without its output \`${name}\`.`);
-    }
+    if (!(await isRealFolder(folder, path)))
+      throw new StepFailure(
+        'internal',
+        `Internal error: ${call.uses} ended without a folder for its output \`${name}\`, or with a link in its place.`,
+      );
+    await folderFiles(path); // before anything is read: a link would lead out of it
     await checkOutput(path, { kind: call.uses, name, type });
     return [name, { type }] as const;
   });
@@ -105,9 +108,3 @@ export const toldOf = (warnings: string[] = []): { warnings?: string[] } => (war
 /** Metrics as they are kept: what is not finite is null. Pure. */
 export const finiteOrNull = (metrics: Record<string, number | null>): Record<string, number | null> =>
   Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]));
-
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (info) => info.isDirectory(),
-    () => false,
-  );

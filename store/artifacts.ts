@@ -8,7 +8,7 @@ import type { StoredArtifact, Tree } from '../schemas/generated/records.js';
 import { digestOf } from '../schemas/identity.js';
 import type { Digest } from '../schemas/identity.js';
 import { StoreError } from './errors.js';
-import { folderFiles, hashFile, pathObjection } from './folder-files.js';
+import { folderFiles, hashFile, pathsObjection } from './folder-files.js';
 import type { FileDigest, LeaveOut } from './folder-files.js';
 import { cacheEntries, cachedFolder, discard, localFilesIn } from './host-cache.js';
 import { looseFiles, removeLoose } from './local-files.js';
@@ -106,12 +106,10 @@ export async function readTree(store: ObjectStore, treeDigest: string): Promise<
   if (digestOf(body).slice('sha256:'.length) !== treeDigest.replace(/^sha256:/, ''))
     throw await quarantineBlob(store, treeDigest, `The list of files ${name} does not match its digest.`);
   const tree = parseRecord('tree', body, name);
-  for (const { path } of tree.files) {
-    const objection = pathObjection(path);
-    if (objection !== null)
-      throw new StoreError('artifact_damaged', `The tree ${name} lists ${JSON.stringify(path)}, which ${objection}.`);
-  }
-  return tree;
+  const objection = pathsObjection(tree.files.map(({ path }) => path));
+  if (objection === null) return tree;
+  const { path, why } = objection;
+  throw new StoreError('artifact_damaged', `The tree ${name} lists ${JSON.stringify(path)}, which ${why}.`);
 }
 
 /** Whether all blobs of an artifact are there with the right sizes. Reads the tree, not the files. */

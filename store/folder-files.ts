@@ -1,7 +1,7 @@
 // Local folders on their way into the store: which files they hold, and the digest of each.
 import { createHash } from 'node:crypto';
-import { open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, open, readdir, realpath } from 'node:fs/promises';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import type { Digest } from '../schemas/identity.js';
 import { StoreError, systemCode, unavailable } from './errors.js';
 
@@ -37,18 +37,64 @@ export async function folderFiles(folder: string, leaveOut: LeaveOut = () => fal
     }
   };
   await visit('');
+  const collision = collisionAmong(files);
+  if (collision !== null) throw refused(folder, collision[1], `${sameElsewhere(collision[0])}. Rename one of them`);
   return files.sort();
 }
 
-/** Why a relative path cannot be part of an artifact; null when it can. Also guards against trees that point out of their folder. Pure. */
+/** Why a relative path cannot be part of an artifact; null when it can. Pure. */
 export function pathObjection(path: string): string | null {
-  if (/[\x00-\x1f\x7f\\\ufffd]/.test(path))
+  if (/[\x00-\x1f\x7f\\\ufffd]|\p{Surrogate}/u.test(path))
     return 'has a control character, a backslash or bytes that are no UTF-8 in its name';
   if (path.length > 1024) return 'has a path of more than 1024 characters';
-  if (path.split('/').some((segment) => segment === '' || segment === '.' || segment === '..'))
+  const segments = path.split('/');
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
     return "has an empty segment, '.' or '..' in its path";
+  return segments.some((segment) => Buffer.byteLength(segment) > 255) ? 'has a name of more than 255 bytes' : null;
+}
+
+/** Why some paths cannot be the files of one artifact; null when they can. Guards against trees that point out of their folder. Pure. */
+export function pathsObjection(paths: readonly string[]): { path: string; why: string } | null {
+  for (const path of paths) {
+    const why = pathObjection(path);
+    if (why !== null) return { path, why };
+  }
+  const collision = collisionAmong(paths);
+  return collision === null ? null : { path: collision[1], why: sameElsewhere(collision[0]) };
+}
+
+/** Whether `path` is a folder below `base` that no link leads to, or out of it. */
+export async function isRealFolder(base: string, path: string): Promise<boolean> {
+  const below = relative(base, path);
+  if (below === '' || below.split(sep)[0] === '..' || isAbsolute(below)) return false;
+  try {
+    return (await realpath(path)) === join(await realpath(base), below) && (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (systemCode(error) === null) throw error;
+    return false;
+  }
+}
+
+/** Two paths that a file system without case, or one that changes accents, takes for one; a file that is a folder of another. */
+function collisionAmong(paths: readonly string[]): [string, string] | null {
+  const seen = new Map<string, string>();
+  const folders = new Map<string, string>();
+  for (const path of paths) {
+    const folded = path.normalize('NFC').toLowerCase().normalize('NFC');
+    const same = seen.get(folded) ?? folders.get(folded);
+    if (same !== undefined) return [same, path];
+    seen.set(folded, path);
+    for (let end = folded.indexOf('/'); end >= 0; end = folded.indexOf('/', end + 1)) {
+      const file = seen.get(folded.slice(0, end));
+      if (file !== undefined) return [file, path];
+      folders.set(folded.slice(0, end), path);
+    }
+  }
   return null;
 }
+
+const sameElsewhere = (other: string): string =>
+  `is the same name as ${JSON.stringify(other)} where case, or how accents are written, does not count`;
 
 /** Digest and size of a file, read once as a stream. Throws StoreError `data` when it changes meanwhile. */
 export async function hashFile(path: string): Promise<FileDigest> {

@@ -1,7 +1,6 @@
 // command: runs a program of the user with a job file, follows its events, and checks what it leaves.
 // Owns: what the program sees and how its end is read. Does not own: the process (program.ts), the commit.
-import { stat } from 'node:fs/promises';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { checkOutput } from '../check-output.js';
 import { failureOfCommand } from '../command/command-failure.js';
 import { openCommandLog } from '../command/command-log.js';
@@ -17,6 +16,7 @@ import type { CommandFacts, KindContext, KindImplementation, KindInput, LocalFil
 import { StepFailure } from '../kind.js';
 import { booleanInput, stringListInput } from './inputs.js';
 import type { Failed } from '../../schemas/generated/event.js';
+import { folderFiles, isRealFolder } from '../../store/folder-files.js';
 
 /** From SIGTERM to SIGKILL: time to finish a step and to write a checkpoint. */
 const graceMs = 12_000;
@@ -46,7 +46,7 @@ export const run: KindImplementation = async (context) => {
   }
   const failure = failureOfCommand(end, { argv, shell, ...watched.said() });
   if (failure !== null) throw failure;
-  await checkOutputs(declaration.outputs, workplace.outputs);
+  await checkOutputs(declaration.outputs, workplace.outputs, context.workDir);
   return watched.metrics.final(workplace.outputs);
 };
 
@@ -75,7 +75,7 @@ function watch(context: KindContext, facts: CommandFacts, workplace: Workplace, 
       context.log('warning', 'a checkpoint is left out: the step does not say `checkpoints: true`');
       return;
     }
-    await context.saveCheckpoint(await checkpointFolder(workplace, step, name), step);
+    await context.saveCheckpoint(await checkpointFolder(context.workDir, workplace, { step, name }), step);
   };
   const take = (event: CommandEvent): void => {
     if (event.type === 'failed') failed = event;
@@ -143,25 +143,45 @@ function masked<Value>(value: Value, mask: Mask): Value {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, masked(item, mask)])) as Value;
 }
 
-async function checkpointFolder({ checkpoints }: Workplace, step: number, name: string): Promise<string> {
+async function checkpointFolder(
+  workDir: string,
+  { checkpoints }: Workplace,
+  { step, name }: { step: number; name: string },
+): Promise<string> {
   const base = checkpoints ?? '';
   const folder = resolve(base, name);
-  const below = relative(base, folder);
-  const isBelow = below !== '' && !below.startsWith('..') && !isAbsolute(below);
-  if (isBelow && (await stat(folder).catch(() => null))?.isDirectory() === true) return folder;
+  // Below the attempt's own folder, so that $PAWL_CHECKPOINTS itself is no link either.
+  if (!relative(base, folder).startsWith('..') && folder !== base && (await isRealFolder(workDir, folder)))
+    return folder;
   throw new StepFailure(
     'data',
     `The checkpoint of step ${step} names \`${name}\`, which is no folder below $PAWL_CHECKPOINTS. Write the folder first, under another name, rename it, and then append the event.`,
   );
 }
 
-async function checkOutputs(declared: CommandFacts['declaration']['outputs'], outputs: string): Promise<void> {
+/** Before anything in it is read. */
+async function refuseLinks(workDir: string, folder: string, name: string): Promise<void> {
+  if (!(await isRealFolder(workDir, folder)))
+    throw new StepFailure(
+      'data',
+      `The command has put something else in the place of the folder $PAWL_OUTPUTS/${name}: a link, or a file. Write into the folder that is there.`,
+      { output: name },
+    );
+  await folderFiles(folder);
+}
+
+async function checkOutputs(
+  declared: CommandFacts['declaration']['outputs'],
+  outputs: string,
+  workDir: string,
+): Promise<void> {
   for (const [name, type] of Object.entries(declared)) {
     const folder = resolve(outputs, name);
     if (await isEmptyFolder(folder)) {
       const message = `The command ended well, but left nothing in $PAWL_OUTPUTS/${name}, its output \`${name}\`.`;
       throw new StepFailure('data', message, { output: name });
     }
+    await refuseLinks(workDir, folder, name);
     try {
       await checkOutput(folder, { kind: 'the command', name, type });
     } catch (error) {
