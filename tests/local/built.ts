@@ -13,6 +13,7 @@ const sources = [
   'expressions',
   'compiler',
   'planning',
+  'gc',
   'store',
   'retrieval',
   'workflows',
