@@ -27,6 +27,8 @@ export interface ResolveInput {
   /** Indices of the enclosing loops, outermost first. */
   indices: number[];
   cache: boolean;
+  /** As in the plan's step. */
+  again?: string;
 }
 
 export type ResolveOutput =
@@ -58,6 +60,8 @@ export interface StepCall {
   declaration?: PlanKind;
   /** Set between two clicks of a loop: the result stays with the worker and is not committed. */
   volatile?: VolatileStep;
+  /** As in the plan's step. */
+  again?: string;
 }
 
 /** Where a step stands whose result is not committed. */
@@ -86,7 +90,7 @@ export interface CommitVolatileInput {
  */
 export interface FreshStepCall extends Omit<StepCall, 'key' | 'checkpointKey' | 'seed'> {
   key: null;
-  derive: Pick<ResolveInput, 'kind' | 'runSeed' | 'indices' | 'cache'>;
+  derive: Pick<ResolveInput, 'kind' | 'runSeed' | 'indices' | 'cache' | 'again'>;
 }
 
 export interface StepOutcome {
@@ -192,6 +196,8 @@ export interface RunInput {
     freshSteps?: boolean;
     /** Whether results between two clicks of a loop stay with the worker that made them; absent in older histories: no. */
     volatile?: boolean;
+    /** Whether steps of the plan are marked to be computed again: a worker that does not know that must leave the run alone. */
+    again?: boolean;
   };
   gitCommit: string | null;
   mlflow: string | null;

@@ -1,15 +1,12 @@
 // The derivation of a call, made again where the step runs: it is stored with the result, and it shows that this worker is
 // the one that the key speaks of.
 import { commandKind, commandVersion } from '../schemas/command.js';
-import { deriveStep, inputIdentity, keyedByRun } from '../schemas/derivation.js';
+import { apartOf, deriveStep, inputIdentity, keyedApart } from '../schemas/derivation.js';
 import type { Derivation } from '../schemas/generated/records.js';
 import { stepKey } from '../schemas/identity.js';
 import type { FreshStepCall, StepCall } from './calls.js';
 import type { Host } from './host.js';
 import { StepFailure } from './kind.js';
-
-/** The field that keeps a step with `cache: false` apart from every other run's. */
-const runField = 'run';
 
 /**
  * The derivation whose digest is the call's key. Fails with worker_outdated when this worker would compute something else
@@ -25,7 +22,11 @@ export async function derivationOf(
     .filter(([, value]) => value !== null)
     .map(([name, value]) => [name, inputIdentity(value)] as const);
   const base = { kind: call.uses, version: call.version, inputs: Object.fromEntries(inputs), seed: call.seed };
-  const candidates = [own, { ...own, [runField]: call.run.workflowId }];
+  // The call does not say whether the step is cached: one of the two is its key.
+  const candidates = [true, false].map((cache) => ({
+    ...own,
+    ...apartOf({ cache, again: call.again }, call.run.workflowId),
+  }));
   const match = candidates
     .map((fields): Derivation => ({ ...base, environment: fields }))
     .find((one) => stepKey(one) === call.key);
@@ -42,10 +43,9 @@ export async function derivationOf(
 export function withKeys(call: StepCall | FreshStepCall): StepCall {
   if (call.key !== null) return call;
   const { derive, ...rest } = call;
-  const { kind, runSeed, indices, cache } = derive;
-  const own = cache ? { kind, environment: {} } : keyedByRun(kind, {}, call.run.workflowId);
+  const { kind, runSeed, indices } = derive;
   const { key, checkpointKey, seed } = deriveStep({
-    ...own,
+    ...keyedApart(kind, {}, apartOf(derive, call.run.workflowId)),
     kindName: call.uses,
     inputs: call.inputs,
     runSeed,

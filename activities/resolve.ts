@@ -1,5 +1,5 @@
 // Local activity: what is to do for a step whose inputs are known. Reads records, never artifacts.
-import { checkpointLimit, deriveStep, keyedByRun } from '../schemas/derivation.js';
+import { apartOf, checkpointLimit, deriveStep, keyedApart } from '../schemas/derivation.js';
 import type { Result } from '../schemas/generated/records.js';
 import { newestCheckpoint } from '../store/checkpoints.js';
 import { readClaim } from '../store/claims.js';
@@ -46,7 +46,7 @@ export const resolve =
 
 async function keyed(host: Host, input: ResolveInput): ReturnType<typeof withEnvironment> {
   const own = await withEnvironment(host, input);
-  return input.cache ? own : keyedByRun(own.kind, own.environment, input.run.workflowId);
+  return keyedApart(own.kind, own.environment, apartOf(input, input.run.workflowId));
 }
 
 async function withEnvironment(

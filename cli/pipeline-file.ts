@@ -7,6 +7,7 @@ import { decodeText } from '../compiler/encoding.js';
 import { formatDiagnostics } from '../compiler/format-diagnostics.js';
 import type { FileUse, FoundFile } from '../compiler/rules/rule.js';
 import type { Plan } from '../schemas/generated/plan.js';
+import type { Source } from '../schemas/generated/records.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
 import { knownKinds } from './known-kinds.js';
@@ -16,6 +17,8 @@ export interface CompiledFile {
   output: CompileOutput;
   /** Local files that the plan names. */
   files: LocalInput[];
+  /** All that the plan was made of. */
+  source: Source;
 }
 
 /** A local file or folder that goes into the store when the run is submitted. */
@@ -38,13 +41,14 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
   const { text, problem } = readText(path);
   if (problem !== null) {
     const output = { plan: null, diagnostics: [problem], positions: {}, written: [], texts: new Map([[path, text]]) };
-    return { text, output, files: [] };
+    return { text, output, files: [], source: sourceOf(path, text, settings) };
   }
   const folder = dirname(resolve(path));
   const named = new Map<string, LocalInput>();
   const nameOf = (name: string, use: FileUse): string => `${use}:${name}`;
   const { default: config } = await import('../temporal.config.js');
   const kinds = await knownKinds(config);
+  const source = sourceOf(path, text, settings);
   const input = {
     path,
     text,
@@ -53,7 +57,11 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
     baseline: settings.baseline,
     kinds,
     queues: config.trainers,
-    includes: (name: string): string | null => textAt(resolve(folder, name)),
+    includes: (name: string): string | null => {
+      const included = textAt(resolve(folder, name));
+      if (included !== null) source.includes[name] = included;
+      return included;
+    },
   };
   const first = compile({
     ...input,
@@ -64,12 +72,21 @@ export async function compileFile(path: string, settings: CompileSettings): Prom
     },
   });
   const files = [...named.values()];
-  if (files.length === 0) return { text, output: first, files };
+  if (files.length === 0) return { text, output: first, files, source };
   // Now that it is known which files the plan names, their digests.
   const digests = new Map<string, FoundFile>();
-  for (const [name, file] of named) digests.set(name, await digestOf(folder, file));
-  return { text, output: compile({ ...input, files: (name, use) => digests.get(nameOf(name, use)) ?? null }), files };
+  for (const [name, file] of named) {
+    const found = await digestOf(folder, file);
+    digests.set(name, found);
+    source.files[name] = { digest: found.digest, bytes: found.bytes, folder: found.folder };
+  }
+  const output = compile({ ...input, files: (name, use) => digests.get(nameOf(name, use)) ?? null });
+  return { text, output, files, source };
 }
+
+const sourceOf = (file: string, text: string, { set, seed, baseline }: CompileSettings): Source => ({
+  ...{ schema: 1, file, text, includes: {}, files: {}, set, seed: seed ?? null, baseline: baseline ?? null },
+});
 
 /** The text of a file that another inlines; null where there is none. */
 function textAt(path: string): string | null {

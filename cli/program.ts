@@ -6,6 +6,7 @@ import type { ConformOptions } from './commands/conform.js';
 import type { GcOptions } from './commands/gc.js';
 import type { LogsOptions } from './commands/logs.js';
 import type { PlanOptions } from './commands/plan.js';
+import type { ResumeOptions } from './commands/resume.js';
 import type { RunOptions } from './commands/run.js';
 import type { TestOptions } from './commands/test.js';
 import type { ValidateOptions } from './commands/validate.js';
@@ -198,6 +199,18 @@ function afterwards(program: Command, finish: Finish): void {
       finish(await (await import('./commands/why.js')).why(first, second, options)),
     );
   program
+    .command('resume')
+    .description('start a run that has ended again, from its record: what is done stays, what failed is tried again')
+    .argument('[run]', 'pipeline/name, or a pipeline: its latest run; default: the latest run')
+    .option('--from <step>', 'compute this step and all that depends on it again; earlier results stay')
+    .option('--set <name=value>', 'another value of a param; may be given several times', collectSet, {})
+    .option('--detach', 'return as soon as the run is submitted')
+    .option('--timeout <duration>', 'stop following after 90s, 15m, 2h, …; the run goes on', timeoutOf)
+    .option('--json', 'write JSON lines')
+    .action(async (run: Run, options: ResumeOptions) =>
+      finish(await (await import('./commands/resume.js')).resume(run, options)),
+    );
+  program
     .command('logs')
     .description('show what the steps of a run wrote, wherever they ran; of one step its last attempt')
     .argument('<run>', 'pipeline/name, or a pipeline: its latest run')
@@ -207,6 +220,15 @@ function afterwards(program: Command, finish: Finish): void {
     .option('--json', 'write JSON lines')
     .action(async (run: string, step: string | undefined, options: LogsOptions) =>
       finish(await (await import('./commands/logs.js')).logs(run, step, options)),
+    );
+  program
+    .command('replay')
+    .description('check that runs which another version began can go on with this one; changes nothing')
+    .argument('[run]', 'pipeline/name, or a pipeline: its latest run; default: all that are under way')
+    .option('--history <file>', 'a history in a file instead, as `temporal workflow show --output json` writes it')
+    .option('--json', 'write JSON lines')
+    .action(async (run: Run, options: Json & { history?: string }) =>
+      finish(await (await import('./commands/replay.js')).replay(run, options)),
     );
   const artifacts = program.command('artifacts').description('list what a run has made, or copy it out of the store');
   artifacts

@@ -8,10 +8,12 @@ import type { RunInput } from '../activities/calls.js';
 import { mlflowUrl } from '../local/addresses.js';
 import { missingSearchAttributes } from '../local/namespace.js';
 import type { Plan } from '../schemas/generated/plan.js';
+import type { Source } from '../schemas/generated/records.js';
 import { canonicalJson, defaultRunName, planHash } from '../schemas/identity.js';
 import { collectionsSeen, settled } from '../store/collection.js';
 import { putInput } from '../store/files.js';
 import { putPlan } from '../store/plans.js';
+import { putSource } from '../store/sources.js';
 import { names, type ObjectStore } from '../store/store.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
@@ -24,8 +26,8 @@ export interface Submission {
   plan: Plan;
   file: string;
   text: string;
-  /** Local files that the plan names. */
-  files: readonly LocalInput[];
+  /** Default: that of the folder that the file is in. */
+  gitCommit?: string | null;
   name: string | null;
   isNew: boolean;
   /** Time on the clock until which it may wait for the end of a run that is being cancelled. */
@@ -48,11 +50,12 @@ const largestByValue = 128 * 1024;
 /** Puts the plan and its local files into the store. Safe to run again. */
 export async function storePlan(
   store: ObjectStore,
-  { plan, files }: Pick<Submission, 'plan' | 'files'>,
+  { plan, files, source }: Pick<Submission, 'plan'> & { files: readonly LocalInput[]; source: Source | null },
 ): Promise<void> {
   const seen = await collectionsSeen(store);
   for (const { path, use } of files) await putInput(store, path, use);
   const hash = await putPlan(store, plan);
+  if (source !== null) await putSource(store, hash, source);
   if (!(await settled(store, names.plan(hash), seen))) return;
   for (const { path, use } of files) await putInput(store, path, use);
 }
@@ -80,14 +83,19 @@ export async function submit(session: Session, store: ObjectStore, submission: S
     );
   }
   const attributes = await searchAttributesOf(session);
-  const gitCommit = await gitCommitOf(submission.file);
+  const gitCommit = submission.gitCommit === undefined ? await gitCommitOf(submission.file) : submission.gitCommit;
   const byValue = !hasLoop(plan.steps) && canonicalJson(plan).length <= largestByValue;
   const input: RunInput = {
     plan: byValue ? plan : null,
     planHash: hash,
     placement: { workflowQueue: session.config.workflowQueue, trainers: session.config.trainers },
     storeId: store.id,
-    features: { searchAttributes: attributes === null, freshSteps: true, volatile: true },
+    features: {
+      searchAttributes: attributes === null,
+      freshSteps: true,
+      volatile: true,
+      ...(isComputedAgain(plan.steps) ? { again: true } : {}),
+    },
     gitCommit,
     mlflow: mlflowUrl(session.config),
   };
@@ -154,6 +162,9 @@ async function searchAttributesOf(session: Session): Promise<string | null> {
 }
 
 const hasLoop = (nodes: Plan['steps']): boolean => Object.values(nodes).some(({ node }) => node === 'loop');
+
+const isComputedAgain = (nodes: Plan['steps']): boolean =>
+  Object.values(nodes).some((node) => (node.node === 'loop' ? isComputedAgain(node.steps) : 'again' in node));
 
 /** The commit of the folder that the file is in; null outside a repository. */
 async function gitCommitOf(file: string): Promise<string | null> {

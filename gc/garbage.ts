@@ -48,24 +48,26 @@ export async function findGarbage(store: ObjectStore, found: Found, horizon: Hor
   return [...records, ...smallRecords(found, horizon), ...blobs];
 }
 
-/** What is small and old: journals nobody will send, logs of runs that are not kept, claims nobody holds, plans nobody ran, what was set aside. */
+/** What is small and old: journals nobody will send, logs of runs that are not kept, claims nobody holds, plans nobody ran with what they were made of, what was set aside. */
 function smallRecords(found: Found, { keepSince }: Horizon): Garbage[] {
   const { inventory, runs } = found;
   const old = ({ modifiedAt }: ObjectInfo): boolean => modifiedAt < keepSince;
-  const { claims, journals, logs, plans, quarantine } = inventory.records;
+  const { claims, journals, logs, plans, quarantine, sources } = inventory.records;
   const keptLogs = new Set(runs.runs.map(({ workflowId }) => names.logs(workflowId)));
   const isOfKeptRun = ({ name }: ObjectInfo): boolean => keptLogs.has(`${name.split('/').slice(0, 2).join('/')}/`);
   const claimed = new Set(runs.claimed);
   const isUnclaimed = ({ name }: ObjectInfo): boolean => !claimed.has(/^claims\/(.*)\.json$/.exec(name)?.[1] ?? '');
   const isNobodys = ({ name }: ObjectInfo): boolean =>
-    !runs.known.has(`sha256:${/^plans\/(.*)\.json$/.exec(name)?.[1] ?? ''}`);
+    !runs.known.has(`sha256:${/^(?:plans|sources)\/(.*)\.json$/.exec(name)?.[1] ?? ''}`);
   return [
     ...journals
       .filter((object) => old(object) && isUnsent(found, object.name))
       .map((object) => garbage(object, 'journal', () => isUnsent(found, object.name))),
     ...logs.filter((object) => old(object) && !isOfKeptRun(object)).map((object) => garbage(object, 'log')),
     ...claims.filter((object) => old(object) && isUnclaimed(object)).map((object) => garbage(object, 'claim')),
-    ...plans.filter((object) => old(object) && isNobodys(object)).map((object) => garbage(object, 'plan')),
+    ...[...plans, ...sources]
+      .filter((object) => old(object) && isNobodys(object))
+      .map((object) => garbage(object, 'plan')),
     ...quarantine
       .filter((object) => old(object) && object.bytes > 0)
       .map((object) => ({ ...garbage(object, 'quarantine'), isEmptied: true })),

@@ -13,6 +13,7 @@ const families = [
   'quarantine',
   'results',
   'runs',
+  'sources',
 ] as const;
 type Family = (typeof families)[number];
 

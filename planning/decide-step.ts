@@ -1,5 +1,5 @@
 // What a run would do with a step: in the order of activities/resolve.ts.
-import { checkpointLimit, deriveStep, keyedByRun } from '../schemas/derivation.js';
+import { apartOf, checkpointLimit, deriveStep, keyedApart } from '../schemas/derivation.js';
 import type { StepDerivation } from '../schemas/derivation.js';
 import type { PlanKind, StepNode } from '../schemas/generated/plan.js';
 import type { Result } from '../schemas/generated/records.js';
@@ -38,9 +38,7 @@ export async function decideStep(level: Level, name: string, node: StepNode): Pr
   }
   const kind = kindOf(planning.plan, node);
   const derived = deriveStep({
-    ...(node.cache
-      ? { kind, environment: planning.environment }
-      : keyedByRun(kind, planning.environment, planning.workflowId ?? '')),
+    ...keyedApart(kind, planning.environment, apartOf(node, planning.workflowId ?? '')),
     kindName: node.uses,
     inputs: values,
     runSeed: planning.plan.seed,

@@ -47,14 +47,28 @@ export function deriveStep(step: {
   return { derivation, key: stepKey(derivation), checkpointKey: stepKey(checkpointDerivation), seed };
 }
 
-/** What a step with `cache: false` is keyed by: the run, too, so that no other run's result counts. Pure. */
-export const keyedByRun = (
+/** What keeps the key of a step apart from those of the same step elsewhere. */
+export interface Apart {
+  /** The run, for a step with `cache: false`: no other run's result counts. */
+  run?: string;
+  /** When it was asked for to be computed again: no earlier result counts. */
+  again?: string;
+}
+
+/** What a step is kept apart by. Pure. */
+export const apartOf = (step: { cache: boolean; again?: string | undefined }, workflowId: string): Apart => ({
+  ...(step.cache ? {} : { run: workflowId }),
+  ...(step.again === undefined ? {} : { again: step.again }),
+});
+
+/** Kind and environment with what the key of the step is kept apart by. Pure. */
+export const keyedApart = (
   kind: PlanKind,
   environment: Record<string, string>,
-  workflowId: string,
+  apart: Apart,
 ): { kind: PlanKind; environment: Record<string, string> } => ({
-  kind: { ...kind, environment: [...kind.environment, 'run'] },
-  environment: { ...environment, run: workflowId },
+  kind: { ...kind, environment: [...kind.environment, ...Object.keys(apart)] },
+  environment: { ...environment, ...apart },
 });
 
 /**

@@ -57,6 +57,7 @@ function nodeIdentity(node: Node, kinds: Record<string, PlanKind>): unknown {
         with: node.with,
         if: node.if,
         else: node.else,
+        ...(node.again === undefined ? {} : { again: node.again }),
       };
     case 'loop': {
       // An inner loop runs whole in each iteration, so its bounds decide what comes out.

@@ -78,6 +78,7 @@ export const names = {
   run: (workflowId: string, runId: string) =>
     `runs/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
   plan: (planHash: string) => `plans/${planHash.replace(/^sha256:/, '')}.json`,
+  source: (planHash: string) => `sources/${planHash.replace(/^sha256:/, '')}.json`,
   cursor: (workflowId: string, runId: string) =>
     `cursors/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}.json`,
 } as const;

@@ -2,7 +2,7 @@
 // pruned.
 import { ApplicationFailure } from '@temporalio/common';
 import type { ClickView, LocalActivities, OpenLoopOutput, ResolveInput, StepOutcome } from '../activities/calls.js';
-import { deriveStep, keyedByRun } from '../schemas/derivation.js';
+import { apartOf, deriveStep, keyedApart } from '../schemas/derivation.js';
 import type { StepDerivation } from '../schemas/derivation.js';
 import type { Plan } from '../schemas/generated/plan.js';
 import { loopKey, planHash } from '../schemas/identity.js';
@@ -83,10 +83,8 @@ export function localOn(store: MemoryStore, plan: Plan, cachedByCase: CachedByCa
 }
 
 /** Keys as the real `resolve` derives them; what the machine would add is the same on every machine. */
-function derived({ run, uses, kind: declared, inputs, runSeed, indices, cache }: ResolveInput): StepDerivation {
+function derived({ run, uses, kind: declared, inputs, runSeed, indices, cache, again }: ResolveInput): StepDerivation {
   const fields = Object.fromEntries(declared.environment.map((field) => [field, 'test']));
-  const { kind, environment } = cache
-    ? { kind: declared, environment: fields }
-    : keyedByRun(declared, fields, run.workflowId);
+  const { kind, environment } = keyedApart(declared, fields, apartOf({ cache, again }, run.workflowId));
   return deriveStep({ kindName: uses, kind, inputs, runSeed, indices, environment });
 }

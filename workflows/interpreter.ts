@@ -14,6 +14,7 @@ import { isLoopInput } from './loop-input.js';
 import type { LoopInput, LoopOutput } from './loop-input.js';
 import { loopAt } from './loop-at.js';
 import { endMessage, endOccasion, isTold, tell } from './notify.js';
+import { OutdatedWorker, checkFeatures, checkVersion, outdatedOr } from './outdated.js';
 import type { Port } from './port.js';
 import { recordOf } from './record.js';
 import type { RunResult } from './record.js';
@@ -22,9 +23,6 @@ import type { Scope } from './scope.js';
 import { beginState, note, showLevel, warningsOf } from './state.js';
 import type { RunState } from './state.js';
 import { createStop } from './stop.js';
-
-/** The plans that this interpreter understands. */
-const irVersion = 1;
 
 /** The root's input, with what an earlier execution of the chain left. */
 export type RootInput = RunInput & { carried?: Carried };
@@ -42,6 +40,7 @@ export async function runWorkflow(port: Port, input: RootInput | LoopInput): Pro
     closeState(port, state, 'done');
     return result;
   } catch (error) {
+    if (error instanceof OutdatedWorker) throw error;
     const thrown = throwable(error, isLoopInput(input) ? input.path : 'run');
     if (isCancelled(thrown)) closeState(port, state, 'cancelled');
     else if (!isContinueAsNew(thrown)) {
@@ -87,6 +86,7 @@ async function runRoot(port: Port, state: RunState, input: RootInput): Promise<R
   const { workflowId, firstRunId } = port.execution();
   const { pipeline, planHash } = state.about;
   const info: RunInfo = { workflowId, runId: firstRunId, planHash, storeId: input.storeId, pipeline };
+  checkFeatures(input.features);
   const begin = beginRun(port, state, { info, placement: input.placement, drains: true, ...carriedOf(input) });
   const plan = input.plan ?? (await loadPlan(port, info));
   checkVersion(plan);
@@ -147,17 +147,12 @@ function beginRun(
 }
 
 async function loadPlan(port: Port, info: RunInfo): Promise<Plan> {
-  const plan = await port.runLocal('loadPlan', { run: info, planHash: info.planHash });
+  const loading = port.runLocal('loadPlan', { run: info, planHash: info.planHash });
+  const plan = await loading.catch((error: unknown) => {
+    throw outdatedOr(error);
+  });
   checkVersion(plan);
   return plan;
-}
-
-function checkVersion(plan: { irVersion: number }): void {
-  if (plan.irVersion === irVersion) return;
-  throw failure(
-    'worker_outdated',
-    `the plan has irVersion ${plan.irVersion}, and this worker runs irVersion ${irVersion}: update the worker, or submit with the version that it has`,
-  );
 }
 
 function announce(run: Run, input: RunInput): void {

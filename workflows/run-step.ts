@@ -92,7 +92,10 @@ const resolve = ({ level, path, node, kind, inputs }: Task): Promise<ResolveOutp
     runSeed: level.run.plan.seed,
     indices: level.indices,
     cache: node.cache,
+    ...againOf(node),
   });
+
+const againOf = ({ again }: StepNode): { again?: string } => (again === undefined ? {} : { again });
 
 async function waitForHolder(run: Run, path: string, held: Extract<ResolveOutput, { state: 'held' }>): Promise<void> {
   update(run.state, path, { state: 'waiting', reason: held.reason, key: held.key });
@@ -151,11 +154,16 @@ function callOf({ level, path, node, kind, inputs }: Task, start: Start): StepCa
     retry: node.retry,
     ...(node.declaration === undefined ? {} : { declaration: node.declaration }),
     ...(level.volatile === undefined ? {} : { volatile: level.volatile }),
+    ...againOf(node),
   };
   const { key, checkpointKey, seed } = start;
   if (key !== undefined && checkpointKey !== undefined && seed !== undefined)
     return { ...common, key, checkpointKey, seed };
-  return { ...common, key: null, derive: { kind, runSeed: plan.seed, indices: level.indices, cache: node.cache } };
+  return {
+    ...common,
+    key: null,
+    derive: { kind, runSeed: plan.seed, indices: level.indices, cache: node.cache, ...againOf(node) },
+  };
 }
 
 function finish(

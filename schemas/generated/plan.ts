@@ -139,6 +139,10 @@ export interface StepNode {
   resources: Resources;
   summary: string;
   declaration?: PlanKind1;
+  /**
+   * When it was asked for to be computed again (`pawl resume --from`): part of its key, so that no earlier result counts.
+   */
+  again?: string;
 }
 /**
  * One CEL expression; its value keeps its type.

@@ -11,6 +11,7 @@ export interface Records {
   run?: RunRecord;
   tree?: Tree;
   derivation?: Derivation;
+  source?: Source;
 }
 /**
  * This interface was referenced by `Records`'s JSON-Schema
@@ -269,6 +270,43 @@ export interface Tree {
     digest: string;
     bytes: number;
   }[];
+}
+/**
+ * What a plan was compiled from, so that it can be compiled again with another param.
+ *
+ * This interface was referenced by `Records`'s JSON-Schema
+ * via the `definition` "Source".
+ */
+export interface Source {
+  schema: 1;
+  /**
+   * As the user named it; only shown.
+   */
+  file: string;
+  text: string;
+  /**
+   * Texts of the files that its steps inline, by path from the folder of the file.
+   */
+  includes: {
+    [k: string]: string;
+  };
+  /**
+   * Local files that the plan names, by use and path: data:corpus.jsonl.
+   */
+  files: {
+    [k: string]: {
+      bytes: number;
+      digest: string;
+      folder: boolean;
+    };
+  };
+  set: {
+    [k: string]: unknown;
+  };
+  seed: number | null;
+  baseline: {
+    [k: string]: number | null;
+  } | null;
 }
 /**
  * An artifact by how it was made: the key of the step and the name of its output.

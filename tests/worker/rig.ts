@@ -20,7 +20,11 @@ export interface Rig {
   client: Client;
   /** Starts a worker process and waits until it polls. */
   startWorker(env?: NodeJS.ProcessEnv): Promise<WorkerProcess>;
-  start(plan: Plan, name: string): Promise<Awaited<ReturnType<Client['workflow']['start']>>>;
+  start(
+    plan: Plan,
+    name: string,
+    options?: { byReference: boolean },
+  ): Promise<Awaited<ReturnType<Client['workflow']['start']>>>;
   close(): Promise<void>;
 }
 
@@ -62,11 +66,11 @@ export async function openRig(): Promise<Rig> {
       await until(() => isReady(home, child), 20_000, text);
       return { pid: child.pid ?? 0, log: text, end: (signal) => ended(child, signal) };
     },
-    start: (plan, name) =>
+    start: (plan, name, { byReference } = { byReference: false }) =>
       client.workflow.start(plan.name, {
         taskQueue: 'pawl',
         workflowId: `${plan.name}/${name}`,
-        args: [runInput(plan, store.id)],
+        args: [{ ...runInput(plan, store.id), ...(byReference ? { plan: null } : {}) }],
       }),
     async close() {
       for (const worker of workers)

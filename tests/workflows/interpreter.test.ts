@@ -36,21 +36,27 @@ describe('the plan', () => {
     expect(bench.paths()).toEqual(['s0']);
   });
 
-  it('of an irVersion that the worker does not know is refused as worker_outdated', async () => {
+  it('of an irVersion that the worker does not know is left alone: nothing fails, and the message says what to do', async () => {
     const plan = { ...chain(1), irVersion: 2 as 1 };
-    const failure = await failureOf(benchOf().run(plan));
-    expect(failure.type).toBe('worker_outdated');
-    expect(failure.message).toContain('the plan has irVersion 2, and this worker runs irVersion 1: update the worker');
-    expect((await failureOf(benchOf().run(plan, { plan: null }))).type).toBe('worker_outdated');
+    const bench = benchOf();
+    const error: unknown = await bench.run(plan).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ name: 'OutdatedWorker' });
+    expect((error as Error).message).toBe(
+      'the plan has irVersion 2, and this worker knows those up to 1: update the worker. The run is left as it is and goes on when a newer worker is there.',
+    );
+    expect(bench.store.records).toEqual([]);
+    await expect(benchOf().run(plan, { plan: null })).rejects.toMatchObject({ name: 'OutdatedWorker' });
+    const features = { searchAttributes: true, teleport: true };
+    await expect(benchOf().run(chain(1), { features })).rejects.toThrow('the run needs `teleport`, which this worker');
   });
 });
 
 describe('the status after the end', () => {
   it('says what happened, also when nothing could begin', async () => {
     const bench = benchOf();
-    const run = bench.start({ ...chain(1), irVersion: 2 as 1 });
+    const run = bench.start(chain(1), { plan: null, planHash: 'sha256:none' });
     await failureOf(bench.world.finish(run));
-    expect(statusOf(run)).toMatchObject({ state: 'failed', failures: [{ path: 'run', class: 'worker_outdated' }] });
+    expect(statusOf(run)).toMatchObject({ state: 'failed', failures: [{ path: 'run', class: 'data' }] });
   });
 
   it('of a loop is that of the loop', async () => {
