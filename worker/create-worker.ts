@@ -139,7 +139,7 @@ interface Connected {
 }
 
 /** With a codec, messages of failures go through it as well. */
-const dataConverterOf = async (config: TemporalConfig): Promise<DataConverter> => ({
+export const dataConverterOf = async (config: TemporalConfig): Promise<DataConverter> => ({
   payloadCodecs: [await payloadCodecOf(config)],
   ...(config.temporal.codec === null ? {} : { failureConverterPath: failureConverterPath() }),
 });

@@ -6,6 +6,7 @@ import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker, type ReplayWorkerOptions } from '@temporalio/worker';
 import type { TemporalConfig } from '../schemas/config.js';
 import { workflowsPath } from './bundle.js';
+import { dataConverterOf } from './create-worker.js';
 
 type History = ReturnType<typeof historyFromJSON>;
 type HistoryEvent = NonNullable<History['events']>[number];
@@ -32,10 +33,12 @@ export interface Difference {
   message: string;
 }
 
-/** The code that workers of this installation run. */
-export function workflowCode({ packageRoot }: Pick<TemporalConfig, 'packageRoot'>): ReplayWorkerOptions {
-  const codePath = join(packageRoot, 'dist', 'workflow-bundle.js');
-  return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: workflowsPath() };
+/** The code that workers of this installation run, and how it reads what Temporal keeps. */
+export async function workflowCode(config: TemporalConfig): Promise<ReplayWorkerOptions> {
+  const codePath = join(config.packageRoot, 'dist', 'workflow-bundle.js');
+  const isBundled = config.temporal.codec === null && existsSync(codePath);
+  const code = isBundled ? { workflowBundle: { codePath } } : { workflowsPath: workflowsPath() };
+  return { ...code, dataConverter: await dataConverterOf(config) };
 }
 
 /** Keeps the SDK from writing: what it has to say is in the result. Before the first replay of the process. */

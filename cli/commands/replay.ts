@@ -21,7 +21,7 @@ export async function replay(run: string | undefined, options: { history?: strin
   const output = processOutput(options.json === true);
   const config = await loadConfig();
   quietReplay();
-  const code = workflowCode(config);
+  const code = await workflowCode(config);
   const histories = options.history === undefined ? await historiesOf(run) : [readHistory(options.history)];
   if (histories.length === 0) output.line('No run is under way: nothing can be broken.');
   let differ = 0;

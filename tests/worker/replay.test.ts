@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { bundleWorkflowCode, type ReplayWorkerOptions } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { historyOf, replay, workflowCode, type RecordedHistory } from '../../worker/replay.js';
+import config from '../../temporal.config.js';
 import { workflowsPath } from '../../worker/bundle.js';
 import { quiet } from '../support/temporal-server.js';
 
@@ -54,7 +55,9 @@ describe('a history', () => {
     for (const none of [null, 1, {}, { events: [] }, { history: {} }]) expect(historyOf(none, 'x')).toBeNull();
   });
 
-  it('is replayed with the code that was built', () => {
-    expect(workflowCode({ packageRoot: join(root, 'none') })).toEqual({ workflowsPath: workflowsPath() });
+  it('is replayed with the code that was built', async () => {
+    expect(await workflowCode({ ...config, packageRoot: join(root, 'none') })).toMatchObject({
+      workflowsPath: workflowsPath(),
+    });
   });
 });
