@@ -33,3 +33,47 @@ export const failingPlan: Plan = planOf({
   after: step({ with: { from: out('bad') }, deps: ['bad'] }),
   fine: step({ with: { value: 3 } }),
 });
+
+/** A fanned-out step, the best of whose cells is read. */
+export const matrixPlan: Plan = planOf({
+  ...Object.fromEntries([1, 2].map((x) => [`try[x=${x}]`, step({ with: { value: x } })])),
+  try: {
+    node: 'matrix',
+    deps: ['try[x=1]', 'try[x=2]'],
+    cells: [1, 2].map((x) => ({ name: `try[x=${x}]`, matrix: { x } })),
+    best: { metric: 'value', goal: 'maximize' },
+    else: null,
+    summary: '',
+  },
+  last: step({ with: { from: expr('steps.try.best.outputs.out') }, deps: ['try'] }),
+});
+
+/** A gate that waits for a person between two steps. */
+export const askingPlan: Plan = planOf({
+  a: step({ with: { value: 1 } }),
+  ok: gate([], { deps: ['a'], approve: { timeoutMs: 3_600_000, onTimeout: 'reject' } }),
+  b: step({ with: { from: out('a') }, deps: ['a', 'ok'] }),
+});
+
+/** A step that goes on until it is stopped, the first time. */
+export const heldPlan: Plan = planOf({ held: step({ with: { value: 1 } }) });
+
+/** A loop in a loop. */
+export const nestedPlan: Plan = planOf({
+  outer: countingLoop({
+    max: 2,
+    steps: {
+      inner: countingLoop({
+        max: 2,
+        carry: { at: { artifact: 'folder', type: 'folder', init: expr('carry.at'), next: out('work') } },
+      }),
+      work: step({ with: { value: expr('iter.index'), from: expr('steps.inner.outputs.at') }, deps: ['inner'] }),
+    },
+  }),
+});
+
+/** Tells somebody how it ends. */
+export const notifyingPlan: Plan = planOf(
+  { a: step({ with: { value: 1 } }) },
+  { notify: { webhook: 'HOOK', on: ['succeeded', 'failed'] } },
+);

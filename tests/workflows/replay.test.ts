@@ -9,11 +9,22 @@ import { bundleWorkflowCode, Worker } from '@temporalio/worker';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../schemas/generated/plan.js';
+import { queries, updates } from '../../workflows/control-names.js';
 import { patches } from '../../workflows/patches.js';
+import type { StatusView } from '../../workflows/status.js';
 import { quiet, startTemporal } from '../support/temporal-server.js';
-import { failingPlan, fivePlan, loopPlan } from './recorded-plans.js';
+import {
+  askingPlan,
+  failingPlan,
+  fivePlan,
+  heldPlan,
+  loopPlan,
+  matrixPlan,
+  nestedPlan,
+  notifyingPlan,
+} from './recorded-plans.js';
 import { emptyStore, failWith, outcomeOf } from './rig.js';
-import { startRun, withWorkers } from './workers.js';
+import { startRun, untilCancelled, withWorkers } from './workers.js';
 import type { FakeStep } from './workers.js';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -25,8 +36,12 @@ interface Recorded {
   history: unknown;
 }
 
+type Run = Awaited<ReturnType<typeof startRun>>;
+/** What a person does while the run is recorded. */
+type During = (run: Run) => Promise<unknown>;
+
 /** File -> the plan that is run and the workflow whose first history is kept. */
-const recordings: Record<string, { plan: Plan; workflowId: string; freshSteps?: boolean }> = {
+const recordings: Record<string, { plan: Plan; workflowId: string; freshSteps?: boolean; during?: During }> = {
   'five-steps': { plan: fivePlan, workflowId: 'five' },
   'loop-root': { plan: loopPlan, workflowId: 'loop' },
   'loop-continued': { plan: loopPlan, workflowId: 'loop/rl' },
@@ -34,6 +49,19 @@ const recordings: Record<string, { plan: Plan; workflowId: string; freshSteps?: 
   'five-fresh': { plan: fivePlan, workflowId: 'five-fresh', freshSteps: true },
   'loop-fresh': { plan: loopPlan, workflowId: 'loop-fresh/rl', freshSteps: true },
   'loop-fresh-root': { plan: loopPlan, workflowId: 'loop-fresh', freshSteps: true },
+  matrix: { plan: matrixPlan, workflowId: 'matrix', freshSteps: true },
+  'nested-loops': { plan: nestedPlan, workflowId: 'nested/outer', freshSteps: true },
+  'nested-loops-root': { plan: nestedPlan, workflowId: 'nested', freshSteps: true },
+  notified: { plan: notifyingPlan, workflowId: 'notified', freshSteps: true },
+  'paused-approved': { plan: askingPlan, workflowId: 'paused', freshSteps: true, during: pauseAndApprove },
+  rejected: { plan: askingPlan, workflowId: 'rejected', freshSteps: true, during: reject },
+  'paused-now': { plan: heldPlan, workflowId: 'paused-now', freshSteps: true, during: pauseNow },
+  cancelled: {
+    plan: heldPlan,
+    workflowId: 'cancelled',
+    freshSteps: true,
+    during: (run) => stopped(run).then(() => run.cancel()),
+  },
 };
 
 let bundle: WorkflowBundleWithSourceMap;
@@ -79,25 +107,96 @@ describe('patches', () => {
   it('have ids of their own', () => {
     expect(new Set(patches.map(({ id }) => id)).size).toBe(patches.length);
   });
+
+  it('are registered, and each has a history that takes the old branch: patch-<id>.json', () => {
+    const sources = readdirSync(join(root, 'workflows')).map((name) =>
+      readFileSync(join(root, 'workflows', name), 'utf8'),
+    );
+    expect(
+      patchProblems(
+        sources,
+        patches.map(({ id }) => id),
+        readdirSync(folder),
+      ),
+    ).toEqual([]);
+    const offence = ["if (patched('new-order')) a();", "deprecatePatch('old')"];
+    expect(patchProblems(offence, ['old', 'idle'], ['patch-old.json'])).toEqual([
+      'new-order is not registered in workflows/patches.ts',
+      'idle has no tests/histories/patch-idle.json',
+      'idle is used nowhere',
+    ]);
+  });
 });
+
+/** What is wrong with the patches of these sources. */
+function patchProblems(sources: string[], registered: string[], histories: string[]): string[] {
+  const used = sources.flatMap((text) =>
+    [...text.matchAll(/\b(?:patched|deprecatePatch)\(\s*['"`]([^'"`]+)/g)].flatMap(([, id]) =>
+      id === undefined ? [] : [id],
+    ),
+  );
+  return [
+    ...used.filter((id) => !registered.includes(id)).map((id) => `${id} is not registered in workflows/patches.ts`),
+    ...registered
+      .filter((id) => !histories.includes(`patch-${id}.json`))
+      .map((id) => `${id} has no tests/histories/patch-${id}.json`),
+    ...registered.filter((id) => !used.includes(id)).map((id) => `${id} is used nowhere`),
+  ];
+}
 
 const readRecorded = (name: string): Recorded =>
   JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Recorded;
 
-const behave: FakeStep = async (call) =>
-  call.path.startsWith('bad') ? failWith('data', `no ${call.path}`) : outcomeOf(call);
+const behave = (): FakeStep => {
+  let isHeld = false;
+  return async (call, context) => {
+    if (call.path.startsWith('bad')) failWith('data', `no ${call.path}`);
+    if (call.path !== 'held' || isHeld) return outcomeOf(call);
+    isHeld = true;
+    return untilCancelled(call, context);
+  };
+};
+
+async function until(run: Run, holds: (status: StatusView) => boolean): Promise<void> {
+  while (!holds(await run.query<StatusView>(queries.status))) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+async function pauseAndApprove(run: Run): Promise<void> {
+  await until(run, ({ approvals }) => approvals.length === 1);
+  await run.executeUpdate(updates.pause, { args: [{ now: false, by: 'ann' }] });
+  await run.executeUpdate(updates.approve, { args: [{ by: 'ann', note: 'fine' }] });
+  await until(run, ({ steps }) => steps.some(({ reason }) => reason === 'the run is paused'));
+  await run.executeUpdate(updates.unpause, { args: [null] });
+}
+
+async function reject(run: Run): Promise<void> {
+  await until(run, ({ approvals }) => approvals.length === 1);
+  await run.executeUpdate(updates.reject, { args: [{ by: 'ann', note: 'too low' }] });
+}
+
+/** Waits until the step that goes on until it is stopped runs. */
+const stopped = (run: Run): Promise<void> => until(run, ({ steps }) => steps[0]?.state === 'running');
+
+async function pauseNow(run: Run): Promise<void> {
+  await stopped(run);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await run.executeUpdate(updates.pause, { args: [{ now: true }] });
+  await until(run, ({ steps }) => steps[0]?.state === 'waiting');
+  await run.executeUpdate(updates.unpause, { args: [null] });
+}
 
 async function record(): Promise<void> {
   const missing = Object.entries(recordings).filter(([name]) => !existsSync(join(folder, `${name}.json`)));
   const server = await startTemporal({ dynamicConfig: ['limit.historyCount.suggestContinueAsNew=45'] });
   try {
-    for (const [, { plan, workflowId, freshSteps = false }] of missing) {
+    for (const [, { plan, workflowId, freshSteps = false, during }] of missing) {
       // The workflow of a loop is recorded with its root.
       if (workflowId.includes('/')) continue;
       const store = emptyStore();
-      await withWorkers(server, { bundle, store, behave }, async () => {
+      await withWorkers(server, { bundle, store, behave: behave() }, async () => {
         const features = { searchAttributes: true, freshSteps };
         const handle = await startRun(server, store, plan, workflowId, { features });
+        await during?.(handle);
         await handle.result().catch(() => undefined);
       });
     }
