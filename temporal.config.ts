@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
-import type { KindSource, PemSource, TemporalConfig, TlsOptions } from './schemas/config.js';
+import type { KindSource, PemSource, TemporalConfig, TlsOptions, TrainerQueue } from './schemas/config.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packageRoot = existsSync(join(here, 'package.json')) ? here : dirname(here);
@@ -36,6 +36,16 @@ function tlsOf(): boolean | TlsOptions {
   return env.TEMPORAL_TLS === 'true' || env.TEMPORAL_API_KEY !== undefined;
 }
 
+/** `queue:gpus:label+label`, several with commas; empty = this machine has no trainer slot. */
+const trainersOf = (list: string): TrainerQueue[] =>
+  list
+    .split(',')
+    .filter((one) => one.trim() !== '')
+    .map((one) => {
+      const [queue = '', gpus = '0', labels = ''] = one.trim().split(':');
+      return { queue, gpus: Number(gpus), labels: labels.split('+').filter((label) => label !== '') };
+    });
+
 export default {
   home,
   packageRoot,
@@ -57,7 +67,7 @@ export default {
   store: env.PAWL_STORE ?? join(home, 'store'),
   mlflow: { url: env.MLFLOW_TRACKING_URI ?? null, experiment: env.MLFLOW_EXPERIMENT_NAME ?? 'pawl' },
   workflowQueue: 'pawl',
-  trainers: [{ queue: 'pawl-trainer', gpus: 0, labels: [] }],
+  trainers: trainersOf(env.PAWL_TRAINERS ?? 'pawl-trainer:0'),
   trainer: {
     python: env.PAWL_PYTHON ?? join(packageRoot, '.pawl', 'python', 'bin', 'python'),
     threads: Number(env.PAWL_THREADS ?? Math.min(availableParallelism(), 8)),

@@ -24,11 +24,15 @@ const usual: LogBounds = { partBytes: 64 * 1024, first: 8, most: 64, flushEveryM
 
 /** Runs `work` with the log of an attempt; what it fails with is its last line. */
 export async function withLog<Result>(
-  host: Pick<Host, 'store' | 'clock' | 'programs'>,
+  host: Pick<Host, 'store' | 'clock' | 'programs' | 'observer'>,
   name: LogName,
   work: (log: AttemptLog) => Promise<Result>,
 ): Promise<Result> {
-  const log = openAttemptLog(host.store, name, { clock: host.clock, secrets: secretsOf(host.programs.variables) });
+  const log = openAttemptLog(host.store, name, {
+    clock: host.clock,
+    secrets: secretsOf(host.programs.variables),
+    said: (line) => host.observer.said(name, line),
+  });
   try {
     return await work(log);
   } catch (error) {
@@ -51,7 +55,7 @@ function endOf(error: unknown): string {
 export function openAttemptLog(
   store: ObjectStore,
   name: LogName,
-  given: { clock: () => number; secrets: readonly string[]; bounds?: LogBounds },
+  given: { clock: () => number; secrets: readonly string[]; said?: (line: string) => void; bounds?: LogBounds },
 ): AttemptLog {
   const { clock, bounds = usual } = given;
   const mask = createMask(given.secrets);
@@ -62,6 +66,7 @@ export function openAttemptLog(
     if (!isBegun) parts.add(`${at} attempt ${name.number} at ${name.path}, on ${hostname()}\n`);
     isBegun = true;
     parts.add(`${at} ${text}`);
+    given.said?.(text.trimEnd());
   };
   const lines = maskedLines(mask, add);
   return {

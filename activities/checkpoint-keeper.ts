@@ -25,7 +25,7 @@ export interface KeeperOptions {
   provenance: () => Record<string, string>;
   clock: () => number;
   /** Called after a checkpoint is durable, with the bytes of the journal that it makes safe and the time it was taken at. */
-  onSaved: (step: number, journalBytes: number, takenMs: number) => void;
+  onSaved: (step: number, journalBytes: number, takenMs: number, bytes: number) => void;
 }
 
 /** Makes the keeper of an attempt. */
@@ -37,9 +37,17 @@ export function createCheckpointKeeper(options: KeeperOptions): CheckpointKeeper
     const journalOffset = await cut;
     const createdAt = new Date(options.clock()).toISOString();
     const provenance = options.provenance();
-    await saveCheckpoint(store, { checkpointKey, attempt, step, folder, journalOffset, provenance, createdAt });
+    const { bytes } = await saveCheckpoint(store, {
+      checkpointKey,
+      attempt,
+      step,
+      folder,
+      journalOffset,
+      provenance,
+      createdAt,
+    });
     newest = step;
-    options.onSaved(step, journalOffset, takenMs);
+    options.onSaved(step, journalOffset, takenMs, bytes);
     await rm(folder, { recursive: true, force: true });
     await pruneCheckpoints(store, checkpointKey, attempt, Math.max(1, options.keepLast));
   };

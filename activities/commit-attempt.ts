@@ -29,7 +29,7 @@ export interface DoneAttempt {
 
 /** Commits. Returns the result that stands: this one, or an earlier one. Safe to run again. */
 export async function commitAttempt(
-  { store, tracker }: Pick<Host, 'store' | 'tracker'>,
+  { store, tracker, observer }: Pick<Host, 'store' | 'tracker' | 'observer'>,
   { folder, journal, checkpoints, ...done }: DoneAttempt,
 ): Promise<Result> {
   const { call, attempt } = done;
@@ -44,6 +44,7 @@ export async function commitAttempt(
   if (await settled(store, names.result(call.key), seen)) await storeOutputs(store, call, folder);
   await removeCheckpoints(call, checkpoints);
   const mark = { run: call.run, path: call.path, key: call.key, attempt };
+  if (committed) observer.committed(call.uses, result.metrics);
   if (committed) tracker.stepCommitted({ ...mark, bytes, kind: call.uses, metrics: result.metrics });
   return result;
 }

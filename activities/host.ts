@@ -7,6 +7,7 @@ import type { Environment } from './environment.js';
 import type { Engine } from './engine/engine.js';
 import type { Mutex } from './engine/mutex.js';
 import { StepFailure } from './kind.js';
+import type { Observer } from './observer.js';
 import type { Tracker } from './tracker.js';
 import type { VolatileResults } from './volatile-results.js';
 
@@ -43,6 +44,7 @@ export interface Host {
   /** Declarations of the step kinds that this worker has, by name. */
   kinds: Readonly<Record<string, StepKind>>;
   tracker: Tracker;
+  observer: Observer;
   programs: Programs;
   /** Page of a run in the Temporal UI; null where that is not known. */
   runPage: (workflowId: string) => string | null;

@@ -168,6 +168,7 @@ async function underClaim(
     },
   );
   run.watch.ready();
+  if (claim?.waited !== false) host.observer.claimWaited();
   if (claim === null) {
     const standing = await standingResult(host.store, call.key);
     return standing === null ? claimed(run, implementation) : { made: standing, found: true, volatile: false };
@@ -221,11 +222,12 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     journal,
     provenance,
     clock: host.clock,
-    onSaved(step, bytes, takenMs) {
+    onSaved(step, journalBytes, takenMs, bytes) {
       run.watch.safe(takenMs);
       pulse.details.checkpointStep = step;
       pulse.beat();
-      host.tracker.checkpointed({ ...mark, bytes });
+      host.observer.checkpointWritten(bytes);
+      host.tracker.checkpointed({ ...mark, bytes: journalBytes });
     },
   });
   const resume = resumed && { path: resumed.path, step: resumed.record.step };

@@ -16,5 +16,12 @@ export async function loadConfig(): Promise<TemporalConfig> {
       throw new CliError(exitCodes.invalid, `${variable} must be a port from 1 to 65535.`);
     }
   }
+  for (const { queue, gpus } of config.trainers) {
+    if (queue !== '' && Number.isInteger(gpus) && gpus >= 0) continue;
+    throw new CliError(
+      exitCodes.invalid,
+      'PAWL_TRAINERS must be queue:gpus or queue:gpus:label+label, several with commas, such as pawl-gpu:1:h200.',
+    );
+  }
   return config;
 }

@@ -6,7 +6,6 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@te
 import { defineSearchAttributeKey, type SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
 import type { RunInput } from '../activities/calls.js';
 import { mlflowUrl } from '../local/addresses.js';
-import { missingSearchAttributes } from '../local/namespace.js';
 import type { Plan } from '../schemas/generated/plan.js';
 import type { Source } from '../schemas/generated/records.js';
 import { canonicalJson, defaultRunName, planHash } from '../schemas/identity.js';
@@ -20,6 +19,7 @@ import { exitCodes } from './exit-codes.js';
 import { openRunAt, untilCancelled } from './open-run.js';
 import type { LocalInput } from './pipeline-file.js';
 import { runDetails, runSummary } from './run-details.js';
+import { searchAttributesOf } from './search-attributes.js';
 import type { Session } from './session.js';
 
 export interface Submission {
@@ -144,20 +144,6 @@ async function unusedId(session: Session, base: string): Promise<string> {
       if (error instanceof WorkflowNotFoundError) return id;
       throw error;
     }
-  }
-}
-
-/** Null when every search attribute is registered, else why the run goes without. */
-async function searchAttributesOf(session: Session): Promise<string | null> {
-  try {
-    const missing = await session.within(5_000, () =>
-      missingSearchAttributes(session.connection, session.config.temporal.namespace),
-    );
-    return missing.length === 0
-      ? null
-      : `the namespace has no search attributes ${missing.join(', ')}: the run goes without`;
-  } catch (error) {
-    return `the server does not tell its search attributes (${error instanceof Error ? error.message : String(error)}): the run goes without`;
   }
 }
 

@@ -12,11 +12,16 @@ const layout = home === undefined ? null : layoutOf(home);
 const file = layout === null ? null : readJsonFile<ServicesFile>(layout.services);
 const own = identify(process.pid);
 if (layout === null || file === null || own === null) {
-  process.stderr.write('usage: supervisor-main.js HOME, with HOME/run/services.json written by `pawl up`\n');
+  process.stderr.write('usage: supervisor-main.js HOME [json], with HOME/run/services.json written by `pawl up`\n');
   process.exit(1);
 }
 
-const log = (line: string): boolean => process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+const asJson = process.argv[3] === 'json';
+const log = (line: string): boolean => {
+  const time = new Date().toISOString();
+  const entry = { level: 'info', time, source: 'supervisor', msg: line };
+  return process.stdout.write(asJson ? `${JSON.stringify(entry)}\n` : `${time} ${line}\n`);
+};
 writeJsonFile(layout.supervisorState, { process: own, startedAt: new Date().toISOString() } satisfies SupervisorState);
 log(`supervising ${file.services.map(({ name }) => name).join(', ')}`);
 const supervisor = supervise(layout, file.services, log);

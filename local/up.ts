@@ -62,7 +62,7 @@ async function start(config: TemporalConfig, layout: Layout, wanted: ServicesFil
   const main = join(config.packageRoot, 'dist', 'local', 'supervisor-main.js');
   if (!existsSync(main)) throw new LocalError('not_built', `${main} is not there.\nRun \`npm run setup\`.`);
   const output = openSync(layout.log('supervisor'), 'a', 0o600);
-  const child = spawn(process.execPath, [main, config.home], {
+  const child = spawn(process.execPath, [main, config.home, config.log], {
     cwd: config.home,
     env: options.env ?? process.env,
     stdio: ['ignore', output, output],

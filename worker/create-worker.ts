@@ -3,13 +3,14 @@
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import type { DataConverter } from '@temporalio/common';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerInterceptors, type WorkerOptions } from '@temporalio/worker';
 import { createArtifactCache } from '../activities/artifact-cache.js';
 import { openWorkRoot } from '../activities/attempt.js';
 import { createEngine } from '../activities/engine/engine.js';
 import { createMutex } from '../activities/engine/mutex.js';
 import { createEnvironment } from '../activities/environment.js';
 import type { Host, Slot } from '../activities/host.js';
+import type { Observer } from '../activities/observer.js';
 import type { Tracker } from '../activities/tracker.js';
 import { createVolatileResults } from '../activities/volatile-results.js';
 import { workflowPage } from '../local/addresses.js';
@@ -17,12 +18,16 @@ import { payloadCodecOf } from '../local/payload-codec.js';
 import { reachable, refusalByServer, unreachable } from '../local/connect.js';
 import type { TemporalConfig, TrainerQueue } from '../schemas/config.js';
 import { localFilesIn } from '../store/host-cache.js';
+import { observedStore, type Told } from '../store/observed.js';
 import { openStore } from '../store/open.js';
 import { hostActivities, trainerActivities, workflowQueueActivities } from './activities.js';
 import { failureConverterPath, workflowsPath } from './bundle.js';
 import { openFaults } from './faults.js';
+import { healthOf } from './health.js';
 import { hostName, hostQueueOf } from './host-queue.js';
 import { kindsOf, type WorkerKinds } from './kinds.js';
+import type { Health } from './operations-server.js';
+import { stepEnds, type StepEnd } from './step-ends.js';
 
 export interface RunningWorker {
   /** The queues that are served, the host's own among them. */
@@ -31,6 +36,18 @@ export interface RunningWorker {
   run(): Promise<void>;
   /** Asks running steps to checkpoint and to go back to their queues. */
   shutdown(): void;
+  /** Whether it can take steps now. Answers within seconds. */
+  health(): Promise<Health>;
+}
+
+/** What is told what the worker does. */
+export interface Attached {
+  makeTracker: (host: Pick<Host, 'store'>) => Tracker;
+  observer: Observer;
+  stepEnded: (end: StepEnd) => void;
+  trainerStarted: (queue: string) => void;
+  /** Null = nobody wants to know. */
+  storeRequest: Told | null;
 }
 
 /** Checkpoints at the end must fit into the time that a supervisor grants. */
@@ -41,14 +58,15 @@ const trackerFlushMs = 3_000;
 const waitingHere = 8;
 
 /** Connects and builds everything; nothing is polled before run(). Fails with KindError, StoreError or LocalError. */
-export async function createWorker(
-  config: TemporalConfig,
-  makeTracker: (host: Pick<Host, 'store'>) => Tracker,
-): Promise<RunningWorker> {
+export async function createWorker(config: TemporalConfig, attached: Attached): Promise<RunningWorker> {
   const kinds = kindsOf(config);
-  const host = await openHost(config, kinds, makeTracker);
-  const connected = { connection: await connect(config), dataConverter: await dataConverterOf(config) };
-  const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer, kinds.pythonFolders) }));
+  const host = await openHost(config, kinds, attached);
+  const connected: Connected = {
+    connection: await connect(config),
+    dataConverter: await dataConverterOf(config),
+    interceptors: { activity: [stepEnds(attached.stepEnded)] },
+  };
+  const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer, { kinds, attached }) }));
   const workers = [await workflowWorker(config, connected, workflowQueueActivities(host, kinds.implementations))];
   for (const { trainer, slot } of slots) {
     const activities = trainerActivities(host, kinds.implementations, slot);
@@ -64,6 +82,7 @@ export async function createWorker(
   return {
     queues: workers.map((worker) => worker.options.taskQueue),
     shutdown,
+    health: () => healthOf(workers, connected.connection, host.store),
     async run() {
       try {
         await Promise.all(workers.map((worker) => worker.run().finally(shutdown)));
@@ -79,11 +98,12 @@ export async function createWorker(
 async function openHost(
   config: TemporalConfig,
   kinds: WorkerKinds,
-  makeTracker: (host: Pick<Host, 'store'>) => Tracker,
+  { makeTracker, observer, storeRequest }: Attached,
 ): Promise<Host> {
   const cacheDir = join(config.home, 'cache');
   const opened = await openStore(config.store, { localFiles: localFilesIn(cacheDir) });
-  const store = config.faults === null ? opened : openFaults(config.faults).store(opened);
+  const faulty = config.faults === null ? opened : openFaults(config.faults).store(opened);
+  const store = storeRequest === null ? faulty : observedStore(faulty, storeRequest);
   return {
     store,
     storeUrl: config.store,
@@ -94,6 +114,7 @@ async function openHost(
     environment: createEnvironment(config.trainer.python),
     kinds: kinds.declarations,
     tracker: makeTracker({ store }),
+    observer,
     programs: {
       variables: process.env, // handed on by name only: what a command declares
       binFolder: isAbsolute(config.trainer.python) ? dirname(config.trainer.python) : null,
@@ -116,16 +137,21 @@ async function connect(config: TemporalConfig): Promise<NativeConnection> {
   }
 }
 
-function createSlot(config: TemporalConfig, { queue }: TrainerQueue, pythonFolders: string[]): Slot {
+function createSlot(
+  config: TemporalConfig,
+  { queue }: TrainerQueue,
+  { kinds, attached }: { kinds: WorkerKinds; attached: Attached },
+): Slot {
   const engine = createEngine({
     command: config.trainer.python,
     args: ['-m', 'pawl_trainer'],
-    pythonPath: [join(config.packageRoot, 'trainer'), ...pythonFolders].join(delimiter),
+    pythonPath: [join(config.packageRoot, 'trainer'), ...kinds.pythonFolders].join(delimiter),
     logFile: join(config.home, 'logs', `trainer-${queue}.log`),
     threads: config.trainer.threads,
     cacheBytes: config.trainer.cacheBytes,
     startTimeoutMs: 120_000,
     killGraceMs: 5_000,
+    onStart: () => attached.trainerStarted(queue),
     cancelGraceMs,
   });
   const faulty = config.faults === null ? engine : openFaults(config.faults).engine(engine);
@@ -136,6 +162,7 @@ function createSlot(config: TemporalConfig, { queue }: TrainerQueue, pythonFolde
 interface Connected {
   connection: NativeConnection;
   dataConverter: DataConverter;
+  interceptors: WorkerInterceptors;
 }
 
 /** With a codec, messages of failures go through it as well. */

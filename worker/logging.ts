@@ -1,23 +1,54 @@
-// The log of a worker: JSON lines on stderr, the SDK's and the activities' among them.
+// The log of a worker: lines on stderr, the SDK's and the activities' among them.
 import { Runtime, type LogLevel, type LogMetadata, type Logger } from '@temporalio/worker';
 import { destination, pino, type Logger as PinoLogger } from 'pino';
 
 /** Fields of the SDK that say the same in every line. */
 const noise = new Set(['taskToken', 'namespace', 'sdkComponent', 'isLocal', 'workflowRunId']);
 
-/** The logger of the process. */
-export const createLogger = (): PinoLogger =>
-  pino(
+/** Their names in Pawl, in every line of a step. */
+const named: Record<string, string> = { workflowId: 'run', activityId: 'step', activityType: 'kind' };
+
+/** The logger of the process: JSON lines, or lines for people. */
+export function createLogger(format: 'human' | 'json'): PinoLogger {
+  const stderr = destination({ dest: 2, sync: true });
+  return pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
-    destination({ dest: 2, sync: true }),
+    format === 'json' ? stderr : { write: (line: string) => stderr.write(humanLine(line)) },
   );
+}
+
+/** A JSON line of pino for a person: time, level, message, the rest as name=value; a stack below. Pure. */
+export function humanLine(line: string): string {
+  const { time, level, msg, err, ...facts } = JSON.parse(line) as Record<string, unknown>;
+  const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+  const rest = Object.entries(facts).map(([name, value]) => ` ${name}=${text(value)}`);
+  const stack = typeof err === 'object' && err !== null && 'stack' in err ? `${text(err.stack)}\n` : '';
+  return `${text(time)} ${text(level).padEnd(5)} ${text(msg ?? '')}${rest.join('')}\n${stack}`;
+}
 
 /** Makes the SDK log to `logger`, and leaves signals to main.ts. Call once a process, before the first connection. */
-export function installLogging(logger: PinoLogger): void {
+export function installLogging(
+  logger: PinoLogger,
+  metrics: { port: number; buckets: Record<string, number[]> } | null,
+): void {
   Runtime.install({
     logger: sdkLogger(logger),
     shutdownSignals: [],
-    telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: 'WARN' },
+      ...(metrics === null
+        ? {}
+        : {
+            metrics: {
+              attachServiceName: false,
+              prometheus: {
+                bindAddress: `127.0.0.1:${metrics.port}`,
+                useSecondsForDurations: true,
+                histogramBucketOverrides: metrics.buckets,
+              },
+            },
+          }),
+    },
   });
 }
 
@@ -26,7 +57,7 @@ function sdkLogger(logger: PinoLogger): Logger {
     const facts = Object.fromEntries(
       Object.entries(meta)
         .filter(([name]) => !noise.has(name))
-        .map(plain),
+        .map(([name, value]) => plain([named[name] ?? name, value])),
     );
     if (level === 'ERROR') logger.error(facts, message);
     else if (level === 'WARN') logger.warn(facts, message);

@@ -12,6 +12,8 @@ import { foreignLine, startTrainer, type TrainerProcess, type TrainerProgram } f
 export interface EngineOptions extends TrainerProgram {
   /** From `cancel` to SIGTERM, in milliseconds: time to finish a step and to write a checkpoint. */
   cancelGraceMs: number;
+  /** Told each time that a process is ready. */
+  onStart?: () => void;
 }
 
 export type EngineJob = Omit<Run, 'type'>;
@@ -49,6 +51,7 @@ export function createEngine(options: EngineOptions): Engine {
     started.onEnd = () => {
       if (trainer === started) trainer = null;
     };
+    options.onStart?.();
     provenance = started.ready.provenance;
     trainer = started;
     return started;

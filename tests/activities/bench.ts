@@ -7,6 +7,7 @@ import type { ActivityFunction } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createArtifactCache } from '../../activities/artifact-cache.js';
+import { noObserver } from '../../activities/observer.js';
 import { openWorkRoot } from '../../activities/attempt.js';
 import type { InputValue, RunInfo, FreshStepCall, StepCall, StepOutcome } from '../../activities/calls.js';
 import { createMutex } from '../../activities/engine/mutex.js';
@@ -58,6 +59,7 @@ export async function openBench(): Promise<Bench> {
     environment: () => Promise.resolve({}),
     kinds: stepKinds,
     tracker,
+    observer: noObserver,
     programs: { variables: { PATH: process.env.PATH }, binFolder: null, logFolder: join(home, 'logs') },
     runPage: () => null,
     clock: Date.now,

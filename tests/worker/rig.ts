@@ -16,6 +16,8 @@ import { startTemporal } from '../support/temporal-server.js';
 
 export interface Rig {
   home: string;
+  /** host:port of its Temporal server. */
+  address: string;
   store: ObjectStore;
   client: Client;
   /** Starts a worker process and waits until it polls. */
@@ -45,6 +47,7 @@ export async function openRig(): Promise<Rig> {
   const workers: ChildProcess[] = [];
   return {
     home,
+    address,
     store,
     client,
     async startWorker(env = {}) {
