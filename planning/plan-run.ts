@@ -199,6 +199,14 @@ function decideGate(level: Level, name: string, node: GateNode): Decision {
   return { state: 'RUN', reason: node.approve === null ? 'its assertions hold' : 'waits for a person' };
 }
 
+/** Keys of the artifacts in a value. Pure. */
+function artifactKeys(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (!('$artifact' in value)) return Object.values(value).flatMap(artifactKeys);
+  const { key } = value.$artifact as { key: string };
+  return [key];
+}
+
 async function decideLoop(level: Level, name: string, node: LoopNode): Promise<Decision> {
   const { known, planning } = level;
   const loop = await planLoop(planning, node, known, level.indices);
@@ -206,6 +214,8 @@ async function decideLoop(level: Level, name: string, node: LoopNode): Promise<D
   if (loop.state === 'CACHED') known.steps.set(name, loop.known);
   const { state, reason, key, click, max } = loop;
   planning.needs?.loops.add(key);
+  // What a fork begins with was made by another run, which may be gone.
+  for (const made of artifactKeys(node.fork?.carry)) planning.needs?.steps.add(made);
   if (loop.state === 'CACHED') return { state, reason, key, click, max };
   const path = childPath(level.prefix, name);
   const ahead = await planIterations(node, known, { ...loop, isAll: planning.needs !== null }, (index, inside) =>

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../store/open.js';
 import { readClick } from '../../store/clicks.js';
 import { listAll } from '../../store/list-all.js';
+import type { RunRecord } from '../../schemas/generated/records.js';
 import type { ObjectStore } from '../../store/store.js';
 import { ensureBuilt } from '../local/built.js';
 import { pawlRig, type PawlRig } from '../cli/pawl-rig.js';
@@ -72,4 +73,52 @@ describe('a loop with commit 5', () => {
     const results = [...(await resultsIn(store)).values()];
     expect(madeBy(results.filter(({ path }) => path === 'rl[11].turn'))).toEqual(end);
   });
+});
+
+describe('a fork', () => {
+  const json = (stdout: string): Record<string, unknown>[] =>
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  it('begins after a kept iteration with another param; what is before the loop is cached', { timeout: 60_000 }, async () => {
+    const { code, stdout, stderr } = await rig.pawl(['fork', 'turns/plain@rl[9]', '--set', 'rate=2', '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const record = json(stdout).at(-1)?.['record'] as RunRecord;
+    expect(record).toMatchObject({
+      forkedFrom: { run: 'turns/plain', loop: 'rl', iteration: 9 },
+      metrics: { total: 9 },
+      steps: [{ path: 'start', state: 'cached' }, { path: 'rl', reason: '12 iterations; forked from turns/plain after iteration 9' }],
+    });
+    expect(record.workflowId).not.toBe('turns/plain');
+    const results = [...(await resultsIn(store)).values()].filter(({ run }) => run === record.workflowId);
+    expect(results.map(({ path }) => path).sort()).toEqual(['rl[10].aside', 'rl[10].turn', 'rl[11].aside', 'rl[11].turn'].slice(-2));
+    expect((await rig.pawl(['why', record.workflowId, 'rl'])).stdout).toContain('forked from turns/plain after iteration 9');
+  });
+
+  it('of an iteration that is not kept is refused with those that are', { timeout: 60_000 }, async () => {
+    const { code, stderr } = await rig.pawl(['fork', 'turns/plain@rl[6]', '--set', 'rate=2']);
+    expect([code, stderr]).toEqual([
+      2,
+      'turns/plain has not kept rl[6]: what it carried was pruned, or it lies between two clicks; `keep` of the loop says what stays. Kept: 4, 9-11.\n',
+    ]);
+  });
+
+  it('shows what would run without running it', { timeout: 60_000 }, async () => {
+    const { code, stdout } = await rig.pawl(['fork', 'turns/plain@rl[4]', '--set', 'rate=3', '--plan']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('begins after iteration 4 of turns/plain');
+  });
+});
+
+it('bisect finds the iteration at which a metric crossed a bound', { timeout: 60_000 }, async () => {
+  const { code, stdout } = await rig.pawl(['bisect', 'turns/plain', 'turn.value', '--above', '3.2']);
+  expect([code, stdout.split('\n').slice(1, 3)]).toEqual([
+    0,
+    [
+      'It went bad at iteration 6 (3.5); good was iteration 5 (3).',
+      "Kept before it: rl[4]. `pawl fork 'turns/plain@rl[4]' --set …` goes on from there.",
+    ],
+  ]);
 });
