@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import type { BisectOptions } from './commands/bisect.js';
 import type { ConformOptions } from './commands/conform.js';
+import type { ForkOptions } from './commands/fork.js';
 import type { GcOptions } from './commands/gc.js';
 import type { LogsOptions } from './commands/logs.js';
 import type { PlanOptions } from './commands/plan.js';
@@ -251,6 +252,19 @@ function afterwards(program: Command, finish: Finish): void {
 }
 
 function loops(program: Command, finish: Finish): void {
+  program
+    .command('fork')
+    .description('start a new run whose loop begins after a kept iteration of another, with what that one carried')
+    .argument('<iteration>', 'pipeline/name@rl[120]')
+    .option('--set <name=value>', 'another value of a param; may be given several times', collectSet, {})
+    .option('--name <name>', 'name of the new run; default: made from its plan', runNameOf)
+    .option('--plan', 'only show what would run')
+    .option('--detach', 'return as soon as the run is submitted')
+    .option('--timeout <duration>', 'stop following after 90s, 15m, 2h, …; the run goes on', timeoutOf)
+    .option('--json', 'write JSON lines')
+    .action(async (iteration: string, options: ForkOptions) =>
+      finish(await (await import('./commands/fork.js')).fork(iteration, options)),
+    );
   program
     .command('bisect')
     .description('show at which iteration a metric of a loop went bad, and the kept iteration before it')

@@ -27,14 +27,16 @@ export function computeAgain(plan: Plan, from: string, at: string): AgainPlan | 
   return { plan: { ...plan, steps: Object.fromEntries(steps) }, names: [...affected].sort() };
 }
 
-/** The plan with the marks that another one of the same pipeline has: what was asked for again stays so. Pure. */
+/** The plan with the marks that another one of the same pipeline has: what was asked for again stays so, a fork stays one. Pure. */
 export const withMarksOf = (plan: Plan, marks: Plan): Plan => ({ ...plan, steps: marksTaken(plan.steps, marks.steps) });
 
 function marksTaken(nodes: Record<string, Node>, from: Record<string, Node>): Record<string, Node> {
   const taken = Object.entries(nodes).map(([name, node]): [string, Node] => {
     const other = from[name];
-    if (node.node === 'loop' && other?.node === 'loop')
-      return [name, { ...node, steps: marksTaken(node.steps, other.steps) }];
+    if (node.node === 'loop' && other?.node === 'loop') {
+      const fork = other.fork === undefined ? {} : { fork: other.fork };
+      return [name, { ...node, ...fork, steps: marksTaken(node.steps, other.steps) }];
+    }
     const again = other?.node === 'step' ? other.again : undefined;
     return [name, node.node === 'step' && again !== undefined ? { ...node, again } : node];
   });

@@ -5,20 +5,18 @@ import type { Plan } from '../../schemas/generated/plan.js';
 import type { RunRecord, Source } from '../../schemas/generated/records.js';
 import { suggest } from '../../compiler/did-you-mean.js';
 import { computeAgain, withMarksOf } from '../../planning/compute-again.js';
-import { reportOf } from '../../planning/report.js';
 import { openStore } from '../../store/open.js';
 import { readPlan } from '../../store/plans.js';
 import { readSource } from '../../store/sources.js';
 import type { ObjectStore } from '../../store/store.js';
 import { artifactsOf, type ListedArtifact } from '../artifact-path.js';
 import { CliError } from '../cli-error.js';
-import { environmentOf } from '../environment-of.js';
 import { exitCodes } from '../exit-codes.js';
+import { explainPlan } from '../explain-plan.js';
 import { findRecord } from '../find-record.js';
 import { loadConfig } from '../load-config.js';
 import { openRunAt } from '../open-run.js';
 import { processOutput, type Output } from '../output.js';
-import { planText } from '../plan-text.js';
 import type { Session } from '../session.js';
 import { planOfSource } from '../stored-source.js';
 import { submitAndFollow } from '../submit-and-follow.js';
@@ -46,7 +44,9 @@ export async function resume(run: string | undefined, options: ResumeOptions): P
     ...{ detach: options.detach, timeout: options.timeout },
     before: async (session) => {
       await refuseRunning(session, workflowId);
-      await explain({ config, store, plan, record, options, output });
+      const given = Object.keys(options.set);
+      if (options.from !== undefined || given.length > 0)
+        await explainPlan({ config, store, plan, workflowId, given, output });
     },
   });
   const isOver = options.detach !== true && code !== exitCodes.waitTimedOut && code !== exitCodes.detached;
@@ -100,30 +100,6 @@ async function refuseRunning(session: Session, workflowId: string): Promise<void
     exitCodes.invalid,
     `${workflowId} is under way: there is nothing to resume. \`pawl unpause ${workflowId}\` lets it go on when it is paused, \`pawl cancel ${workflowId}\` ends it first.`,
   );
-}
-
-/** What will run, as `pawl plan` says it, where the plan is not the one that ran before. */
-async function explain(run: {
-  config: TemporalConfig;
-  store: ObjectStore;
-  plan: Plan;
-  record: RunRecord;
-  options: ResumeOptions;
-  output: Output;
-}): Promise<void> {
-  const { config, store, plan, record, options, output } = run;
-  if (options.from === undefined && Object.keys(options.set).length === 0) return;
-  const report = await reportOf({
-    ...{ plan, store, workflowId: record.workflowId, now: Date.now() },
-    environment: await environmentOf(plan, config.trainer.python),
-    given: new Set(Object.keys(options.set)),
-    written: new Set(),
-    workflowQueue: config.workflowQueue,
-    trainers: config.trainers,
-  });
-  output.record({ type: 'plan', ...report });
-  const paint = (_: unknown, text: string): string => text;
-  for (const line of planText(report, { width: 80, verbose: false, paint })) output.line(line);
 }
 
 async function artifactsBefore(

@@ -11,7 +11,9 @@ describe('the iteration', () => {
 
   it('has to be named', () => {
     for (const path of [null, 'rl', 'rl[x]', ''])
-      expect(() => iterationAt('a/b', path)).toThrow('`a/b` names no iteration to begin after: write RUN@LOOP[ITERATION]');
+      expect(() => iterationAt('a/b', path)).toThrow(
+        '`a/b` names no iteration to begin after: write RUN@LOOP[ITERATION]',
+      );
     expect(() => iterationAt('a/b@o[1].i[2]', 'o[1].i[2]')).toThrow('at the top of its pipeline');
   });
 });

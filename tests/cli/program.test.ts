@@ -37,6 +37,7 @@ describe('the command line', () => {
       'replay [run] --history <file> --json',
       'artifacts ls [run] --json',
       'artifacts get <path> --to <folder> --json',
+      'fork <iteration> --set <name=value> --name <name> --plan --detach --timeout <duration> --json',
       'bisect <run> <metric> --below <number> --above <number> --good <iteration> --bad <iteration> --json',
       'up --json',
       'down --json',

@@ -82,20 +82,31 @@ describe('a fork', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-  it('begins after a kept iteration with another param; what is before the loop is cached', { timeout: 60_000 }, async () => {
-    const { code, stdout, stderr } = await rig.pawl(['fork', 'turns/plain@rl[9]', '--set', 'rate=2', '--json']);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const record = json(stdout).at(-1)?.['record'] as RunRecord;
-    expect(record).toMatchObject({
-      forkedFrom: { run: 'turns/plain', loop: 'rl', iteration: 9 },
-      metrics: { total: 9 },
-      steps: [{ path: 'start', state: 'cached' }, { path: 'rl', reason: '12 iterations; forked from turns/plain after iteration 9' }],
-    });
-    expect(record.workflowId).not.toBe('turns/plain');
-    const results = [...(await resultsIn(store)).values()].filter(({ run }) => run === record.workflowId);
-    expect(results.map(({ path }) => path).sort()).toEqual(['rl[10].aside', 'rl[10].turn', 'rl[11].aside', 'rl[11].turn'].slice(-2));
-    expect((await rig.pawl(['why', record.workflowId, 'rl'])).stdout).toContain('forked from turns/plain after iteration 9');
-  });
+  it(
+    'begins after a kept iteration with another param; what is before the loop is cached',
+    { timeout: 60_000 },
+    async () => {
+      const { code, stdout, stderr } = await rig.pawl(['fork', 'turns/plain@rl[9]', '--set', 'rate=2', '--json']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const record = json(stdout).at(-1)?.['record'] as RunRecord;
+      expect(record).toMatchObject({
+        forkedFrom: { run: 'turns/plain', loop: 'rl', iteration: 9 },
+        metrics: { total: 9 },
+        steps: [
+          { path: 'start', state: 'cached' },
+          { path: 'rl', reason: '12 iterations; forked from turns/plain after iteration 9' },
+        ],
+      });
+      expect(record.workflowId).not.toBe('turns/plain');
+      const results = [...(await resultsIn(store)).values()].filter(({ run }) => run === record.workflowId);
+      expect(results.map(({ path }) => path).sort()).toEqual(
+        ['rl[10].aside', 'rl[10].turn', 'rl[11].aside', 'rl[11].turn'].slice(-2),
+      );
+      expect((await rig.pawl(['why', record.workflowId, 'rl'])).stdout).toContain(
+        'forked from turns/plain after iteration 9',
+      );
+    },
+  );
 
   it('of an iteration that is not kept is refused with those that are', { timeout: 60_000 }, async () => {
     const { code, stderr } = await rig.pawl(['fork', 'turns/plain@rl[6]', '--set', 'rate=2']);
