@@ -1,28 +1,14 @@
 // The commands and their options: a frozen list (tests/cli/program.test.ts). What a command does is in commands/, loaded
 // when it is called, so that `pawl validate` never loads Temporal.
 import { Command } from 'commander';
-import type { BisectOptions } from './commands/bisect.js';
 import type { ConformOptions } from './commands/conform.js';
-import type { ForkOptions } from './commands/fork.js';
 import type { GcOptions } from './commands/gc.js';
-import type { LogsOptions } from './commands/logs.js';
 import type { PlanOptions } from './commands/plan.js';
-import type { ResumeOptions } from './commands/resume.js';
 import type { RunOptions } from './commands/run.js';
 import type { TestOptions } from './commands/test.js';
 import type { ValidateOptions } from './commands/validate.js';
-import {
-  attemptOf,
-  boundOf,
-  collectName,
-  collectSet,
-  gibibytesOf,
-  iterationOf,
-  keepOf,
-  runNameOf,
-  seedOf,
-  timeoutOf,
-} from './options.js';
+import { collectName, collectSet, gibibytesOf, keepOf, runNameOf, seedOf, timeoutOf } from './options.js';
+import { afterwards, type Finish } from './program-afterwards.js';
 
 /** The command line. Parsing runs the command, which resolves with its exit status in `finish`. */
 export function buildProgram(version: string, finish: (exitCode: number) => void): Command {
@@ -36,12 +22,10 @@ export function buildProgram(version: string, finish: (exitCode: number) => void
   trying(program, finish);
   runs(program, finish);
   afterwards(program, finish);
-  loops(program, finish);
   servers(program, finish);
   return program;
 }
 
-type Finish = (exitCode: number) => void;
 type Json = { json?: true };
 type Run = string | undefined;
 
@@ -186,98 +170,6 @@ function runs(program: Command, finish: Finish): void {
         finish(await (await import('./commands/decide.js')).decide(verb, run, options)),
       );
   }
-}
-
-/** What a run has left, and going on with one that has ended. */
-function afterwards(program: Command, finish: Finish): void {
-  program
-    .command('why')
-    .description('show what the key of a step is made of, and what changed since the result before')
-    .argument('<run-or-path>', 'the run, when a path follows; else the path in the latest run')
-    .argument('[path]', 'path of a step, such as sft or rl[12].update')
-    .option('--json', 'write JSON')
-    .action(async (first: string, second: string | undefined, options: Json) =>
-      finish(await (await import('./commands/why.js')).why(first, second, options)),
-    );
-  program
-    .command('resume')
-    .description('start a run that has ended again, from its record: what is done stays, what failed is tried again')
-    .argument('[run]', 'pipeline/name, or a pipeline: its latest run; default: the latest run')
-    .option('--from <step>', 'compute this step and all that depends on it again; earlier results stay')
-    .option('--set <name=value>', 'another value of a param; may be given several times', collectSet, {})
-    .option('--detach', 'return as soon as the run is submitted')
-    .option('--timeout <duration>', 'stop following after 90s, 15m, 2h, …; the run goes on', timeoutOf)
-    .option('--json', 'write JSON lines')
-    .action(async (run: Run, options: ResumeOptions) =>
-      finish(await (await import('./commands/resume.js')).resume(run, options)),
-    );
-  program
-    .command('logs')
-    .description('show what the steps of a run wrote, wherever they ran; of one step its last attempt')
-    .argument('<run>', 'pipeline/name, or a pipeline: its latest run')
-    .argument('[step]', 'path of a step, such as sft or rl[12].update; default: all that wrote something')
-    .option('--attempt <number>', 'this attempt at the step', attemptOf)
-    .option('--follow', 'go on until the run ends')
-    .option('--json', 'write JSON lines')
-    .action(async (run: string, step: string | undefined, options: LogsOptions) =>
-      finish(await (await import('./commands/logs.js')).logs(run, step, options)),
-    );
-  program
-    .command('replay')
-    .description('check that runs which another version began can go on with this one; changes nothing')
-    .argument('[run]', 'pipeline/name, or a pipeline: its latest run; default: all that are under way')
-    .option('--history <file>', 'a history in a file instead, as `temporal workflow show --output json` writes it')
-    .option('--json', 'write JSON lines')
-    .action(async (run: Run, options: Json & { history?: string }) =>
-      finish(await (await import('./commands/replay.js')).replay(run, options)),
-    );
-  const artifacts = program.command('artifacts').description('list what a run has made, or copy it out of the store');
-  artifacts
-    .command('ls')
-    .description('list the artifacts of a run, of one step of it, or of an iteration that is kept')
-    .argument('[run]', 'pipeline/name, with a step or iteration: pipeline/name@rl[120]; default: the latest run')
-    .option('--json', 'write JSON')
-    .action(async (run: Run, options: Json) =>
-      finish(await (await import('./commands/artifacts.js')).listArtifacts(run, options)),
-    );
-  artifacts
-    .command('get')
-    .description('copy an artifact to a folder and check every file of it')
-    .argument('<path>', 'pipeline/name@sft.model, or pipeline/name@rl[120].update.model')
-    .option('--to <folder>', 'a folder that is not there yet, or empty; default: the name of the output')
-    .option('--json', 'write JSON')
-    .action(async (path: string, options: Json & { to?: string }) =>
-      finish(await (await import('./commands/artifacts.js')).getArtifact(path, options)),
-    );
-}
-
-function loops(program: Command, finish: Finish): void {
-  program
-    .command('fork')
-    .description('start a new run whose loop begins after a kept iteration of another, with what that one carried')
-    .argument('<iteration>', 'pipeline/name@rl[120]')
-    .option('--set <name=value>', 'another value of a param; may be given several times', collectSet, {})
-    .option('--name <name>', 'name of the new run; default: made from its plan', runNameOf)
-    .option('--plan', 'only show what would run')
-    .option('--detach', 'return as soon as the run is submitted')
-    .option('--timeout <duration>', 'stop following after 90s, 15m, 2h, …; the run goes on', timeoutOf)
-    .option('--json', 'write JSON lines')
-    .action(async (iteration: string, options: ForkOptions) =>
-      finish(await (await import('./commands/fork.js')).fork(iteration, options)),
-    );
-  program
-    .command('bisect')
-    .description('show at which iteration a metric of a loop went bad, and the kept iteration before it')
-    .argument('<run>', 'pipeline/name, or a pipeline: its latest run')
-    .argument('<metric>', 'such as rl.dev.ndcg_at_10: loop, step and metric')
-    .option('--below <number>', 'a value below it is bad', boundOf)
-    .option('--above <number>', 'a value above it is bad', boundOf)
-    .option('--good <iteration>', 'an iteration that was good; default: the first', iterationOf)
-    .option('--bad <iteration>', 'a later one that was bad; default: the last', iterationOf)
-    .option('--json', 'write JSON')
-    .action(async (run: string, metric: string, options: BisectOptions) =>
-      finish(await (await import('./commands/bisect.js')).bisect(run, metric, options)),
-    );
 }
 
 function servers(program: Command, finish: Finish): void {
