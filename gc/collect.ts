@@ -1,8 +1,8 @@
 // Collects what nothing needs any more: lists the store once, reads each record once, marks what the kept runs may need, and
 // removes the rest in windows (store/collection.ts says how runs and a collection get along).
 import { mapLimited } from '../store/map-limited.js';
-import type { ObjectStore } from '../store/store.js';
-import { readRun } from '../store/runs.js';
+import { parseIntact } from '../store/record-json.js';
+import { names, type ObjectStore } from '../store/store.js';
 import { beginCollection, type Collection, type Holder } from '../store/collection.js';
 import { incompleteRuns } from '../tracking/cursor.js';
 import { markCheckpoints, readCheckpoints } from './checkpoints.js';
@@ -110,7 +110,11 @@ async function markUnreadable(marker: Marker, { byKey }: CommittedResults, workf
 /** The journals of runs of which MLflow does not have everything, however old they are. */
 async function markUnsent(store: ObjectStore, { marks }: Marker, { byKey }: CommittedResults): Promise<void> {
   const runs = await incompleteRuns(store, 0);
-  const records = await mapLimited(runs, 8, ({ workflowId, runId }) => readRun(store, workflowId, runId));
+  const records = await mapLimited(runs, 8, async ({ workflowId, runId }) => {
+    const name = names.run(workflowId, runId);
+    const body = await store.get(name);
+    return body === null ? null : parseIntact('run', body, name);
+  });
   for (const { key } of records.flatMap((record) => record?.steps ?? []))
     if (key !== null) marks.journals.add(`${key}/${byKey.get(key)?.journal ?? ''}`);
 }
