@@ -46,6 +46,9 @@ const trainersOf = (list: string): TrainerQueue[] =>
       return { queue, gpus: Number(gpus), labels: labels.split('+').filter((label) => label !== '') };
     });
 
+const deploymentOf = (name?: string, buildId?: string): TemporalConfig['temporal']['deployment'] =>
+  name === undefined || buildId === undefined ? null : { name, buildId };
+
 export default {
   home,
   packageRoot,
@@ -56,6 +59,8 @@ export default {
     tls: tlsOf(),
     // Encrypts or packs what Temporal keeps of a run: a module that exports `codec`, the same for command and worker.
     codec: env.PAWL_CODEC ?? null,
+    // Runs stay with the version of the workers that began them (docs/operating.md, Versions and upgrades).
+    deployment: deploymentOf(env.PAWL_DEPLOYMENT, env.PAWL_BUILD_ID),
     uiUrl: env.PAWL_TEMPORAL_UI ?? null,
   },
   ports: {

@@ -47,6 +47,8 @@ export interface TemporalConfig {
     tls: boolean | TlsOptions;
     /** A module that exports `codec`, a PayloadCodec of @temporalio/common; null = what Temporal keeps is plain. */
     codec: string | null;
+    /** Version of this installation's workers: a run stays with the version that began it. null = any worker takes any run. */
+    deployment: { name: string; buildId: string } | null;
     /** Base URL of the Temporal UI; null = unknown, no links. */
     uiUrl: string | null;
   };

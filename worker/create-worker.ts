@@ -24,6 +24,7 @@ import { hostActivities, trainerActivities, workflowQueueActivities } from './ac
 import { failureConverterPath, workflowsPath } from './bundle.js';
 import { openFaults } from './faults.js';
 import { healthOf } from './health.js';
+import { deploymentOptions } from './deployment.js';
 import { hostName, hostQueueOf } from './host-queue.js';
 import { kindsOf, type WorkerKinds } from './kinds.js';
 import type { Health } from './operations-server.js';
@@ -174,6 +175,7 @@ export const dataConverterOf = async (config: TemporalConfig): Promise<DataConve
 function commonOptions(config: TemporalConfig, connected: Connected): Omit<WorkerOptions, 'taskQueue'> {
   return {
     ...connected,
+    ...deploymentOptions(config),
     namespace: config.temporal.namespace,
     shutdownGraceTime: '1s',
     shutdownForceTime,

@@ -26,7 +26,15 @@ export async function homeRig(options: { mlflow?: boolean } = {}): Promise<HomeR
   const config: TemporalConfig = {
     home: join(root, 'home'),
     packageRoot: root,
-    temporal: { address: null, namespace: 'default', apiKey: null, tls: false, uiUrl: null, codec: null },
+    temporal: {
+      address: null,
+      namespace: 'default',
+      apiKey: null,
+      tls: false,
+      uiUrl: null,
+      codec: null,
+      deployment: null,
+    },
     ports,
     store: join(root, 'home', 'store'),
     mlflow: { url: options.mlflow === true ? null : 'off', experiment: 'pawl' },
