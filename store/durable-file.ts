@@ -4,13 +4,14 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode } from './errors.js';
+import { ownerMark } from './temporary-owner.js';
 
 /** Objects are never changed in place, so nobody needs to write; nobody else needs to read. */
 const FILE_MODE = 0o400;
 const FOLDER_MODE = 0o700;
 
 /** A name in `tmpDir` that nobody else uses. */
-export const tmpName = (tmpDir: string): string => join(tmpDir, `${process.pid}-${randomBytes(8).toString('hex')}`);
+export const tmpName = (tmpDir: string): string => join(tmpDir, `${ownerMark()}${randomBytes(8).toString('hex')}`);
 
 /** Makes a folder and the missing ones above it, private, and flushes the entries. */
 export async function makeFolder(path: string): Promise<void> {

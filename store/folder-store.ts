@@ -3,7 +3,7 @@
 //   <dir>/store.json          id and version of the format
 //   <dir>/<name>              an object (its first version, if it was ever swapped)
 //   <dir>/.versions/<name>/   later versions of an object that was swapped (versions.ts)
-//   <dir>/.tmp/               files on their way in; what a killed process left here is swept after a day
+//   <dir>/.tmp/               files on their way in; what a killed process left here is swept when the store is opened
 //
 // Every write goes to .tmp/, is flushed, gets its name by link() (never rename(), which would overwrite) and the folder is
 // flushed: a process killed at any point leaves the whole object or none.
@@ -26,6 +26,7 @@ import { listObjects } from './list-objects.js';
 import { checkObjectName, checkPrefix } from './object-name.js';
 import { newStoreJson, parseStoreJson } from './store-json.js';
 import type { ObjectStore, Placed } from './store.js';
+import { isAbandoned } from './temporary-owner.js';
 import { currentVersion, linkNext, readFirst, removeVersions, replaceHighest } from './versions.js';
 import type { Version, VersionedFile } from './versions.js';
 
@@ -242,13 +243,13 @@ async function withTmp<Out>(making: Promise<string>, use: (tmp: string) => Promi
   }
 }
 
-/** Removes what killed processes left in .tmp/ more than a day ago. Never a reason to fail. */
+/** Removes what killed processes left in .tmp/: those of this machine at once, others after a day. Never a reason to fail. */
 async function sweep(tmpDir: string): Promise<void> {
   const entries = await readdir(tmpDir).catch(() => []);
   for (const entry of entries) {
     const path = join(tmpDir, entry);
     const stats = await stat(path).catch(() => null);
-    if (stats === null || Date.now() - stats.mtimeMs < TMP_LIFETIME_MS) continue;
+    if (stats === null || (!isAbandoned(entry) && Date.now() - stats.mtimeMs < TMP_LIFETIME_MS)) continue;
     await removeFile(path).catch(() => undefined);
   }
 }

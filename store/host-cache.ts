@@ -14,6 +14,7 @@ import { mapLimited } from './map-limited.js';
 import { quarantineBlob, quarantinedBlobs } from './quarantine.js';
 import { names } from './store.js';
 import type { ObjectStore } from './store.js';
+import { isAbandoned, ownerMark } from './temporary-owner.js';
 import { isVerified, rememberVerified } from './verified.js';
 
 const LANES = 4;
@@ -35,7 +36,7 @@ export async function cachedFolder(
     await discard(target);
   }
   const files = await readFiles();
-  const tmp = join(cacheDir, `.tmp-${entry}-${randomBytes(6).toString('hex')}`);
+  const tmp = join(cacheDir, `.tmp-${entry}-${ownerMark()}${randomBytes(6).toString('hex')}`);
   try {
     await guarded(tmp, () => mkdir(tmp, { recursive: true, mode: 0o700 }));
     await mapLimited(files, LANES, (file) => placeFile(store, tmp, file));
@@ -61,7 +62,7 @@ export async function cacheEntries(cacheDir: string, now: number): Promise<Cache
     if (path === localFilesIn(cacheDir)) continue;
     const age = now - ((await modifiedAt(path)) ?? now);
     if (name.startsWith('.tmp-')) {
-      if (age > 24 * 60 * 60 * 1000) await rm(path, { recursive: true, force: true });
+      if (isAbandoned(name) || age > 24 * 60 * 60 * 1000) await rm(path, { recursive: true, force: true });
     } else {
       const usedAt = (await modifiedAt(`${path}.used`)) ?? (await modifiedAt(path));
       if (usedAt !== null) entries.push({ path, bytes: await folderBytes(path), usedAt });
@@ -72,7 +73,7 @@ export async function cacheEntries(cacheDir: string, now: number): Promise<Cache
 
 /** Takes an entry out of the cache: away from its name first, so that nobody finds half of it. */
 export async function discard(path: string): Promise<void> {
-  const trash = join(dirname(path), `.tmp-${randomBytes(6).toString('hex')}`);
+  const trash = join(dirname(path), `.tmp-${ownerMark()}${randomBytes(6).toString('hex')}`);
   try {
     await rename(path, trash);
   } catch (error) {
