@@ -29,6 +29,8 @@ const graceMs = 12_000;
 /** Exit status: ok when every check is, stepFailed otherwise. */
 export async function conform(program: string[], options: ConformOptions): Promise<number> {
   const output = processOutput(options.json === true);
+  const unset = options.env.filter((name) => process.env[name] === undefined);
+  if (unset.length > 0) throw new CliError(exitCodes.invalid, `--env names ${unset.join(', ')}, which is not set here`);
   const config = await loadConfig();
   const root = mkdtempSync(join(tmpdir(), 'pawl-conform-'));
   const say = (check: Check): void => {
