@@ -7,7 +7,7 @@ export interface Cost {
   kill: string;
   /** The longest time without work between this kill and the next. */
   idleMs: number;
-  /** Steps that were reported a second time. */
+  /** Steps that were reported a second time, of steps of the plan that checkpoint every so many of them. */
   recomputedSteps: number;
   /** Time that the work took which was done a second time. */
   recomputedMs: number;
@@ -81,7 +81,8 @@ function lostBy(
     if (successor === undefined) continue;
     const every = intervals[attempt.path.replaceAll(/\[[^\]]*\]/g, '')] ?? { everySteps: null, everyMs: null };
     const { steps, ms } = overlap(attempt, successor, to - from);
-    total.recomputedSteps += steps;
+    // Where no interval is in steps, what is reported as progress are texts, chunks or the like.
+    if (every.everySteps !== null) total.recomputedSteps += steps;
     total.recomputedMs += ms;
     total.beyond ??= beyondOf(attempt, steps, ms, every);
   }
