@@ -34,8 +34,13 @@ export const planHash = (plan: Plan): Digest => digestOf(canonicalJson(plan));
 export const defaultRunName = (plan: Plan): string => planHash(plan).slice('sha256:'.length, 'sha256:'.length + 10);
 
 /** Key of a loop: everything that decides what an iteration computes, and neither `max`, `until`, `commit` nor `keep`. Pure. */
-export const loopKey = (identity: { body: unknown; carry: unknown; outer: unknown; seed: unknown; begin?: unknown }): string =>
-  hexOf(canonicalJson(identity));
+export const loopKey = (identity: {
+  body: unknown;
+  carry: unknown;
+  outer: unknown;
+  seed: unknown;
+  begin?: unknown;
+}): string => hexOf(canonicalJson(identity));
 
 /** Seed of a step: 48 bits of sha256(run seed, indices of the enclosing loops), so that it is exact in JSON. Pure. */
 export function stepSeed(runSeed: number, indices: readonly number[]): number {

@@ -4,7 +4,10 @@ import { StoreError, unavailable } from '../../store/errors.js';
 const failed = (code: string): Error => Object.assign(new Error(`${code}: no`), { code });
 
 test.each([
-  ['ENOSPC', /^Cannot write \/data\/x: the disk is full\. Free some space there.*\(ENOSPC\)\. The disk at .* MB free of/],
+  [
+    'ENOSPC',
+    /^Cannot write \/data\/x: the disk is full\. Free some space there.*\(ENOSPC\)\. The disk at .* MB free of/,
+  ],
   ['EIO', /reported a fault/],
   ['EACCES', /permission denied\. Give the user/],
   ['EROFS', /read-only/],

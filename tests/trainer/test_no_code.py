@@ -43,9 +43,7 @@ def dotted(node: ast.AST) -> str:
     """The name that is called, such as `torch.load`."""
     if isinstance(node, ast.Name):
         return node.id
-    return (
-        f"{dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
-    )
+    return f"{dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
 
 
 def offences(source: str) -> Iterator[str]:
@@ -60,23 +58,14 @@ def offences(source: str) -> Iterator[str]:
             ]
         else:
             names = []
-        yield from (
-            name
-            for name in names
-            if any(name == bad or name.startswith(f"{bad}.") for bad in MODULES)
-        )
+        yield from (name for name in names if any(name == bad or name.startswith(f"{bad}.") for bad in MODULES))
         if not isinstance(node, ast.Call):
             continue
         if dotted(node.func) in CALLS | LOADERS:
             yield dotted(node.func)
         for keyword in node.keywords:
-            value = (
-                keyword.value.value if isinstance(keyword.value, ast.Constant) else True
-            )
-            if (
-                keyword.arg in {"trust_remote_code", "allow_pickle"}
-                and value is not False
-            ):
+            value = keyword.value.value if isinstance(keyword.value, ast.Constant) else True
+            if keyword.arg in {"trust_remote_code", "allow_pickle"} and value is not False:
                 yield f"{keyword.arg}={value}"
             if keyword.arg in {"use_safetensors", "weights_only"} and value is not True:
                 yield f"{keyword.arg}={value}"
@@ -90,11 +79,7 @@ def offences(source: str) -> Iterator[str]:
 def test_no_module_calls_a_loader_that_could_run_code() -> None:
     files = sorted((ROOT / "trainer").rglob("*.py"))
     assert len(files) > 30
-    assert {
-        str(file): found
-        for file in files
-        if (found := list(offences(file.read_text())))
-    } == {}
+    assert {str(file): found for file in files if (found := list(offences(file.read_text())))} == {}
 
 
 @pytest.mark.parametrize(
@@ -120,9 +105,7 @@ def test_code_that_comes_with_a_model_is_not_run(bench: Bench, tmp_path: Path) -
     folder = tmp_path / "remote"
     shutil.copytree(bench.model["path"], folder)
     ran = tmp_path / "ran"
-    (folder / "modeling_evil.py").write_text(
-        f"open({str(ran)!r}, 'w').close()\nclass Evil: pass\n"
-    )
+    (folder / "modeling_evil.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass Evil: pass\n")
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {
         "AutoConfig": "modeling_evil.Evil",
@@ -150,21 +133,14 @@ def hostile(header: bytes, length: int | None = None) -> bytes:
         hostile(b"{}", 2**63),
         hostile(b"{}", 2**64 - 1),
         hostile(b"{}", 10**12),
-        hostile(
-            b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,9223372036854775807]}}'
-        ),
-        hostile(
-            b'{"a":{"dtype":"F32","shape":[9223372036854775807,9223372036854775807],"data_offsets":[0,4]}}'
-        )
-        + b"\0" * 4,
+        hostile(b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,9223372036854775807]}}'),
+        hostile(b'{"a":{"dtype":"F32","shape":[9223372036854775807,9223372036854775807],"data_offsets":[0,4]}}') + b"\0" * 4,
         hostile(b'{"a":{"dtype":"F32","shape":[-1],"data_offsets":[-4,0]}}'),
         hostile(b"[" * 100_000),
         b"\x80\x04\x95pickle",
     ],
 )
-def test_a_hostile_safetensors_file_is_bad_data_and_takes_no_memory(
-    bench: Bench, tmp_path: Path, body: bytes
-) -> None:
+def test_a_hostile_safetensors_file_is_bad_data_and_takes_no_memory(bench: Bench, tmp_path: Path, body: bytes) -> None:
     folder = tmp_path / "hostile"
     shutil.copytree(bench.model["path"], folder)
     (folder / "model.safetensors").unlink()
