@@ -1,0 +1,38 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { fencedStore } from '../../store/fenced.js';
+import { useBench } from './fixtures.js';
+
+const bench = useBench();
+
+test('every write asks first, and is not made when the answer is no', async () => {
+  const { store, dir } = bench();
+  await store.put('there', 'before');
+  const file = join(dir, 'file');
+  await writeFile(file, 'content');
+  const fenced = fencedStore(store, () => Promise.reject(new Error('somebody else has it')));
+  const writes = [
+    fenced.createIfAbsent('new', 'x'),
+    fenced.compareAndSwap('there', 'any', 'after'),
+    fenced.put('there', 'after'),
+    fenced.createFromFile('large', file, {}),
+    fenced.remove('there'),
+  ];
+  for (const { status } of await Promise.allSettled(writes)) expect(status).toBe('rejected');
+  expect(await store.get('new')).toBeNull();
+  expect(await store.get('large')).toBeNull();
+  expect(Buffer.from((await fenced.get('there')) ?? '').toString()).toBe('before');
+});
+
+test('writes go through while the answer is yes', async () => {
+  let asked = 0;
+  const fenced = fencedStore(bench().store, () => {
+    asked += 1;
+    return Promise.resolve();
+  });
+  expect(await fenced.createIfAbsent('new', 'x')).toBe(true);
+  await fenced.remove('new');
+  expect(await fenced.get('new')).toBeNull();
+  expect(asked).toBe(2);
+});
