@@ -34,8 +34,10 @@ export const stepEnds =
         const own = { step: info.activityId, kind: info.activityType };
         try {
           const result = await next(input);
-          if (!info.isLocal) tell((result as StepOutcome).found === true ? 'found' : 'done', own);
-          else if ((result as ResolveOutput).state === 'cached') {
+          // The commit of a click answers nothing: it is no step.
+          if (!info.isLocal && result !== undefined)
+            tell((result as StepOutcome).found === true ? 'found' : 'done', own);
+          else if (info.isLocal && (result as ResolveOutput).state === 'cached') {
             const { path, uses } = input.args[0] as ResolveInput;
             tell('cached', { step: path, kind: uses });
           }

@@ -102,7 +102,7 @@ describe('pawl run, with its servers', () => {
   it('shows the cells of a matrix, the best of them, and why a cell has its key', async () => {
     const { code, stdout, stderr } = await rig.pawl(['run', 'fanned.yaml', '--name', 'one']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/try\[value=0\.5\] +test\.sleep started/);
+    expect(stdout).toMatch(/try\[value=0\.5\] +(test\.sleep started|done in)/); // on a busy machine it ends before the first look
     expect(stdout).toMatch(/try +done: 2 cells; the best is try\[value=2\] .*value 2/);
     expect(stdout).toMatch(/try\[value=2\] +done +[\d.]+ s .*value 2/);
     expect(stdout).toMatch(/try +done .*value 2.* {2}2 cells; the best is try\[value=2\]/);

@@ -59,7 +59,16 @@ describe('the failure of a run', () => {
 
 describe('classes that are not tried again', () => {
   it('are those of the table, or all that the pipeline does not name', () => {
-    expect(finalClasses(null)).toEqual(['config', 'data', 'expression', 'oom', 'non_finite', 'cancelled', 'internal']);
+    expect(finalClasses(null)).toEqual([
+      'config',
+      'data',
+      'expression',
+      'oom',
+      'non_finite',
+      'volatile_lost',
+      'cancelled',
+      'internal',
+    ]);
     expect(finalClasses(['comm'])).toContain('preempted');
     expect(finalClasses(['comm'])).not.toContain('worker_outdated'); // another worker's turn: no attempt
     expect(finalClasses(['comm'])).not.toContain('comm');
