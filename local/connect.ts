@@ -6,11 +6,19 @@ import { connectionOptions, type ConnectionOptions } from './connection-options.
 import { LocalError } from './local-error.js';
 import { refusalOf, type Refusal } from './probe-endpoint.js';
 
-/** A connection; the caller closes it. Fails with `unreachable` within `timeoutMs`, or with `tls`. */
-export async function connectTemporal(config: TemporalConfig, timeoutMs = 5_000): Promise<Connection> {
+/**
+ * A connection; the caller closes it. Fails with `unreachable` within `timeoutMs`, or with `tls`. `once`: a call is not tried
+ * again, so that it says what is there now, and none is begun when the connection has been closed.
+ */
+export async function connectTemporal(
+  config: TemporalConfig,
+  timeoutMs = 5_000,
+  calls: 'tried again' | 'once' = 'tried again',
+): Promise<Connection> {
   const options = await reachable(config, timeoutMs);
   try {
-    return await Connection.connect({ ...options, connectTimeout: timeoutMs });
+    const interceptors = calls === 'once' ? { interceptors: [] } : {};
+    return await Connection.connect({ ...options, ...interceptors, connectTimeout: timeoutMs });
   } catch (error) {
     throw unreachable(config, refusalByServer(error));
   }

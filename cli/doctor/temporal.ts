@@ -21,7 +21,7 @@ const goneAfterMs = 75_000;
 export async function checkTemporal(config: TemporalConfig): Promise<Finding[]> {
   let connection: Connection;
   try {
-    connection = await connectTemporal(config, connectMs);
+    connection = await connectTemporal(config, connectMs, 'once');
   } catch (error) {
     return [failure('Temporal', error)];
   }
@@ -144,15 +144,17 @@ async function clockOf(connection: Connection, config: TemporalConfig): Promise<
   const queue = `pawl-doctor-${randomUUID()}`;
   const check = 'clock of Temporal';
   const sentMs = Date.now();
-  // Ends with its deadline, or with the connection.
-  const poll = connection.withDeadline(sentMs + clockWaitMs, () =>
-    connection.workflowService.pollActivityTaskQueue({
-      namespace,
-      identity: 'pawl doctor',
-      taskQueue: { name: queue },
-    }),
+  const enough = new AbortController();
+  const poll = connection.withAbortSignal(enough.signal, () =>
+    connection.withDeadline(sentMs + clockWaitMs, () =>
+      connection.workflowService.pollActivityTaskQueue({
+        namespace,
+        identity: 'pawl doctor',
+        taskQueue: { name: queue },
+      }),
+    ),
   );
-  poll.catch(() => undefined);
+  const ended = poll.catch(() => undefined);
   try {
     while (Date.now() - sentMs < clockWaitMs) {
       const [poller] = await connection.withDeadline(Date.now() + callMs, () =>
@@ -164,6 +166,9 @@ async function clockOf(connection: Connection, config: TemporalConfig): Promise<
     }
   } catch {
     // Said below.
+  } finally {
+    enough.abort();
+    await ended;
   }
   return [ok(check, 'not told by this server')];
 }
