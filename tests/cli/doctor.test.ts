@@ -172,7 +172,9 @@ describe('pawl doctor: Temporal', () => {
     const request = { namespace: 'default', identity: 'me@host', taskQueue: { name: 'pawl' } };
     const enough = new AbortController();
     const polling = connection
-      .withAbortSignal(enough.signal, () => workflowService.pollWorkflowTaskQueue(request))
+      .withAbortSignal(enough.signal, () =>
+        connection.withDeadline(Date.now() + 30_000, () => workflowService.pollWorkflowTaskQueue(request)),
+      )
       .catch(() => undefined);
     let found = '';
     for (const end = Date.now() + 20_000; !found.startsWith('ok') && Date.now() < end;)
