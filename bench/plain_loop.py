@@ -29,7 +29,9 @@ from pawl_trainer.cache import Cache
 from pawl_trainer.job import Artifact, Job, StopRequest
 from pawl_trainer.likelihood import score
 from pawl_trainer.protocol import Events
+from pawl_trainer.sampled import Drawing
 from pawl_trainer.sampling import Sampling
+from pawl_trainer.update_state import Gathered
 
 TIE = 1e-6
 
@@ -110,7 +112,9 @@ def iterate(job: Job, model: Any, adamw: Any, dataset: datasets.Dataset, index: 
         rows = [rollout.Row(query, sample, "sample") for query in queries for sample in range(sampled.group)]
         rows += [rollout.Row(query, 0, "replay") for query in replayed]
         prompts = model.text.prompts([dataset.queries[row.query] for row in rows])
-        completions = rollout.sample_in_chunks(job, model, rows, prompts, sampling, sampled)
+        keys: list[tuple[str | int, ...]] = [(row.role, row.query, row.sample) for row in rows]
+        drawing = Drawing(job, model, prompts, keys, sampling, sampled.chunk, sampled.dtype)
+        completions = [found for batch in range(drawing.batches) for found in drawing.batch(batch)]
         ids = [found.ids for found in completions]
     with clock.part("score"), torch.inference_mode():
         scored = score(model, prompts, ids, sampling, sampled.micro_batch)
@@ -139,7 +143,7 @@ def iterate(job: Job, model: Any, adamw: Any, dataset: datasets.Dataset, index: 
             rewards=torch.from_numpy(rewards).reshape(len(queries), sampled.group),
             replayed=replayed,
         )
-        update.policy_gradient(job, trained, model, None, rollouts)
+        update.policy_gradient(Gathered(job, model, prompts), trained, None, rollouts)
         update.contrastive_gradient(job, trained, model, rollouts)
         optimizer.take_step(adamw, model.network, trained.clip, f"iteration {number}")
     return clock
