@@ -68,6 +68,8 @@ describe.each(['a folder', 'S3'])('on %s', (kind) => {
     one.signal('SIGSTOP');
     const successor = await other.begin({ value, run, number: 2 });
     expect(successor).toMatchObject({ found: false, resumedFrom: expect.any(Number) as number });
+    // Until its next renewal is due it may still write under its own attempt's names, where nobody looks.
+    await sleep(claimEveryMs);
     const before = await contents(store);
     one.signal('SIGCONT');
     expect(await stalled).toMatchObject({
