@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRunning } from '../store/running-process.js';
 
 /** A name that sorts by time and that no other attempt has, on any host. */
 export const attemptName = (now: number): string =>
@@ -51,14 +52,5 @@ async function isOwned(folder: string): Promise<boolean> {
     return (
       (error as NodeJS.ErrnoException).code === 'ENOENT' && (await readdir(folder).catch(() => ['?'])).length === 0
     );
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -14,9 +14,9 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemCode } from './errors.js';
 import { listAll } from './list-all.js';
 import { mapLimited } from './map-limited.js';
+import { isRunning } from './running-process.js';
 import type { Etag, ObjectStore } from './store.js';
 
 const stateName = 'gc/state.json';
@@ -131,15 +131,7 @@ function heldCollection(store: ObjectStore, number: number): Collection {
 }
 
 /** Whether a process of this host has ended. */
-function isGone({ host, pid }: Holder): boolean {
-  if (host !== hostname()) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return systemCode(error) === 'ESRCH';
-  }
-}
+const isGone = ({ host, pid }: Holder): boolean => host === hostname() && !isRunning(pid);
 
 /** Only this file writes what it reads here. */
 const noteIn = (body: Uint8Array): string => (JSON.parse(Buffer.from(body).toString('utf8')) as { name: string }).name;

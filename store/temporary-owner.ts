@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { isRunning } from './running-process.js';
 
 /** Part of a name: this process on this machine. */
 export const ownerMark = (): string => `${machine()}.${process.pid}.`;
@@ -34,14 +35,5 @@ function textOf(read: () => string): string {
     return read();
   } catch {
     return ''; // no Linux
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
