@@ -158,6 +158,7 @@ function take(context: KindContext, parts: AttemptParts, { event, workDir, keep 
       keep(isAbsolute(event.path) ? event.path : join(workDir, event.path), event.step);
       break;
     case 'diverged':
+    case 'warning':
       context.log('warning', event.message);
       parts.warnings.push(event.message);
       break;

@@ -3,7 +3,7 @@
 /**
  * One line on the protocol stream of a trainer process. A value that is not finite is null, and its name is in nonFinite.
  */
-export type Event = Ready | Progress | Metrics | CheckpointWritten | Diverged | Log | Done | Failed;
+export type Event = Ready | Progress | Metrics | CheckpointWritten | Diverged | Warning | Log | Done | Failed;
 
 export interface Ready {
   type: 'ready';
@@ -61,6 +61,14 @@ export interface Difference {
   name: string;
   was: string;
   is: string;
+}
+/**
+ * What a person should know of the result; it is shown with the step and the run.
+ */
+export interface Warning {
+  type: 'warning';
+  id: string;
+  message: string;
 }
 export interface Log {
   type: 'log';

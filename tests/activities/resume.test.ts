@@ -47,13 +47,14 @@ it('goes on from the one before when a bit of the newest checkpoint has flipped'
   expect(straight).toMatchObject({ resumedFrom: null, metrics: { steps: 6 } });
 });
 
-/** A trainer that says of the job what the real one says where the canary of a checkpoint does not agree. */
+/** A trainer that says of the job what the real one says where the canary of a checkpoint does not agree, and warns of the result. */
 function diverging(): Slot {
   const engine: Engine = {
     async run({ id }, onEvent) {
       const differs = [{ name: 'torch', was: '2.1.0', is: '2.9.0' }];
       const values = [{ name: 'loss', was: '2.5', is: '2.5000001' }];
       onEvent({ type: 'diverged', id, values, differs, message: 'it computes something else: torch is 2.9.0' });
+      onEvent({ type: 'warning', id, message: 'the embeddings are all alike' });
       return Promise.resolve({ metrics: {}, seconds: 0, figures: {} });
     },
     provenance: () => ({}),
@@ -63,13 +64,13 @@ function diverging(): Slot {
   return { engine, mutex: createMutex(), hostQueue: 'here' };
 }
 
-it('keeps with the result, and tells, that what it went on from computes something else', async () => {
+it('keeps with the result, and tells, what the trainer warns of: that what it went on from computes something else', async () => {
   const kind: KindImplementation = async (context) => {
     await context.engine({ op: 'probe', inputs: {} });
     await writeFile(join(await context.outputDir('folder'), 'counter.json'), '{}');
     return { value: 0, steps: 6 };
   };
-  const warnings = ['it computes something else: torch is 2.9.0'];
+  const warnings = ['it computes something else: torch is 2.9.0', 'the embeddings are all alike'];
   expect(await attempt(bench, call(3), { slot: diverging(), kind }).outcome).toMatchObject({ warnings });
   expect(await readResult(bench.store, call(3).key)).toMatchObject({ warnings });
   const { warnings: none, ...again } = await attempt(bench, call(4)).outcome;

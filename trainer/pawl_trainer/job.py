@@ -118,6 +118,10 @@ class Job:
         """Writes a line to the log of the attempt."""
         self.events.log(self.id, level, message)
 
+    def warn(self, message: str) -> None:
+        """Says what a person should know of the result; it is shown with the step and with the run."""
+        self.events.send("warning", id=self.id, message=message)
+
     def boundary(self, step: int, save: Callable[[Path], None] | None) -> None:
         """
         The place between two steps: writes a checkpoint when one is due or was asked for, and raises Stopped when the job
