@@ -69,8 +69,12 @@ export function kindContext(parts: AttemptParts): KindContext {
       if (level === 'info') log.info(message, { path: call.path });
       else log.warn(message, { path: call.path });
     },
+    warn(message) {
+      context.log('warning', message);
+      parts.warnings.push(message);
+    },
     ...commandOf(parts),
-    engine: engineOf(parts, (taken) => take(context, parts, taken)),
+    engine: engineOf(parts, (taken) => take(context, taken)),
   };
   return context;
 }
@@ -146,7 +150,7 @@ interface Taken {
   keep: Keep;
 }
 
-function take(context: KindContext, parts: AttemptParts, { event, workDir, keep }: Taken): void {
+function take(context: KindContext, { event, workDir, keep }: Taken): void {
   switch (event.type) {
     case 'progress':
       context.progress(event.step, event.total, event.text);
@@ -159,8 +163,7 @@ function take(context: KindContext, parts: AttemptParts, { event, workDir, keep 
       break;
     case 'diverged':
     case 'warning':
-      context.log('warning', event.message);
-      parts.warnings.push(event.message);
+      context.warn(event.message);
       break;
     case 'log':
       if (event.level !== 'debug') context.log(event.level === 'info' ? 'info' : 'warning', event.message);

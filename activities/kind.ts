@@ -80,6 +80,8 @@ export interface KindContext {
   /** Shown live, in the heartbeat. */
   progress(step: number, total: number | null, text: string): void;
   log(level: 'info' | 'warning', message: string): void;
+  /** What a person should know of the result: kept with it, and told with the run. */
+  warn(message: string): void;
   /** What a program writes, secrets already masked: kept with the attempt, line by line. */
   output(chunk: Buffer): void;
   /** Aborted when the step is cancelled, paused with --now, or its worker shuts down. */

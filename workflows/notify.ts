@@ -2,7 +2,7 @@
 // comes here, so that histories recorded before it replay.
 import type { Notify } from '../schemas/generated/plan.js';
 import type { Run } from './level.js';
-import type { RunState } from './state.js';
+import { addWarnings, type RunState } from './state.js';
 
 type Occasion = Notify['on'][number];
 
@@ -35,7 +35,7 @@ export async function tell(run: Run, tiding: Tiding, mlflow: string | null = nul
 }
 
 function warn({ state, port }: Run, tiding: Tiding, warning: string): void {
-  state.warnings.push(`notify (${tiding.state}): ${warning}`);
+  addWarnings(state, [`notify (${tiding.state}): ${warning}`]);
   port.log('warning', `notify: ${warning}`, { state: tiding.state });
   state.redraw();
 }

@@ -9,7 +9,7 @@ import { namesAlong } from './loop-at.js';
 import { loopReads } from './references.js';
 import { valueOf, valuesAt } from './scope.js';
 import type { Carries, Scope } from './scope.js';
-import { note, update } from './state.js';
+import { addWarnings, note, update } from './state.js';
 
 /** Runs a loop whose dependencies have ended. Throws what its workflow fails with. */
 export async function runLoop(level: Level, path: string, name: string, node: LoopNode): Promise<Outcome> {
@@ -62,7 +62,7 @@ export async function runLoop(level: Level, path: string, name: string, node: Lo
 function noteLoop({ state, carried }: Run, path: string, { lost = {}, saved = 0, warnings = [] }: LoopOutput): void {
   const isNew = carried.done[path] === undefined;
   note(state, { lost, saved: isNew ? saved : 0 });
-  if (isNew) state.warnings.push(...warnings);
+  if (isNew) addWarnings(state, warnings);
 }
 
 function endReason({ iterations, chosen }: LoopOutput, max: number): string {

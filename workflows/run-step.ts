@@ -15,7 +15,7 @@ import { failure, isCancelled, isOfClass, ledgerOf } from './failure.js';
 import type { Level, Outcome, Run } from './level.js';
 import { renewLease, runsOnTrainer, scheduleOf } from './placement.js';
 import { inputsOf } from './scope.js';
-import { note, update } from './state.js';
+import { addWarnings, note, update } from './state.js';
 import { createStop } from './stop.js';
 
 /** A step with all that its calls are made of. */
@@ -177,7 +177,11 @@ function finish(
   const before = run.carried.done[path];
   // What an earlier execution of the chain took from the cache is in its ledger.
   note(run.state, { lost: outcome.lost ?? {}, saved: before === undefined ? (outcome.saved ?? 0) : 0 });
-  if (before?.key !== key) run.state.warnings.push(...warnings.map((warning) => `${path}: ${warning}`));
+  if (before?.key !== key)
+    addWarnings(
+      run.state,
+      warnings.map((warning) => `${path}: ${warning}`),
+    );
   const view = before?.key === key ? before : { state, reason, key, seconds, attempts, resumedFrom, metrics };
   update(run.state, path, { ...view, endedAt: before?.endedAt ?? run.port.now() });
   return { status: 'done', value: { outputs, metrics }, key };

@@ -122,6 +122,18 @@ export function note(state: RunState, more: Partial<Ledger>): void {
   state.ledger = addLedgers(state.ledger, more);
 }
 
+/** Warnings that are kept; a long loop may have one in every iteration. */
+const warningCount = 100;
+
+/** Enters warnings: the first hundred, then one line that says where the others are. */
+export function addWarnings(state: RunState, warnings: readonly string[]): void {
+  const rest = 'further warnings are left out here; `pawl logs` of a step and its result have them';
+  for (const warning of warnings) {
+    if (state.warnings.length < warningCount) state.warnings.push(warning);
+    else if (state.warnings.length === warningCount) state.warnings.push(rest);
+  }
+}
+
 /** What the status query returns. Pure. */
 export const statusOf = (state: RunState): StatusView => ({
   ...state.about,

@@ -2,7 +2,15 @@
 // after it was lost. Owns: the process and the order of jobs. Does not own: the slot (slot.ts), folders, checkpoints.
 // I1: at most one job is in the process. I2: a job ends exactly once: done, failed, or with the process.
 // I3: a process whose state is unknown (foreign line, ignored cancel) gets no further job.
-import type { CheckpointWritten, Diverged, Event, Log, Metrics, Progress, Warning } from '../../schemas/generated/event.js';
+import type {
+  CheckpointWritten,
+  Diverged,
+  Event,
+  Log,
+  Metrics,
+  Progress,
+  Warning,
+} from '../../schemas/generated/event.js';
 import type { Run } from '../../schemas/generated/job.js';
 import type { EngineDone } from '../kind.js';
 import { StepFailure } from '../kind.js';

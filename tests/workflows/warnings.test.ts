@@ -20,3 +20,16 @@ it('is told once by every step that has a warning, also in a loop that continues
   expect(statusOf(run).warnings).toEqual(expected);
   expect(bench.store.records.at(-1)?.record.warnings).toEqual(expected);
 });
+
+it('keeps the first hundred of a long loop and says that there are more', async () => {
+  const bench = benchOf(
+    (call) => Promise.resolve(outcomeOf(call, call.path === 'b' ? {} : { warnings: ['it collapses'] })),
+    { continueAsNewAfter: 40 },
+  );
+  const run = bench.start(planOf({ rl: countingLoop({ max: 120 }) }));
+  await bench.world.finish(run);
+  const { warnings = [] } = statusOf(run);
+  expect(warnings).toHaveLength(101);
+  expect(warnings[99]).toBe('rl[99].work: it collapses');
+  expect(warnings[100]).toMatch(/^further warnings are left out/);
+});

@@ -30,6 +30,7 @@ export interface FakeContext extends KindContext {
   /** Operations that the kind asked for. */
   calls: EngineRun[];
   outputs: Record<string, string>;
+  warnings: string[];
 }
 
 /** A context with folders of its own under the system's temporary folder; `remove` takes them away. */
@@ -42,7 +43,9 @@ export async function fakeContext(
   await mkdir(workDir);
   const calls: EngineRun[] = [];
   const outputs: Record<string, string> = {};
+  const warnings: string[] = [];
   return {
+    warnings,
     root,
     calls,
     outputs,
@@ -68,6 +71,7 @@ export async function fakeContext(
     progress: () => undefined,
     output: () => undefined,
     log: () => undefined,
+    warn: (message) => void warnings.push(message),
     signal: new AbortController().signal,
     remove: () => rm(root, { recursive: true, force: true }),
   };
