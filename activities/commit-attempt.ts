@@ -1,6 +1,6 @@
 // What an attempt has made goes into the store: its journal, its outputs, then the result, once.
 import type { Derivation, Result } from '../schemas/generated/records.js';
-import { collectionsSeen, settled } from '../store/collection.js';
+import { settled, type Seen } from '../store/collection.js';
 import { names } from '../store/store.js';
 import type { StepCall } from './calls.js';
 import type { CheckpointKeeper } from './checkpoint-keeper.js';
@@ -25,15 +25,16 @@ export interface DoneAttempt {
   checkpoints: CheckpointKeeper;
   /** What a person should know of how it was made. */
   warnings: string[];
+  /** What was seen of collections before it began to store anything. */
+  collections: Seen;
 }
 
 /** Commits. Returns the result that stands: this one, or an earlier one. Safe to run again. */
 export async function commitAttempt(
   { store, tracker, observer }: Pick<Host, 'store' | 'tracker' | 'observer'>,
-  { folder, journal, checkpoints, ...done }: DoneAttempt,
+  { folder, journal, checkpoints, collections, ...done }: DoneAttempt,
 ): Promise<Result> {
   const { call, attempt } = done;
-  const seen = await collectionsSeen(store);
   const [bytes, outputs] = await Promise.all([journal.flush(), storeOutputs(store, call, folder)]);
   const { committed, result } = await commitStep(store, {
     ...done,
@@ -41,7 +42,7 @@ export async function commitAttempt(
     journal: journal.written() ? attempt : null,
   });
   // What it shares with older artifacts may have been collected while nothing said that it is needed again.
-  if (await settled(store, names.result(call.key), seen)) await storeOutputs(store, call, folder);
+  if (await settled(store, names.result(call.key), collections)) await storeOutputs(store, call, folder);
   await removeCheckpoints(call, checkpoints);
   const mark = { run: call.run, path: call.path, key: call.key, attempt };
   if (committed) observer.committed(call.uses, result.metrics);

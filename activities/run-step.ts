@@ -7,6 +7,7 @@ import { checkpointLimit } from '../schemas/derivation.js';
 import type { Checkpoint, Derivation } from '../schemas/generated/records.js';
 import { filledLedger } from '../schemas/lost-time.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
+import { collectionsSeen } from '../store/collection.js';
 import { fencedStore } from '../store/fenced.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
 import type { CacheLease } from './artifact-cache.js';
@@ -206,7 +207,12 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     key: call.key,
     ...slot?.engine.provenance(),
   });
-  const [folder, inputs, resumed] = await Promise.all([own.opening, own.staging, resumable(run, lease)]);
+  const [folder, inputs, resumed, collections] = await Promise.all([
+    own.opening,
+    own.staging,
+    resumable(run, lease),
+    collectionsSeen(host.store),
+  ]);
   const journal = await openJournal(
     host.store,
     { key: call.key, attempt },
@@ -242,7 +248,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   pulse.details.text = 'committing';
   return {
     ...{ call, derivation, attempt, folder, metrics: finiteOrNull(metrics), startedAt, endedAt: host.clock() },
-    ...{ resumedFrom: resume?.step ?? null, provenance: provenance(), journal, checkpoints, warnings },
+    ...{ resumedFrom: resume?.step ?? null, provenance: provenance(), journal, checkpoints, warnings, collections },
   };
 }
 

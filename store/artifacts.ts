@@ -51,7 +51,7 @@ export async function ingestFolder(
   });
   const body = recordBytes({ schema: 1, files } satisfies Tree);
   const tree = digestOf(body);
-  await store.createIfAbsent(names.blob(tree), body);
+  await store.createIfAbsent(names.blob(tree), body, { oftenThere: true });
   return { type, tree, bytes: totalBytes(files), files: files.length };
 }
 

@@ -50,7 +50,7 @@ export type Seen = number | null;
 
 /** To be asked before objects are stored that a record will name, and handed to `settled` after the record is written. */
 export async function collectionsSeen(store: ObjectStore): Promise<Seen> {
-  const state = (await readState(store))?.state;
+  const state = await peekState(store);
   return state === undefined ? 0 : isUnderWay(state) ? null : state.number;
 }
 
@@ -59,9 +59,9 @@ export async function collectionsSeen(store: ObjectStore): Promise<Seen> {
  * more that the record needs. True when something may have gone since `seen`: look whether all of it is there. Safe to run again.
  */
 export async function settled(store: ObjectStore, name: string, seen: Seen): Promise<boolean> {
-  const before = await readState(store);
-  if (before === null) return false;
-  if (!isUnderWay(before.state)) return before.state.number !== seen;
+  const before = await peekState(store);
+  if (before === undefined) return false;
+  if (!isUnderWay(before)) return before.number !== seen;
   await store.createIfAbsent(`${notesPrefix}${randomUUID()}.json`, JSON.stringify({ name }));
   const noted = await readState(store);
   const giveUpAt = Date.now() + patienceMs;
@@ -141,8 +141,16 @@ const isUnderWay = (state: State): boolean => !state.isOver && Date.now() - stat
 const isSame = (one: State, other: State | undefined): boolean =>
   one.number === other?.number && one.window === other.window;
 
+const parseState = (body: Uint8Array): State => JSON.parse(Buffer.from(body).toString('utf8')) as State;
+
+/** The state without its etag, which nearly every step asks for. */
+async function peekState(store: ObjectStore): Promise<State | undefined> {
+  const body = await store.get(stateName);
+  return body === null ? undefined : parseState(body);
+}
+
 async function readState(store: ObjectStore): Promise<{ state: State; etag: Etag } | null> {
   const found = await store.getVersioned(stateName);
   if (found === null) return null;
-  return { state: JSON.parse(Buffer.from(found.body).toString('utf8')) as State, etag: found.etag };
+  return { state: parseState(found.body), etag: found.etag };
 }

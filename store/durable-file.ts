@@ -1,7 +1,7 @@
 // Files that survive a power cut: written aside, flushed, then given their name in one step. Node's fs, nothing of Pawl.
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { chmod, copyFile, link, lstat, mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode } from './errors.js';
 import { ownerMark } from './temporary-owner.js';
@@ -33,7 +33,7 @@ export async function writeTmp(tmpDir: string, body: Uint8Array | string, flush 
       await file.writeFile(body);
       if (flush) await file.sync();
     } finally {
-      await file.close();
+      closeBehind(file);
     }
   } catch (error) {
     await removeFile(path);
@@ -68,6 +68,28 @@ export async function linkNew(source: string, target: string, flush = true): Pro
     await makeFolder(dirname(target));
     return linkWithin(source, target, flush);
   }
+}
+
+/**
+ * Moves a new file aside to its name `target`, if nothing has that, once `ready` resolves. Its name aside goes in any case, while
+ * the folder is flushed. True when this call did it.
+ */
+export async function moveNew(
+  making: Promise<string>,
+  target: string,
+  { ready, flush }: { ready: Promise<void>; flush: boolean },
+): Promise<boolean> {
+  const tmp = await making;
+  let isNew: boolean;
+  try {
+    await ready;
+    isNew = await linkNew(tmp, target, false);
+  } catch (error) {
+    await removeFile(tmp);
+    throw error;
+  }
+  await Promise.all([removeFile(tmp), flush ? flushFolder(dirname(target)) : null]);
+  return isNew;
 }
 
 /** Like linkNew in a folder that must be there: rejects with ENOENT where it is not. */
@@ -131,6 +153,9 @@ export async function flushFile(path: string): Promise<void> {
   try {
     await file.sync();
   } finally {
-    await file.close();
+    closeBehind(file);
   }
 }
+
+/** Closes a file without waiting: nothing is written by that any more. */
+export const closeBehind = (file: FileHandle): void => void file.close().catch(() => undefined);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { lstat, open, readdir, realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import type { Digest } from '../schemas/identity.js';
+import { closeBehind } from './durable-file.js';
 import { StoreError, systemCode, unavailable } from './errors.js';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -68,7 +69,8 @@ export async function isRealFolder(base: string, path: string): Promise<boolean>
   const below = relative(base, path);
   if (below === '' || below.split(sep)[0] === '..' || isAbsolute(below)) return false;
   try {
-    return (await realpath(path)) === join(await realpath(base), below) && (await lstat(path)).isDirectory();
+    const [real, realBase, stats] = await Promise.all([realpath(path), realpath(base), lstat(path)]);
+    return real === join(realBase, below) && stats.isDirectory();
   } catch (error) {
     if (systemCode(error) === null) throw error;
     return false;
@@ -103,20 +105,20 @@ export async function hashFile(path: string): Promise<FileDigest> {
     try {
       const before = await file.stat({ bigint: true });
       const hash = createHash('sha256');
-      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(Number(before.size), 1)));
+      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, Number(before.size) + 1)); // one more, to see the end
       let bytes = 0;
       for (;;) {
         const { bytesRead } = await file.read(chunk, 0, chunk.length);
-        if (bytesRead === 0) break;
         hash.update(chunk.subarray(0, bytesRead));
         bytes += bytesRead;
+        if (bytesRead === 0 || (bytesRead < chunk.length && BigInt(bytes) === before.size)) break;
       }
       const after = await file.stat({ bigint: true });
       if (after.mtimeNs !== before.mtimeNs || BigInt(bytes) !== after.size)
         throw new StoreError('data', `${path} changed while it was read. Run again when nothing writes to it.`);
       return { digest: `sha256:${hash.digest('hex')}`, bytes };
     } finally {
-      await file.close();
+      closeBehind(file);
     }
   } catch (error) {
     throw systemCode(error) === 'ENOENT' ? missing(path) : unavailable(error, 'read', path);

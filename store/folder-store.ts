@@ -15,6 +15,7 @@ import {
   flushFile,
   flushFolder,
   linkNew,
+  moveNew,
   makeFolder,
   moveOver,
   removeFile,
@@ -96,16 +97,15 @@ function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
 function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'id'> {
   const folderFor = folderMaker();
   return {
-    createIfAbsent: async (name, body, { flush } = { flush: true }) => {
+    createIfAbsent: async (name, body, { flush = true, oftenThere = false } = {}) => {
       const file = fileOf(name);
+      if (oftenThere && (await isThere(file.base))) {
+        await guarded('write', file.base, () => flushFolder(dirname(file.base))); // its maker may not have come to it yet
+        return false;
+      }
       const ready = folderFor(file.base).catch(() => undefined); // linkNew says what is wrong
       // The first version stays as long as the object: link() sees whether there is one.
-      return guarded('write', file.base, () =>
-        withTmp(writeTmp(tmpDir, body, flush), async (tmp) => {
-          await ready;
-          return linkNew(tmp, file.base, flush);
-        }),
-      );
+      return guarded('write', file.base, () => moveNew(writeTmp(tmpDir, body, flush), file.base, { ready, flush }));
     },
     compareAndSwap: async (name, etag, body) => {
       const file = fileOf(name);
@@ -125,9 +125,9 @@ function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'i
     createFromFile: async (name, path, options) => {
       const file = fileOf(name);
       return guarded('write', file.base, async () => {
-        const created =
-          (await currentVersion(file)) === null && (await linkIn(tmpDir, path, file.base, options?.source ?? 'ours'));
-        const { bytes, modifiedAt } = (await currentVersion(file)) ?? { bytes: 0, modifiedAt: 0 };
+        const there = await currentVersion(file);
+        const created = there === null && (await linkIn(tmpDir, path, file.base, options?.source ?? 'ours'));
+        const { bytes, modifiedAt } = there ?? (await currentVersion(file)) ?? { bytes: 0, modifiedAt: 0 };
         return { name, bytes, modifiedAt, created };
       });
     },
@@ -198,6 +198,12 @@ async function readBytes(version: Version, range?: { start: number; end: number 
     await file.close();
   }
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false, // what is wrong shows when it is written
+  );
 
 /** Makes a file an object by a link, or by a copy where links do not reach or the file belongs to somebody. */
 async function linkIn(tmpDir: string, path: string, target: string, source: 'ours' | 'theirs'): Promise<boolean> {

@@ -33,9 +33,14 @@ export interface ObjectStore {
   head(name: string): Promise<ObjectInfo | null>;
   /**
    * True when this call created the object; false when it was there. Atomic between processes. With `flush: false` it may be
-   * lost, or come back damaged, when the machine loses power; not when a process dies.
+   * lost, or come back damaged, when the machine loses power; not when a process dies. With `oftenThere` a store may look first
+   * whether it is there, where that is cheap.
    */
-  createIfAbsent(name: string, body: Uint8Array | string, options?: { flush: boolean }): Promise<boolean>;
+  createIfAbsent(
+    name: string,
+    body: Uint8Array | string,
+    options?: { flush?: boolean; oftenThere?: boolean },
+  ): Promise<boolean>;
   /** Replaces the version `etag`; false when another one is there by now. Atomic between processes. */
   compareAndSwap(name: string, etag: Etag, body: Uint8Array | string): Promise<boolean>;
   /** Replaces whatever is there. For run records, cursors and other objects with one writer. */

@@ -55,5 +55,6 @@ function isDue(context: KindContext, steps: number, ms: number): boolean {
 }
 
 async function interruptible(context: KindContext, ms: number): Promise<void> {
+  if (ms === 0) return; // a timer of 0 takes a millisecond
   await sleep(ms, undefined, { signal: context.signal }).catch(() => undefined);
 }
