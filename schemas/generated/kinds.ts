@@ -1047,7 +1047,7 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'train.sft': {
     kind: 'train.sft',
-    version: 1,
+    version: 2,
     runs: 'trainer',
     help: 'Stage 1: teaches the model to reason and to end in an embedding.',
     seeded: true,
@@ -1085,10 +1085,22 @@ export const stepKinds: Record<string, StepKind> = {
       },
       micro_batch: {
         type: 'integer',
-        help: 'Rows a forward pass.',
+        help: 'Sequences a forward pass.',
         minimum: 1,
         default: 32,
         memory: true,
+      },
+      micro_tokens: {
+        type: 'integer',
+        help: 'Padded tokens a forward pass instead of `micro_batch` rows; 0 = by rows.',
+        minimum: 0,
+        default: 0,
+        memory: true,
+      },
+      grad_cache: {
+        type: 'boolean',
+        help: 'GradCache: the same gradient with the activations of one pass in memory at a time, for another forward pass.',
+        default: false,
       },
       lr: {
         type: 'number',
@@ -1120,6 +1132,19 @@ export const stepKinds: Record<string, StepKind> = {
         exclusiveMinimum: 0,
         default: 0.05,
       },
+      directions: {
+        type: 'string',
+        help: 'InfoNCE of queries against documents, or also of documents against queries.',
+        enum: ['both', 'query'],
+        default: 'both',
+      },
+      false_negative_margin: {
+        type: 'number',
+        help: "A negative whose cosine is above the positive's by more than this is taken for a positive and left out; 2 = none is.",
+        minimum: -1,
+        maximum: 2,
+        default: 2,
+      },
       margin: {
         type: 'number',
         help: 'Of the triplet loss, in 1 - cos.',
@@ -1134,7 +1159,7 @@ export const stepKinds: Record<string, StepKind> = {
       },
       kl_weight: {
         type: 'number',
-        help: 'KL to the frozen start over the vocabulary.',
+        help: 'KL to the frozen start on the text of reasoning targets.',
         minimum: 0,
         default: 0,
       },
@@ -1156,11 +1181,34 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 0,
         default: 1,
       },
+      schedules: {
+        type: 'object',
+        help: 'Weights, `temperature` or `margin` over the steps, by name: {from, begin, end, shape}. The input of the name is where it ends.',
+        default: {},
+      },
+      kl_vocabulary: {
+        type: 'string',
+        help: 'KL over the vocabulary without the embed token, renormalised, or over all of it.',
+        enum: ['old', 'full'],
+        default: 'old',
+      },
+      kl_direction: {
+        type: 'string',
+        help: 'forward: KL(start || model); reverse: KL(model || start).',
+        enum: ['forward', 'reverse'],
+        default: 'forward',
+      },
       pairs: {
         type: 'integer',
         help: 'Pseudo pairs a step.',
         minimum: 0,
         default: 0,
+      },
+      negatives: {
+        type: 'integer',
+        help: "Hard negatives a query and step: of the dataset's negatives.jsonl, or, once some were mined here, of those.",
+        minimum: 0,
+        default: 1,
       },
       hard_from: {
         type: 'number',

@@ -52,11 +52,13 @@ class Bench:
 
     def run(self, op: str, work: str, inputs: dict[str, Any], **more: Any) -> dict[str, float]:
         """Runs an operation as the server does; its outputs are below folder/work."""
-        job = self.job(op, work, inputs, **more)
-        function, declared = operations.find(op)
-        job.inputs = declaration.checked(op, declared, inputs)
+        job = self.prepared(op, work, inputs, **more)
         seeds.set_global(job.seed)
-        return function(job)
+        return operations.find(op)[0](job)
+
+    def prepared(self, op: str, work: str, inputs: dict[str, Any], **more: Any) -> Job:
+        """The job of an operation with its inputs checked, not yet run."""
+        return self.job(op, work, declaration.checked(op, operations.find(op)[1], inputs), **more)
 
     def output(self, work: str, name: str, kind: str) -> dict[str, str]:
         """An output of a run as an input artifact."""

@@ -50,10 +50,21 @@ def pad(
     return Padded(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device), first)
 
 
-def buckets(lengths: Sequence[int], rows: int) -> list[list[int]]:
-    """Numbers of the sequences by length, cut into groups of `rows`. Pure."""
+def buckets(lengths: Sequence[int], rows: int, tokens: int = 0) -> list[list[int]]:
+    """
+    Numbers of the sequences by length, cut into groups: of `rows`, or, where `tokens` is given, of as many as fit into that
+    many padded tokens (one at least). Pure.
+    """
     order = sorted(range(len(lengths)), key=lambda number: (lengths[number], number))
-    return [order[start : start + rows] for start in range(0, len(order), rows)]
+    if tokens == 0:
+        return [order[start : start + rows] for start in range(0, len(order), rows)]
+    groups: list[list[int]] = []
+    for number in order:
+        width = -(-lengths[number] // ROUND_TO) * ROUND_TO  # the widest of the group so far: lengths grow
+        if not groups or (len(groups[-1]) + 1) * width > tokens:
+            groups.append([])
+        groups[-1].append(number)
+    return groups
 
 
 def states_of(network: Any, batch: Padded) -> Tensor:
@@ -63,6 +74,40 @@ def states_of(network: Any, batch: Padded) -> Tensor:
     extra = {"attention_mask": batch.mask, "position_ids": batch.positions} if ragged_left else {}
     states: Tensor = network.base_model(input_ids=batch.ids, use_cache=False, **extra).last_hidden_state
     return states
+
+
+@dataclass(frozen=True)
+class Passes:
+    """
+    Forward passes over sequences, of which the hidden states of sequence i are wanted at the positions wanted[i]: one pass
+    a group of `groups`.
+    """
+
+    sequences: Sequence[Sequence[int]]
+    wanted: Sequence[Sequence[int]]
+    groups: list[list[int]]
+    side: Literal["left", "right"] = "right"
+    pad_id: int = 0
+
+    def states(self, network: Any, place: int) -> Tensor:
+        """The wanted states of one group [positions, dimension], sequence after sequence."""
+        group = self.groups[place]
+        batch = pad([self.sequences[number] for number in group], self.side, self.pad_id, network.device)
+        states = states_of(network, batch)
+        width = states.shape[1]
+        flat = [
+            row * width + batch.first[row] + position for row, number in enumerate(group) for position in self.wanted[number]
+        ]
+        return states.reshape(-1, states.shape[-1])[torch.tensor(flat, device=states.device)]
+
+    def together(self, parts: Sequence[Tensor]) -> Tensor:
+        """What all groups gave, in the order of the sequences."""
+        counts = np.array([len(positions) for positions in self.wanted])
+        order = [number for group in self.groups for number in group]
+        first = np.zeros(len(counts), dtype=np.int64)
+        first[order] = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
+        back = np.concatenate([np.arange(start, start + n) for start, n in zip(first, counts, strict=True)])
+        return torch.cat(list(parts))[torch.from_numpy(back).to(parts[0].device)]
 
 
 def hidden_at(
@@ -82,24 +127,9 @@ def hidden_at(
     which are left out, and grows by what the others give.
     """
     parts: list[Tensor] = [] if done is None else done
-    known = len(parts)
-    order: list[int] = []
-    for place, group in enumerate(buckets([len(sequence) for sequence in sequences], rows)):
-        order.extend(group)
-        if place < known:
-            continue
-        batch = pad([sequences[number] for number in group], side, pad_id, network.device)
-        states = states_of(network, batch)
-        width = states.shape[1]
-        flat = [row * width + batch.first[row] + position for row, number in enumerate(group) for position in wanted[number]]
-        parts.append(states.reshape(-1, states.shape[-1])[torch.tensor(flat, device=states.device)])
+    passes = Passes(sequences, wanted, buckets([len(sequence) for sequence in sequences], rows), side, pad_id)
+    for place in range(len(parts), len(passes.groups)):
+        parts.append(passes.states(network, place))
         if between is not None:
             between()
-    return torch.cat(parts)[_back_to_input_order(order, wanted).to(network.device)]
-
-
-def _back_to_input_order(order: list[int], wanted: Sequence[Sequence[int]]) -> Tensor:
-    counts = np.array([len(positions) for positions in wanted])
-    in_buckets = np.zeros(len(wanted), dtype=np.int64)
-    in_buckets[order] = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
-    return torch.from_numpy(np.concatenate([np.arange(start, start + n) for start, n in zip(in_buckets, counts, strict=True)]))
+    return passes.together(parts)

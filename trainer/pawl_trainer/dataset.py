@@ -1,8 +1,9 @@
-"""A dataset artifact in memory: corpus, queries by split, judgements, reasoning targets, pseudo pairs."""
+"""A dataset artifact in memory: corpus, queries by split, judgements, reasoning targets, pseudo pairs, hard negatives."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Dataset:
     positives: dict[str, list[str]]
     reasoning: dict[str, str]
     pairs: list[tuple[str, str]]
+    negatives: dict[str, list[str]]
 
     def split(self, name: str) -> list[str]:
         """Ids of the queries of a split; raises Failure(config) when there are none."""
@@ -58,7 +60,9 @@ def read_folder(folder: Path) -> Dataset:
         if row["grade"] > 0:
             positives[row["query"]].append(row["document"])
     splits = {name: [query for query in ids if positives.get(query)] for name, ids in splits.items()}
-    return Dataset(corpus, queries, splits, dict(positives), _reasoning(folder), _pairs(folder))
+    return Dataset(
+        corpus, queries, splits, dict(positives), _reasoning(folder), _pairs(folder), _negatives(folder, queries, corpus)
+    )
 
 
 def _reasoning(folder: Path) -> dict[str, str]:
@@ -73,3 +77,19 @@ def _pairs(folder: Path) -> list[tuple[str, str]]:
     if not path.exists():
         return []
     return [(row["query"], row["document"]) for row in jsonl.read(path, {"query": str, "document": str})]
+
+
+def _negatives(folder: Path, queries: Mapping[str, str], corpus: Mapping[str, str]) -> dict[str, list[str]]:
+    path = folder / "negatives.jsonl"
+    if not path.exists():
+        return {}
+    negatives: dict[str, list[str]] = {}
+    for number, row in enumerate(jsonl.read(path, {"query": str, "negatives": list}), start=1):
+        if row["query"] not in queries:
+            raise Failure("data", f"negatives.jsonl:{number}: the query {row['query']!r} is not in queries.jsonl.")
+        unknown = next((document for document in row["negatives"] if document not in corpus), None)
+        if unknown is not None:
+            raise Failure("data", f"negatives.jsonl:{number}: the document {unknown!r} is not in corpus.jsonl.")
+        if row["negatives"]:
+            negatives[row["query"]] = row["negatives"]
+    return negatives

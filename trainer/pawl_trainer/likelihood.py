@@ -74,7 +74,7 @@ def score(
     return Scored(logprobs, entropies, model.finish(states[at_end]))
 
 
-def in_parts(function: Callable[..., tuple[Tensor, Tensor]], *rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
+def in_parts(function: Callable[..., tuple[Tensor, ...]], *rows: Tensor, width: int) -> tuple[Tensor, ...]:
     """
     Applies a row-wise function that makes `width` numbers a row to parts that fit into LOGITS_AT_ONCE. Of several parts,
     each is computed again in the backward pass instead of being kept.
@@ -87,4 +87,4 @@ def in_parts(function: Callable[..., tuple[Tensor, Tensor]], *rows: Tensor, widt
         recompute(function, *(tensor[start : start + size] for tensor in rows), use_reentrant=False)
         for start in range(0, count, size)
     ]
-    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+    return tuple(torch.cat(column) for column in zip(*parts, strict=True))

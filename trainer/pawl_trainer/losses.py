@@ -5,22 +5,65 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+IMPOSSIBLE = -1e9  # a logit whose probability is exactly 0 in float32, and whose entropy term is not NaN
 
-def info_nce(queries: Tensor, documents: Tensor, temperature: float, known: Tensor, extra: Tensor | None = None) -> Tensor:
+
+def info_nce(
+    queries: Tensor,
+    documents: Tensor,
+    temperature: float,
+    known: Tensor,
+    *,
+    margin: float | None = None,
+    back: bool = True,
+) -> Tensor:
     """
-    Mean over i of -log softmax_j(cos(q_i, d_j) / temperature)[i], half for queries against documents and half the other
-    way round (the second half without `extra`). `known` [i, j] marks pairs i != j that are positives, too: they are no
-    negatives. `extra` are more negative documents, all of them for all queries. Inputs are normalised; float32.
+    Mean over i of -log softmax_j(cos(q_i, d_j) / temperature)[i]. Document i is the positive of query i; those beyond the
+    queries are negatives of all. With `back`, half of the loss is the other way round: each positive against the queries.
+    `known` [i, j] marks pairs i != j that are positives, too: they are no negatives. Nor, with a `margin`, is a pair whose
+    cosine is above that of the positive by more than it: a likely positive that nobody judged. Inputs are normalised; float32.
     """
-    similarity = (queries @ documents.T / temperature).masked_fill(known, float("-inf"))
-    target = torch.arange(len(queries), device=queries.device)
-    forth = similarity if extra is None else torch.cat([similarity, queries @ extra.T / temperature], dim=1)
-    return (torch.nn.functional.cross_entropy(forth, target) + torch.nn.functional.cross_entropy(similarity.T, target)) / 2
+    similarity = queries @ documents.T / temperature
+    count = len(queries)
+    target = torch.arange(count, device=queries.device)
+    both = [(similarity, known), (similarity[:, :count].T, known[:, :count].T)]
+    losses = []
+    for logits, positive in both if back else both[:1]:
+        away = positive if margin is None else positive | above_positive(logits, margin / temperature)
+        losses.append(torch.nn.functional.cross_entropy(logits.masked_fill(away, float("-inf")), target))
+    return (losses[0] + losses[1]) / 2 if back else losses[0]
+
+
+def above_positive(similarity: Tensor, margin: float) -> Tensor:
+    """[i, j], i != j: similarity [i, j] is above similarity [i, i] by more than `margin`. Carries no gradient."""
+    with torch.no_grad():
+        above = similarity > similarity.diagonal()[:, None] + margin
+        return above.fill_diagonal_(False)
+
+
+def hardest(queries: Tensor, documents: Tensor, known: Tensor, margin: float | None = None) -> Tensor:
+    """The cosine of each query to its nearest negative, -1 where it has none; arguments as for info_nce."""
+    cosine = queries @ documents.T
+    own = torch.eye(*cosine.shape, dtype=torch.bool, device=cosine.device)
+    away = known | own if margin is None else known | own | above_positive(cosine, margin)
+    return cosine.masked_fill(away, -1.0).max(dim=1).values
 
 
 def triplet(positive: Tensor, negative: Tensor, margin: float) -> Tensor:
     """Mean of max(0, d(q, p) - d(q, n) + margin) with d = 1 - cos; the arguments are cosines."""
     return (negative - positive + margin).clamp(min=0).mean()
+
+
+def divergence(frozen: Tensor, logits: Tensor, *, reverse: bool = False, without: int | None = None) -> Tensor:
+    """
+    KL(frozen || model) of each row of logits [rows, vocabulary], in nats, or with `reverse` KL(model || frozen). `without`
+    is a token that is left out of both; what stays is renormalised.
+    """
+    if without is not None:
+        column = torch.tensor([without], device=logits.device)
+        frozen, logits = (each.index_fill(1, column, IMPOSSIBLE) for each in (frozen, logits))
+    old, new = frozen.log_softmax(-1), logits.log_softmax(-1)
+    return (new.exp() * (new - old)).sum(-1) if reverse else (old.exp() * (old - new)).sum(-1)
 
 
 def k3(reference: Tensor, policy: Tensor) -> Tensor:

@@ -17,9 +17,9 @@ from transformers import DynamicCache
 from pawl_trainer.batching import pad
 from pawl_trainer.encoding import Contract
 from pawl_trainer.language_model import LanguageModel
+from pawl_trainer.losses import IMPOSSIBLE
 
 Finish = Literal["embed", "length", "eos"]
-IMPOSSIBLE = -1e9  # a logit whose probability is exactly 0 in float32, and whose entropy term is not NaN
 
 
 @dataclass(frozen=True)

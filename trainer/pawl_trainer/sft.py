@@ -12,12 +12,15 @@ the mined negatives and the sampled reasonings.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from pawl_trainer import dataset as datasets
-from pawl_trainer import devices, language_model, optimizer, seeds
+from pawl_trainer import devices, grad_cache, language_model, optimizer, seeds, sft_schedule
+from pawl_trainer.batching import Passes, buckets
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 from pawl_trainer.sampling import Sampling, sample
+from pawl_trainer.sft_batch import step_batch
 from pawl_trainer.sft_losses import step_losses
 from pawl_trainer.sft_material import tokenise
 from pawl_trainer.sft_state import Settings, State, Trainer, batch_at, learning_rate, restore, save
@@ -29,24 +32,8 @@ SAMPLE_ROWS = 512
 
 def run(job: Job) -> dict[str, float]:
     """Trains; writes the model and the optimizer; returns the losses of the last tenth of the steps."""
-    settings = job.settings(Settings)
-    start = language_model.load(job, job.artifact("model"))
-    dataset = datasets.load(job, job.artifact("data"))
-    with job.timed("tokenise"):
-        material = tokenise(start.text, dataset, settings.split, settings.pairs > 0)
-    model = start.for_training()
-    trainer = Trainer(
-        job,
-        settings,
-        model,
-        start,
-        material,
-        optimizer.adamw(model.network, settings.lr, settings.weight_decay),
-        State(),
-    )
-    seeds.set_global(seeds.derive(job.seed, "sft"))
-    if job.resume is not None:
-        restore(trainer, job.resume)
+    trainer = prepare(job)
+    settings, model = trainer.settings, trainer.model
     while trainer.state.step < settings.steps:
         refresh_material(trainer)
         losses = train_step(trainer)
@@ -61,6 +48,31 @@ def run(job: Job) -> dict[str, float]:
         language_model.save(model, job.output("model"))
         optimizer.save(trainer.optimizer, model.network, job.output("state"), trainer.state.step)
     return summary(trainer.state.losses)
+
+
+def prepare(job: Job) -> Trainer:
+    """Everything that the steps work with, at the checkpoint that the job resumes from."""
+    settings = job.settings(Settings)
+    schedules = sft_schedule.read(goals(settings), settings.schedules, settings.steps)
+    start = language_model.load(job, job.artifact("model"))
+    dataset = datasets.load(job, job.artifact("data"))
+    with job.timed("tokenise"):
+        material = tokenise(start.text, dataset, settings.split, settings.pairs > 0)
+    model = start.for_training()
+    trainer = Trainer(
+        job,
+        settings,
+        model,
+        start,
+        material,
+        schedules,
+        optimizer.adamw(model.network, settings.lr, settings.weight_decay),
+        State(),
+    )
+    seeds.set_global(seeds.derive(job.seed, "sft"))
+    if job.resume is not None:
+        restore(trainer, job.resume)
+    return trainer
 
 
 def refresh_material(trainer: Trainer) -> None:
@@ -86,19 +98,22 @@ def first_step(share: float, steps: int) -> int:
 
 def mine(trainer: Trainer) -> dict[str, list[str]]:
     """
-    For every query the nearest documents that are neither its positives nor so near that they may be: at most
-    (1 - hard_margin) as similar as the positive.
+    For every query the nearest documents that are neither its positives, nor have the text of one, nor are so near that
+    they may be positives: at most (1 - hard_margin) as similar as the positive.
     """
     settings, material = trainer.settings, trainer.material
     documents = sorted(material.documents)
-    column = {document: number for number, document in enumerate(documents)}
+    columns: dict[int, list[int]] = {}
+    for number, document in enumerate(documents):
+        columns.setdefault(material.same_text[document], []).append(number)
     with torch.inference_mode(), devices.arithmetic(settings.dtype):
         vectors = trainer.model.embed([material.documents[document] for document in documents], settings.micro_batch)
         queries = trainer.model.embed([material.plain[query] for query in material.queries], settings.micro_batch)
     mined: dict[str, list[str]] = {}
     for query, vector in zip(material.queries, queries, strict=True):
         similarity = vectors @ vector
-        positives = torch.tensor([column[document] for document in material.positives[query]], device=vectors.device)
+        own = {material.same_text[document] for document in material.positives[query]}
+        positives = torch.tensor([number for text in own for number in columns[text]], device=vectors.device)
         limit = float(similarity[positives].max()) * (1 - settings.hard_margin)
         similarity[positives] = float("-inf")
         similarity[similarity > limit] = float("-inf")
@@ -131,27 +146,35 @@ def sample_own(trainer: Trainer) -> dict[str, list[int]]:
 
 def train_step(trainer: Trainer) -> dict[str, float]:
     """One optimizer step; returns its losses."""
-    settings, state = trainer.settings, trainer.state
-    with trainer.job.timed("forward"), devices.arithmetic(settings.dtype):
-        losses = step_losses(trainer)
-        weights = {
-            "ce": settings.ce_weight,
-            "kl": settings.kl_weight,
-            "infonce": settings.infonce_weight,
-            "infonce_reason": settings.infonce_reason_weight,
-            "infonce_pairs": settings.infonce_weight,
-            "triplet": settings.triplet_weight,
-        }
-        total = torch.stack([weights[name] * loss for name, loss in losses.items() if weights[name] > 0]).sum()
-    if not bool(torch.isfinite(total)):
-        raise Failure("non_finite", f"The loss is not finite at step {state.step}. Lower the learning rate.")
+    settings, state, model = trainer.settings, trainer.state, trainer.model
+    now = sft_schedule.at(trainer.schedules, state.step, settings.steps)
+    batch = step_batch(trainer, now.weights)
+    lengths = [len(sequence) for sequence in batch.view.sequences]
+    groups = buckets(lengths, settings.micro_batch, settings.micro_tokens)
+    contract = model.contract
+    passes = Passes(batch.view.sequences, batch.view.wanted, groups, contract.padding, contract.pad_id)
+
+    def loss_of(states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        losses = step_losses(trainer, batch, now, states)
+        parts = [now.weights[name] * loss for name, loss in losses.items() if now.weights[name] > 0]
+        total = torch.stack(parts).sum() if parts else torch.zeros(())
+        if not bool(torch.isfinite(total)):
+            raise Failure("non_finite", f"The loss is not finite at step {state.step}. Lower the learning rate.")
+        return total, losses
+
+    gradient = grad_cache.two_passes if settings.grad_cache else grad_cache.plain
+    with trainer.job.timed("gradient"):
+        total, losses = gradient(model.network, passes, loss_of, lambda: devices.arithmetic(settings.dtype))
     lr = learning_rate(trainer, state.step)
-    with trainer.job.timed("backward"):
-        total.backward()
-        optimizer.set_lr(trainer.optimizer, lr)
-        norm = optimizer.take_step(trainer.optimizer, trainer.model.network, settings.clip, f"step {state.step}")
+    optimizer.set_lr(trainer.optimizer, lr)
+    norm = optimizer.take_step(trainer.optimizer, model.network, settings.clip, f"step {state.step}")
     values = {name: float(loss.detach()) for name, loss in losses.items()}
     return {"loss": float(total.detach()), **values, "grad_norm": norm, "lr": lr}
+
+
+def goals(settings: Settings) -> dict[str, float]:
+    """The inputs that may have a schedule."""
+    return {name: getattr(settings, name) for name in sft_schedule.SCHEDULED}
 
 
 def summary(losses: list[dict[str, float]]) -> dict[str, float]:

@@ -30,6 +30,7 @@ class Material:
     positives: dict[str, list[str]]
     documents: dict[str, list[int]]
     same_text: dict[str, int]
+    negatives: dict[str, list[str]]
     pairs: list[tuple[list[int], list[int]]]
 
     def __post_init__(self) -> None:
@@ -38,10 +39,12 @@ class Material:
 
 
 def tokenise(text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool) -> Material:
-    """Everything that training reads, as token ids; documents are those of the split's positives."""
+    """Everything that training reads, as token ids; documents are the split's positives and their hard negatives."""
     queries = sorted(dataset.split(split))
     texts = [dataset.queries[query] for query in queries]
-    documents = sorted({document for query in queries for document in dataset.positives[query]})
+    negatives = {query: dataset.negatives[query] for query in queries if query in dataset.negatives}
+    positives = {query: dataset.positives[query] for query in queries}
+    documents = sorted({document for ids in (*positives.values(), *negatives.values()) for document in ids})
     bodies = [dataset.corpus[document] for document in documents]
     thought = [query for query in queries if query in dataset.reasoning]
     targets = text.reasoning([dataset.reasoning[query] for query in thought])
@@ -56,7 +59,8 @@ def tokenise(text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool) 
         plain=dict(zip(queries, text.plain("query", texts), strict=True)),
         prompts=dict(zip(queries, text.prompts(texts), strict=True)),
         targets=dict(zip(thought, targets, strict=True)),
-        positives={query: dataset.positives[query] for query in queries},
+        positives=positives,
+        negatives=negatives,
         documents=dict(zip(documents, text.plain("document", bodies), strict=True)),
         same_text={
             document: number_of_text.setdefault(body, len(number_of_text))
@@ -66,10 +70,13 @@ def tokenise(text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool) 
     )
 
 
-def known_positives(material: Material, batch: Sequence[str], positives: Sequence[str]) -> Tensor:
-    """[i, j], i != j: document j is a positive of query i, too, or has the text of one."""
+def known_positives(material: Material, batch: Sequence[str], documents: Sequence[str]) -> Tensor:
+    """
+    [i, j], i != j: document j is a positive of query i, or has the text of one. Document i is the one that query i trains
+    on; there may be more documents than queries.
+    """
     texts = [{material.same_text[document] for document in material.positives[query]} for query in batch]
-    columns = [material.same_text[document] for document in positives]
+    columns = [material.same_text[document] for document in documents]
     rows = [[i != j and column in texts[i] for j, column in enumerate(columns)] for i in range(len(batch))]
     return torch.tensor(rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,6 +14,7 @@ from pawl_trainer.job import Job
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.losses import info_nce
 from pawl_trainer.sft_material import Material
+from pawl_trainer.sft_schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -21,18 +23,26 @@ class Settings:
     steps: int
     batch: int
     micro_batch: int
+    micro_tokens: int
+    grad_cache: bool
     lr: float
     warmup: int
     weight_decay: float
     clip: float
     temperature: float
     margin: float
+    false_negative_margin: float
+    directions: str
     ce_weight: float
     kl_weight: float
     infonce_weight: float
     infonce_reason_weight: float
     triplet_weight: float
+    schedules: dict[str, Any]
+    kl_vocabulary: str
+    kl_direction: str
     pairs: int
+    negatives: int
     hard_from: float
     hard_margin: float
     self_from: float
@@ -61,6 +71,7 @@ class Trainer:
     model: LanguageModel
     start: LanguageModel
     material: Material
+    schedules: dict[str, Schedule]
     optimizer: torch.optim.AdamW
     state: State
 

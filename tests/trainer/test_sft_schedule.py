@@ -1,0 +1,67 @@
+"""Schedules of weights, temperature and margin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import Bench
+from pawl_trainer import sft_schedule
+from pawl_trainer.failures import Failure
+from pawl_trainer.sft_schedule import Schedule
+
+GOALS = {"ce_weight": 5.0, "kl_weight": 0.5, "infonce_weight": 1.0, "infonce_reason_weight": 1.0, "triplet_weight": 1.0}
+GOALS |= {"temperature": 0.05, "margin": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [("linear", [0, 0, 0.25, 0.5, 1, 1]), ("cosine", [0, 0, 0.14644661, 0.5, 1, 1])]
+)
+def test_a_value_goes_from_where_it_starts_to_its_goal(shape: str, expected: list[float]) -> None:
+    schedule = Schedule(0.0, 1.0, 0.2, 0.6, shape)
+    assert [schedule.at(share) for share in (0, 0.2, 0.3, 0.4, 0.6, 0.9)] == pytest.approx(expected)
+
+
+def test_where_begin_is_end_it_jumps() -> None:
+    schedules = sft_schedule.read(GOALS, {"kl_weight": {"begin": 0.5, "end": 0.5}}, 4)
+    assert [sft_schedule.at(schedules, step, 4).weights["kl"] for step in range(4)] == [0, 0, 0.5, 0.5]
+    assert [sft_schedule.at(schedules, step, 4).weights["ce"] for step in range(4)] == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"lr": {"from": 1}}, "`schedules`: `lr` has no schedule. It may be one of ce_weight, "),
+        ({"ce_wieght": {}}, "Did you mean `ce_weight`"),
+        ({"ce_weight": 3}, "must be a map, such as"),
+        ({"ce_weight": {"to": 3}}, "has no key `to`"),
+        ({"ce_weight": {"from": "a"}}, "`from` must be a number"),
+        ({"ce_weight": {"from": -1}}, "`from` must be at least 0"),
+        ({"temperature": {"from": 0}}, "`from` must be above 0"),
+        ({"ce_weight": {"begin": 0.6, "end": 0.5}}, "0 <= begin <= end <= 1"),
+        ({"ce_weight": {"shape": "exp"}}, "must be one of linear, cosine"),
+        (
+            {name: {"begin": 0.5, "end": 0.5} for name in GOALS if name.endswith("weight")},
+            "At step 0 every loss has the weight 0",
+        ),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_said(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(Failure, match=message) as caught:
+        sft_schedule.read(GOALS, given, 10)
+    assert caught.value.failure_class == "config"
+
+
+def test_a_loss_begins_when_its_weight_does(bench: Bench) -> None:
+    given = {"model": bench.model, "data": bench.dataset, "steps": 4, "batch": 8, "kl_weight": 0.5}
+    schedules = {"kl_weight": {"begin": 0.5, "end": 0.5}, "triplet_weight": {"from": 2.0, "end": 0.5}}
+    bench.run("sft", "sft", {**given, "schedules": schedules})
+    steps = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
+    assert ["kl" in values for values in steps] == [False, False, True, True]
+    expected = [
+        5 * values["ce"] + values["infonce"] + weight * values["triplet"]
+        for values, weight in zip(steps, (2, 1.5, 1, 1), strict=True)
+    ]
+    found = [values["loss"] - 0.5 * values.get("kl", 0) for values in steps]
+    assert found == pytest.approx(expected, rel=1e-5)

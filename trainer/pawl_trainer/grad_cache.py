@@ -1,0 +1,75 @@
+"""The gradient of a loss over a batch that is larger than memory: GradCache (Gao et al. 2021, arXiv 2101.06983).
+
+A contrastive loss needs all embeddings of a batch at once, but not the activations that they came from. So: one pass
+without a gradient for the states, the loss and its gradient with respect to the states, then a second pass, group by
+group, that carries this gradient to the weights. The generators are put back before each second pass, so that dropout
+draws the same masks; what comes out is the plain gradient but for the order in which sums are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from pawl_trainer.batching import Passes
+
+Found = TypeVar("Found")
+LossOf = Callable[[Tensor], tuple[Tensor, Found]]  # states -> loss, and what else is to be known
+Arithmetic = Callable[[], AbstractContextManager[Any]]
+
+
+def plain(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic: Arithmetic) -> tuple[Tensor, Found]:
+    """
+    `loss_of` the states of all passes, and its gradient added to the weights. Activations of all passes are kept.
+    `arithmetic` makes the context of each forward pass.
+    """
+    with arithmetic():
+        states = passes.together([passes.states(network, place) for place in range(len(passes.groups))])
+        total, found = loss_of(states)
+    _backward(total)
+    return total.detach(), found
+
+
+def two_passes(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic: Arithmetic) -> tuple[Tensor, Found]:
+    """The same as `plain` with the activations of one pass at a time, for the price of another forward pass."""
+    before: list[list[Tensor]] = []
+    leaves: list[Tensor] = []
+    with torch.no_grad(), arithmetic():
+        for place in range(len(passes.groups)):
+            before.append(_generators(network))
+            leaves.append(passes.states(network, place))
+    for leaf in leaves:
+        leaf.requires_grad_(True)
+    with arithmetic():
+        total, found = loss_of(passes.together(leaves))
+    _backward(total)
+    after = _generators(network)
+    for place, leaf in enumerate(leaves):
+        if leaf.grad is not None:
+            _set_generators(before[place])
+            with arithmetic():
+                states = passes.states(network, place)
+            states.backward(leaf.grad)
+            leaf.grad = None
+    _set_generators(after)
+    return total.detach(), found
+
+
+def _backward(total: Tensor) -> None:
+    if total.requires_grad:  # no loss may apply to a batch
+        total.backward()
+
+
+def _generators(network: Any) -> list[Tensor]:
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(network.device)] if network.device.type == "cuda" else states
+
+
+def _set_generators(states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state(states[1])
