@@ -59,9 +59,20 @@ export interface ValidSamples {
   positives: number[][];
   /** Places among all samples. */
   places: number[];
+  /** Number of the query of each, from 0: samples of one query are a group. */
+  groups: number[];
   /** Positives of all queries, those without a valid sample included, each once, in order. */
   golds: number[];
 }
+
+/** What a step without rollouts has. */
+export const noSamples: ValidSamples = {
+  embeddings: new Float32Array(0),
+  positives: [],
+  places: [],
+  groups: [],
+  golds: [],
+};
 
 /** The valid samples alone. Pure. */
 export function validSamples(rollouts: Rollouts): ValidSamples {
@@ -71,9 +82,10 @@ export function validSamples(rollouts: Rollouts): ValidSamples {
   places.forEach((place, i) => {
     embeddings.set(rollouts.embeddings.subarray(place * dimension, (place + 1) * dimension), i * dimension);
   });
-  const positives = places.map((place) => rollouts.queries[Math.floor(place / manifest.group)]?.positives ?? []);
+  const groups = places.map((place) => Math.floor(place / manifest.group));
+  const positives = groups.map((group) => rollouts.queries[group]?.positives ?? []);
   const golds = [...new Set(rollouts.queries.flatMap((query) => query.positives))];
-  return { embeddings, positives, places, golds };
+  return { embeddings, positives, places, groups, golds };
 }
 
 async function readManifest(dir: string): Promise<RolloutsManifest> {

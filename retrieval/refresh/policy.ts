@@ -1,27 +1,49 @@
-// What a refresh policy is given and what it answers. One file a policy.
-import type { TopInput, TopOutput } from '../exact-search.js';
+// What a refresh policy is given and what it answers. One file a policy. A policy is a function of its input alone, so it can be run
+// along a recorded trajectory as well as in a step: what it may ask for (searches, encodings) is handed in.
+import type { CountInput, TopInput, TopOutput } from '../exact-search.js';
+import type { ValidSamples } from '../rollouts.js';
 import type { VectorIndex } from '../vector-index.js';
 
-export interface RefreshInput {
-  index: VectorIndex;
-  /** Rows whose vectors the current encoder did not make, ascending. Only these are worth encoding. */
-  stale: readonly number[];
-  /** Refresh that made a row. */
-  versionOf: (row: number) => number;
-  /** Rows at most. */
-  budget: number;
-  /** Positives of this iteration's queries. */
-  golds: readonly number[];
-  /** Embeddings of this iteration's valid rollouts, row-major. */
-  embeddings: Float32Array;
+export interface RefreshOptions {
   /** Candidates a rollout. */
   top: number;
   /** Neighbours of each gold and candidate. */
   ring: number;
   /** Share of the budget for the probe. */
   probe: number;
+  /** mixture: share of the budget, the probe left out, that goes to the neighbourhood. */
+  share: number;
+}
+
+/** The searches of exact-search.ts, in this thread or in another. */
+export interface RefreshSearch {
+  top: (input: TopInput) => Promise<TopOutput>;
+  count: (input: CountInput) => Promise<Int32Array>;
+}
+
+/** Vectors of rows by the current encoder, row-major in the order of `rows`. */
+export type EncodeRows = (rows: readonly number[]) => Promise<Float32Array>;
+
+export interface RefreshInput {
+  /** The rows as they are stored. */
+  index: VectorIndex;
+  /** Rows whose vectors the current encoder did not make, ascending. Only these are worth encoding. */
+  stale: readonly number[];
+  /** Refresh that made a row. */
+  versionOf: (row: number) => number;
+  /** Number of this refresh: above every version of a row. */
+  version: number;
+  /** Rows at most, 1 at least. */
+  budget: number;
+  /** This iteration's rollouts; `noSamples` without any. */
+  samples: ValidSamples;
+  /** Rows with the text of a row, without itself. */
+  duplicatesOf: (row: number) => readonly number[];
+  options: RefreshOptions;
   seed: number;
-  search: (input: TopInput) => Promise<TopOutput>;
+  search: RefreshSearch;
+  /** For policies that look at some new vectors before they choose the rest; what they ask for must be in their choice. */
+  encode: EncodeRows;
 }
 
 export interface RefreshChoice {

@@ -341,17 +341,17 @@ export const stepKinds: Record<string, StepKind> = {
       rollouts: {
         artifact: 'rollouts',
         required: false,
-        help: 'This iteration, for the policy `neighbourhood`.',
+        help: 'This iteration, for the policies `neighbourhood` and `mixture`, and for `fidelity`.',
       },
       policy: {
         type: 'string',
-        help: 'Which documents.',
-        enum: ['none', 'full', 'neighbourhood'],
+        help: 'Which documents; see docs/reindex.md.',
+        enum: ['none', 'frozen', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift'],
         default: 'neighbourhood',
       },
       budget: {
         type: 'object',
-        help: '{fraction: 0.05} or {documents: 200} at most.',
+        help: '{fraction: 0.05} or {docs: 200} at most.',
         default: {
           fraction: 0.05,
         },
@@ -374,6 +374,13 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 0,
         maximum: 1,
         default: 0.2,
+      },
+      share: {
+        type: 'number',
+        help: 'mixture: share of the budget for the neighbourhood, the rest for the oldest.',
+        minimum: 0,
+        maximum: 1,
+        default: 0.5,
       },
       compact: {
         type: 'number',
@@ -444,6 +451,36 @@ export const stepKinds: Record<string, StepKind> = {
       fidelity_documents: {
         help: 'Documents encoded beside the budget, as ground truth (fidelity).',
         unit: 'documents',
+        goal: 'minimize',
+      },
+      spearman: {
+        help: 'Mean Spearman correlation of ranks within groups (fidelity).',
+        unit: '',
+        goal: 'maximize',
+      },
+      advantage_cosine: {
+        help: 'Cosine of the advantages (fidelity).',
+        unit: '',
+        goal: 'maximize',
+      },
+      pair_agreement: {
+        help: 'Share of pairs within groups in the order of a full re-encode (fidelity).',
+        unit: '',
+        goal: 'maximize',
+      },
+      pair_agreement_before: {
+        help: 'The same without this refresh (fidelity).',
+        unit: '',
+        goal: null,
+      },
+      pair_agreement_gain: {
+        help: '(after - before) / (1 - before), where before is at most 0.85 (fidelity).',
+        unit: '',
+        goal: 'maximize',
+      },
+      drift_full: {
+        help: 'Mean 1 - cos(served, full) over all rows (fidelity).',
+        unit: '',
         goal: 'minimize',
       },
     },

@@ -25,6 +25,7 @@ const defaults = {
   top: 2,
   ring: 3,
   probe: 0.25,
+  share: 0.5,
   compact: 0.5,
   fidelity: false,
   batch: 8,
@@ -178,7 +179,7 @@ describe('index.refresh', () => {
   it('finds no infidelity when everything was re-encoded, and some when little was', async () => {
     const whole = await refreshed(first, 'step1/model', { policy: 'full', fidelity: true });
     expect(whole.metrics).toMatchObject({ recall_at_10: 1, reward_gap: 0, rank_shift: 0, fidelity_documents: 60 });
-    const part = await refreshed(first, 'step1/model', { fidelity: true, budget: { documents: 3 } });
+    const part = await refreshed(first, 'step1/model', { fidelity: true, budget: { docs: 3 } });
     expect(part.metrics['recall_at_10']).toBeLessThan(1);
     expect(part.metrics['rank_shift']).toBeGreaterThan(0);
   });

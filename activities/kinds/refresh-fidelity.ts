@@ -1,0 +1,65 @@
+// What index.refresh measures on request: the refreshed index, and the one before, beside a full re-encode.
+import { join } from 'node:path';
+import { duplicatesOf } from '../../retrieval/corpus.js';
+import { fidelityOf, type Fidelity } from '../../retrieval/fidelity.js';
+import { normalisedAgreement } from '../../retrieval/order-fidelity.js';
+import type { LoadedIndex } from '../../retrieval/read-index.js';
+import type { RefreshSearch } from '../../retrieval/refresh/policy.js';
+import type { Refreshed } from '../../retrieval/refresh/run-policy.js';
+import type { ValidSamples } from '../../retrieval/rollouts.js';
+import { gatherRows, indexFromVectors, overwriteRows, type VectorIndex } from '../../retrieval/vector-index.js';
+import type { KindContext } from '../kind.js';
+import { encode, readVectors } from './encode.js';
+import { artifactInput, booleanInput, integerInput } from './inputs.js';
+import type { Parts } from './parts.js';
+
+/** The metrics of `fidelity: true`; all null when it is not asked for, or no sample has an embedding. */
+export async function measureFidelity(
+  context: KindContext,
+  parts: Parts,
+  input: { loaded: LoadedIndex; samples: ValidSamples; refreshed: Refreshed; search: RefreshSearch },
+): Promise<Record<string, number | null>> {
+  if (!booleanInput(context.inputs, 'fidelity') || input.samples.places.length === 0) return metricsOf(0, null, null);
+  const { index, corpus } = input.loaded;
+  const full = await encodeAll(context, parts, index);
+  const common = {
+    full,
+    samples: input.samples,
+    duplicatesOf: (row: number) => duplicatesOf(corpus, row),
+    search: input.search,
+  };
+  const served = indexFromVectors(gatherRows(index, [...Array(index.rows).keys()]), index.dimension);
+  overwriteRows(served, input.refreshed.rows, input.refreshed.vectors, 0);
+  return metricsOf(index.rows, await fidelityOf({ ...common, served }), await fidelityOf({ ...common, served: index }));
+}
+
+async function encodeAll(context: KindContext, parts: Parts, { rows, dimension }: VectorIndex): Promise<VectorIndex> {
+  context.progress(0, rows, 'documents to re-encode for fidelity');
+  const { file } = await encode(parts, {
+    name: 'full',
+    model: artifactInput(context.inputs, 'model'),
+    texts: join(artifactInput(context.inputs, 'index').path, 'corpus.jsonl'),
+    rows: null,
+    count: rows,
+    role: 'document',
+    batch: integerInput(context.inputs, 'batch'),
+  });
+  return indexFromVectors(await readVectors(file), dimension);
+}
+
+function metricsOf(documents: number, after: Fidelity | null, before: Fidelity | null): Record<string, number | null> {
+  const agreement = after?.pairAgreement ?? null;
+  const unrefreshed = before?.pairAgreement ?? null;
+  return {
+    fidelity_documents: documents,
+    recall_at_10: after?.recallAt10 ?? null,
+    reward_gap: after?.rewardGap ?? null,
+    rank_shift: after?.rankShift ?? null,
+    spearman: after?.spearman ?? null,
+    advantage_cosine: after?.advantageCosine ?? null,
+    pair_agreement: agreement,
+    pair_agreement_before: unrefreshed,
+    pair_agreement_gain: normalisedAgreement(agreement, unrefreshed),
+    drift_full: after?.drift ?? null,
+  };
+}
