@@ -48,18 +48,28 @@ async function encodeAll(context: KindContext, parts: Parts, { rows, dimension }
 }
 
 function metricsOf(documents: number, after: Fidelity | null, before: Fidelity | null): Record<string, number | null> {
-  const agreement = after?.pairAgreement ?? null;
-  const unrefreshed = before?.pairAgreement ?? null;
+  const { recallAt10, rewardGap, rankShift, spearman, advantageCosine, pairAgreement, drift } = after ?? unknown;
+  const unrefreshed = (before ?? unknown).pairAgreement;
   return {
     fidelity_documents: documents,
-    recall_at_10: after?.recallAt10 ?? null,
-    reward_gap: after?.rewardGap ?? null,
-    rank_shift: after?.rankShift ?? null,
-    spearman: after?.spearman ?? null,
-    advantage_cosine: after?.advantageCosine ?? null,
-    pair_agreement: agreement,
+    recall_at_10: recallAt10,
+    reward_gap: rewardGap,
+    rank_shift: rankShift,
+    spearman,
+    advantage_cosine: advantageCosine,
+    pair_agreement: pairAgreement,
     pair_agreement_before: unrefreshed,
-    pair_agreement_gain: normalisedAgreement(agreement, unrefreshed),
-    drift_full: after?.drift ?? null,
+    pair_agreement_gain: normalisedAgreement(pairAgreement, unrefreshed),
+    drift_full: drift,
   };
 }
+
+const unknown = {
+  recallAt10: null,
+  rewardGap: null,
+  rankShift: null,
+  spearman: null,
+  advantageCosine: null,
+  pairAgreement: null,
+  drift: null,
+};
