@@ -8,7 +8,8 @@ import type { Carry, Scope, Step, Unit } from './pipeline.js';
 import type { ScalarDeclaration, ScalarType } from './scalar-check.js';
 
 export type Expectation =
-  | { is: 'artifact'; artifact: ArtifactType; optional: boolean }
+  /** `many`: or a map, an artifact under each name. */
+  | { is: 'artifact'; artifact: ArtifactType; optional: boolean; many?: boolean }
   | { is: 'scalar'; declaration: ScalarDeclaration; optional: boolean }
   | { is: 'any-artifact' }
   | { is: 'boolean' }
@@ -165,7 +166,10 @@ function inputExpectation(step: Step, name: string): Expectation {
   const inputs = step.kind?.inputs ?? {};
   const input = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
   if (input === undefined) return { is: 'any' };
-  if ('artifact' in input) return { is: 'artifact', artifact: input.artifact, optional: !input.required };
+  if ('artifact' in input) {
+    const { artifact, required, many = false } = input;
+    return { is: 'artifact', artifact, optional: !required, many };
+  }
   return { is: 'scalar', declaration: input, optional: false };
 }
 

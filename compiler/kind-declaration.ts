@@ -115,7 +115,7 @@ const topKeys = [
   'outputs',
   'metrics',
 ];
-const artifactKeys = ['artifact', 'required', 'help'];
+const artifactKeys = ['artifact', 'required', 'many', 'help'];
 const scalarKeys = [
   'type', 'help', 'default', 'enum', 'minimum', 'maximum', 'exclusiveMinimum', 'items', 'checkpointKey',
 ]; // prettier-ignore

@@ -17,15 +17,29 @@ export interface Bm25 {
   totalLength: number;
 }
 
-/** Words of a text, lower-cased, identifiers split: `readHTTPHeader_v2` → read http header v 2. Pure. */
+/** Scripts that put no space between words. */
+const unspaced = ['Han', 'Hiragana', 'Katakana', 'Thai', 'Lao', 'Khmer', 'Myanmar']
+  .map((script) => `\\p{Script=${script}}`)
+  .join('');
+const runs = new RegExp(`([${unspaced}]+)|(?:(?![${unspaced}])[\\p{L}\\p{N}\\p{M}])+`, 'gu');
+
+/**
+ * Words of a text, lower-cased, identifiers split: `readHTTPHeader_v2` → read http header v 2. Of scripts without spaces every two
+ * neighbouring characters are a word, as in Lucene's analyser for Chinese, Japanese and Korean. Pure.
+ */
 export function tokenize(text: string): string[] {
   const split = text
     .replace(/(\p{Ll}|\p{N})(\p{Lu})/gu, '$1 $2')
     .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
     .replace(/(\p{L})(\p{N})/gu, '$1 $2')
     .replace(/(\p{N})(\p{L})/gu, '$1 $2');
-  return split.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return [...split.toLowerCase().matchAll(runs)].flatMap(([run, isUnspaced]) =>
+    isUnspaced === undefined ? [run] : pairsOf(Array.from(run)),
+  );
 }
+
+const pairsOf = (characters: string[]): string[] =>
+  characters.length === 1 ? characters : characters.slice(1).map((next, i) => `${characters[i]}${next}`);
 
 /** An empty index; documents are added in order of rows. */
 export const emptyBm25 = (settings: Bm25Settings): Bm25 => ({

@@ -51,6 +51,15 @@ export async function readSplit(
   return { queries, excluded: byId.size - queries.length };
 }
 
+/** The rows that are relevant to a query of these splits. Fails as readSplit does. */
+export async function relevantInSplits(dir: string, splits: readonly string[], corpus: Corpus): Promise<Set<number>> {
+  const rows = new Set<number>();
+  for (const split of splits)
+    for (const { relevant } of (await readSplit(dir, split, corpus)).queries)
+      for (const { row } of relevant) rows.add(row);
+  return rows;
+}
+
 /** At most `limit` queries (0 = all) by the hash of their ids, in the given order: the same ones for every seed and model. Pure. */
 export function limitQueries(queries: JudgedQuery[], limit: number): JudgedQuery[] {
   if (limit === 0 || queries.length <= limit) return queries;

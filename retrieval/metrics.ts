@@ -1,4 +1,4 @@
-// Metrics of a ranking: nDCG, Recall, reciprocal rank, from the ranks of the judged relevant documents.
+// Metrics of a ranking: nDCG, Recall, reciprocal rank, average precision, from the ranks of the judged relevant documents.
 import { discount } from './reward.js';
 
 /** A judged relevant document: its grade (above 0) and where it ended, from 1; null = not retrieved. */
@@ -35,6 +35,15 @@ export const recallAt = (judged: readonly JudgedRank[], k: number): number =>
 export function reciprocalRankAt(judged: readonly JudgedRank[], k: number): number {
   const best = bestRank(judged);
   return best !== null && best <= k ? 1 / best : 0;
+}
+
+/**
+ * Average precision (trec_eval's map): the mean over the relevant documents of the precision at their ranks, 0 for those not
+ * retrieved. Without a cut: of an exact ranking every document has a rank. Pure.
+ */
+export function averagePrecision(judged: readonly JudgedRank[]): number {
+  const ranks = judged.flatMap(({ rank }) => (rank === null ? [] : [rank])).sort((a, b) => a - b);
+  return ranks.reduce((sum, rank, found) => sum + (found + 1) / rank, 0) / judged.length;
 }
 
 /** The best rank of a relevant document, null when none was retrieved. Pure. */

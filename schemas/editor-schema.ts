@@ -129,12 +129,16 @@ function inputsSchema(kind: StepKind): Schema {
   };
 }
 
-function artifactInput({ artifact, help, required }: ArtifactInput): Schema {
-  return {
-    markdownDescription: `${help}\n\nArtifact \`${artifact}\`${required ? '' : ', may be absent'}: \`\${{ steps.<step>.outputs.<output> }}\``,
+function artifactInput({ artifact, help, required, many = false }: ArtifactInput): Schema {
+  const one = {
     type: 'string',
     pattern: expression.pattern,
     patternErrorMessage: `An artifact is given by an expression, such as \${{ steps.<step>.outputs.<output> }}.`,
+  };
+  const map = { type: 'object', minProperties: 1, additionalProperties: one };
+  return {
+    markdownDescription: `${help}\n\nArtifact \`${artifact}\`${many ? ', or several by name' : ''}${required ? '' : ', may be absent'}: \`\${{ steps.<step>.outputs.<output> }}\``,
+    ...(many ? { if: { type: 'object' }, then: map, else: one } : one),
   };
 }
 

@@ -47,6 +47,19 @@ export function artifactInput(inputs: Inputs, name: string): LocalArtifact {
   throw wrong(name, 'an artifact', inputs[name]);
 }
 
+/** The artifacts under `name` by the user's names; a single one without a map has the name null. */
+export function namedArtifacts(inputs: Inputs, name: string): { name: string | null; artifact: LocalArtifact }[] {
+  const value = inputs[name];
+  if (value === undefined || typeof value !== 'object' || value === null) throw wrong(name, 'an artifact', value);
+  if (isArtifact(value)) return [{ name: null, artifact: value }];
+  return Object.entries(value)
+    .map(([key, item]) => ({
+      name: key,
+      artifact: artifactInput({ [`${name}.${key}`]: item as KindInput }, `${name}.${key}`),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** The artifact under `name`, or null where it is absent. */
 export function optionalArtifact(inputs: Inputs, name: string): LocalArtifact | null {
   const value = inputs[name];

@@ -1,7 +1,8 @@
-// artifact-type, may-be-absent: places that take an artifact.
+// artifact-type, may-be-absent, bad-name, bad-value: places that take an artifact, or several by name.
 import type { ExpressionType } from '../../expressions/check.js';
 import type { AnalysedField } from '../analysed-field.js';
 import type { Analysis } from '../analysis.js';
+import type { AuthoredMap } from '../authored.js';
 import { plainValue } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Scope } from '../pipeline.js';
@@ -13,13 +14,33 @@ export const artifacts: Rule = (analysis) =>
   analysis.fields.flatMap((field) => {
     const { expect } = field;
     if (expect.is !== 'artifact' && expect.is !== 'any-artifact') return [];
-    const wanted = expect.is === 'artifact' ? `a ${expect.artifact} artifact` : 'an artifact';
-    const single = singleExpression(analysis.pipeline.file, field);
-    if (single.form === 'around') return [single.diagnostic];
-    if (single.form === 'literal') return [literal(analysis, field, wanted)];
-    if (single.type === null) return [];
-    return check(analysis, field, single.type, single.span, wanted);
+    if (expect.is === 'artifact' && expect.many === true && field.authored.form === 'map')
+      return several(analysis, field, field.authored);
+    return one(analysis, field);
   });
+
+/** Artifacts by names of the user. */
+function several(analysis: Analysis, field: AnalysedField, { entries }: AuthoredMap): Diagnostic[] {
+  const { file } = analysis.pipeline;
+  if (entries.size === 0) return [file.error('bad-value', field.authored.span, `${field.label} names no artifact`)];
+  return [...entries].flatMap(([name, { key, value }]) => {
+    const hint = 'lower-case letters, digits, - and _, starting with a letter';
+    const ofName = setName.test(name) ? [] : [file.error('bad-name', key, `\`${name}\` is not a name`, { hint })];
+    return [...ofName, ...one(analysis, { ...field, authored: value, label: `\`${name}\` of ${field.label}` })];
+  });
+}
+
+const setName = /^[a-z][a-z0-9_-]*$/;
+
+function one(analysis: Analysis, field: AnalysedField): Diagnostic[] {
+  const { expect } = field;
+  const wanted = expect.is === 'artifact' ? `a ${expect.artifact} artifact` : 'an artifact';
+  const single = singleExpression(analysis.pipeline.file, field);
+  if (single.form === 'around') return [single.diagnostic];
+  if (single.form === 'literal') return [literal(analysis, field, wanted)];
+  if (single.type === null) return [];
+  return check(analysis, field, single.type, single.span, wanted);
+}
 
 function literal({ pipeline }: Analysis, field: AnalysedField, wanted: string): Diagnostic {
   const { expect } = field;

@@ -138,9 +138,9 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'eval.retrieval': {
     kind: 'eval.retrieval',
-    version: 1,
+    version: 2,
     runs: 'trainer',
-    help: 'Encodes the corpus with the model and ranks the queries of a split, with and without reasoning, beside BM25.',
+    help: 'Encodes the corpus of one or several data sets with the model and ranks the queries of a split, with and without reasoning, beside BM25.',
     seeded: true,
     checkpoints: true,
     environment: [],
@@ -153,7 +153,8 @@ export const stepKinds: Record<string, StepKind> = {
       data: {
         artifact: 'dataset',
         required: true,
-        help: 'Corpus and queries.',
+        many: true,
+        help: 'Corpus and queries; several as a map of names.',
       },
       split: {
         type: 'string',
@@ -163,7 +164,7 @@ export const stepKinds: Record<string, StepKind> = {
       },
       queries: {
         type: 'integer',
-        help: 'At most so many; 0 = all.',
+        help: 'At most so many of a data set; 0 = all.',
         minimum: 0,
         default: 0,
       },
@@ -174,6 +175,19 @@ export const stepKinds: Record<string, StepKind> = {
           enum: ['plain', 'greedy', 'sampled', 'bm25'],
         },
         default: ['plain', 'greedy', 'bm25'],
+      },
+      unseen_in: {
+        type: 'list',
+        help: 'Also report the queries none of whose relevant documents is relevant to a query of these splits.',
+        items: {
+          enum: ['sft', 'rl', 'dev', 'test'],
+        },
+        default: [],
+      },
+      leave_out_duplicates: {
+        type: 'boolean',
+        help: 'Leave unjudged documents with the text of a relevant one out of the ranking; false: they count against, as in trec_eval.',
+        default: true,
       },
       samples: {
         type: 'integer',
@@ -206,6 +220,12 @@ export const stepKinds: Record<string, StepKind> = {
         maximum: 1,
         default: 0.75,
       },
+      bm25_tune: {
+        type: 'string',
+        help: 'The split on which k1 and b are chosen by nDCG@10 on a grid; none: as given.',
+        enum: ['none', 'sft', 'rl', 'dev'],
+        default: 'none',
+      },
       batch: {
         type: 'integer',
         help: 'Rows a forward pass.',
@@ -221,55 +241,210 @@ export const stepKinds: Record<string, StepKind> = {
       },
     },
     metrics: {
+      ndcg_at_1: {
+        help: 'nDCG@1 without reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
       ndcg_at_10: {
-        help: 'Without reasoning.',
+        help: 'nDCG@10 without reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      recall_at_10: {
+        help: 'Recall@10 without reasoning.',
         unit: '',
         goal: 'maximize',
       },
       recall_at_100: {
-        help: 'Without reasoning.',
+        help: 'Recall@100 without reasoning.',
         unit: '',
         goal: 'maximize',
       },
       mrr_at_10: {
-        help: 'Without reasoning.',
+        help: 'MRR@10 without reasoning.',
         unit: '',
         goal: 'maximize',
       },
-      greedy_ndcg_at_10: {
-        help: 'After greedy reasoning.',
+      map: {
+        help: 'Mean average precision without reasoning.',
         unit: '',
         goal: 'maximize',
       },
-      greedy_recall_at_100: {
-        help: 'After greedy reasoning.',
+      reward: {
+        help: 'Mean 1/log2(1+rank) without reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_ndcg_at_10: {
+        help: 'nDCG@10 without reasoning, of the unseen queries.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_recall_at_100: {
+        help: 'Recall@100 without reasoning, of the unseen queries.',
         unit: '',
         goal: 'maximize',
       },
       greedy_valid_fraction: {
-        help: 'Greedy reasonings that ended in the embed token.',
+        help: 'Share of reasonings (greedy) that end in the embed token.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_strict_fraction: {
+        help: 'Share of reasonings (greedy) that are well formed exactly: some text, then the embed token, no other special token.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_ndcg_at_1: {
+        help: 'nDCG@1 after greedy reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_ndcg_at_10: {
+        help: 'nDCG@10 after greedy reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_recall_at_10: {
+        help: 'Recall@10 after greedy reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_recall_at_100: {
+        help: 'Recall@100 after greedy reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_mrr_at_10: {
+        help: 'MRR@10 after greedy reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_map: {
+        help: 'Mean average precision after greedy reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      greedy_reward: {
+        help: 'Mean 1/log2(1+rank) after greedy reasoning.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_greedy_ndcg_at_10: {
+        help: 'nDCG@10 after greedy reasoning, of the unseen queries.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_greedy_recall_at_100: {
+        help: 'Recall@100 after greedy reasoning, of the unseen queries.',
+        unit: '',
+        goal: 'maximize',
+      },
+      sampled_valid_fraction: {
+        help: 'Share of reasonings (sampled) that end in the embed token.',
+        unit: '',
+        goal: 'maximize',
+      },
+      sampled_strict_fraction: {
+        help: 'Share of reasonings (sampled) that are well formed exactly: some text, then the embed token, no other special token.',
+        unit: '',
+        goal: 'maximize',
+      },
+      sampled_ndcg_at_1: {
+        help: 'nDCG@1 after sampled reasoning, mean over samples.',
         unit: '',
         goal: 'maximize',
       },
       sampled_ndcg_at_10: {
-        help: 'After sampled reasoning, mean over samples.',
+        help: 'nDCG@10 after sampled reasoning, mean over samples.',
+        unit: '',
+        goal: 'maximize',
+      },
+      sampled_recall_at_10: {
+        help: 'Recall@10 after sampled reasoning, mean over samples.',
+        unit: '',
+        goal: 'maximize',
+      },
+      sampled_recall_at_100: {
+        help: 'Recall@100 after sampled reasoning, mean over samples.',
+        unit: '',
+        goal: 'maximize',
+      },
+      sampled_mrr_at_10: {
+        help: 'MRR@10 after sampled reasoning, mean over samples.',
+        unit: '',
+        goal: 'maximize',
+      },
+      sampled_map: {
+        help: 'Mean average precision after sampled reasoning, mean over samples.',
         unit: '',
         goal: 'maximize',
       },
       sampled_reward: {
-        help: 'Mean 1/log2(1+rank) after sampled reasoning.',
+        help: 'Mean 1/log2(1+rank) after sampled reasoning, mean over samples.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_sampled_ndcg_at_10: {
+        help: 'nDCG@10 after sampled reasoning, mean over samples, of the unseen queries.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_sampled_recall_at_100: {
+        help: 'Recall@100 after sampled reasoning, mean over samples, of the unseen queries.',
+        unit: '',
+        goal: 'maximize',
+      },
+      bm25_ndcg_at_1: {
+        help: 'nDCG@1 of BM25.',
         unit: '',
         goal: 'maximize',
       },
       bm25_ndcg_at_10: {
-        help: 'BM25.',
+        help: 'nDCG@10 of BM25.',
+        unit: '',
+        goal: 'maximize',
+      },
+      bm25_recall_at_10: {
+        help: 'Recall@10 of BM25.',
         unit: '',
         goal: 'maximize',
       },
       bm25_recall_at_100: {
-        help: 'BM25.',
+        help: 'Recall@100 of BM25.',
         unit: '',
         goal: 'maximize',
+      },
+      bm25_mrr_at_10: {
+        help: 'MRR@10 of BM25.',
+        unit: '',
+        goal: 'maximize',
+      },
+      bm25_map: {
+        help: 'Mean average precision of BM25.',
+        unit: '',
+        goal: 'maximize',
+      },
+      bm25_reward: {
+        help: 'Mean 1/log2(1+rank) of BM25.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_bm25_ndcg_at_10: {
+        help: 'nDCG@10 of BM25, of the unseen queries.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_bm25_recall_at_100: {
+        help: 'Recall@100 of BM25, of the unseen queries.',
+        unit: '',
+        goal: 'maximize',
+      },
+      unseen_queries: {
+        help: 'Queries none of whose relevant documents is relevant in the splits of `unseen_in`.',
+        unit: '',
+        goal: null,
       },
     },
   },

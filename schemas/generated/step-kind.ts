@@ -54,6 +54,10 @@ export interface StepKind {
 export interface ArtifactInput {
   artifact: 'dataset' | 'model' | 'trainer-state' | 'index' | 'rollouts' | 'report' | 'folder';
   required: boolean;
+  /**
+   * Whether it also takes a map: artifacts of the type by names of the user.
+   */
+  many?: boolean;
   help: string;
 }
 /**

@@ -57,7 +57,10 @@ function traits(kind) {
 const better = (goal) => (goal === 'maximize' ? 'higher' : goal === 'minimize' ? 'lower' : '');
 
 function typeOf(input) {
-  const kind = input.artifact === undefined ? (input.type ?? 'any') : `artifact ${input.artifact}`;
+  const kind =
+    input.artifact === undefined
+      ? (input.type ?? 'any')
+      : `artifact ${input.artifact}${input.many ? ', or several by name' : ''}`;
   const choices = input.enum ?? input.items?.enum;
   const range = [
     ['≥', input.minimum],

@@ -9,6 +9,9 @@ describe('tokenize', () => {
     ['UTF8Decoder.decode()', ['utf', '8', 'decoder', 'decode']],
     ['Größe naïve', ['größe', 'naïve']],
     ['…', []],
+    ['用Python排序', ['用', 'python', '排序']],
+    ['日本語のテキスト', ['日本', '本語', '語の', 'のテ', 'テキ', 'キス', 'スト']],
+    ['हिन्दी में', ['हिन्दी', 'में']],
   ])('splits %s', (text, expected) => {
     expect(tokenize(text)).toEqual(expected);
   });

@@ -41,6 +41,15 @@ def test_text_comes_back(text: TextEncoder) -> None:
     assert text.text(text.reasoning(["river stone"])[0]) == "river stone"
 
 
+def test_clean_ids_are_text_without_special_tokens(text: TextEncoder) -> None:
+    words = text.reasoning(["river stone"])[0]
+    contract = text.contract
+    assert text.is_clean(words)
+    assert not text.is_clean([])
+    assert not text.is_clean([*words, contract.end_id])
+    assert not text.is_clean([contract.embed_id, *words])
+
+
 def test_remembered_texts_have_the_same_ids(text: TextEncoder) -> None:
     texts = ["river stone", "music", "river stone"]
     assert text.plain("query", texts) == text.plain("query", texts)

@@ -87,6 +87,7 @@ class TextEncoder:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = False
+        self._special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
         self._around = {role: self._template_ids(role) for role in ROLES}
         tokenizer.encode_special_tokens = True  # from here on: content, in which special tokens are ordinary text
 
@@ -117,6 +118,10 @@ class TextEncoder:
     def text(self, ids: Sequence[int]) -> str:
         """Ids as text; special tokens are shown."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False)).strip()
+
+    def is_clean(self, ids: Sequence[int]) -> bool:
+        """Whether ids are text and nothing else: no special token among them, and not all blank."""
+        return self._special.isdisjoint(ids) and self.text(ids) != ""
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         new = list(dict.fromkeys(text for text in texts if text not in self._known))

@@ -44,7 +44,8 @@ class Settings:
 def run(job: Job) -> dict[str, float]:
     """
     Writes embeddings (raw little-endian float32, query-major, samples inside) and reasonings; returns {valid_fraction,
-    mean_length, steps}. A reasoning that ran into the limit gets the embed token after it and is marked as not valid.
+    mean_length, steps}. A reasoning that ran into the limit gets the embed token after it and is marked as not valid;
+    `strict` is one that is some text, then the embed token, and no other special token.
     """
     settings = job.settings(Settings)
     model = language_model.load(job, job.artifact("model"))
@@ -78,6 +79,7 @@ def run(job: Job) -> dict[str, float]:
                 "text": model.text.text(found.ids),
                 "finish": found.finish,
                 "valid": found.valid,
+                "strict": found.valid and model.text.is_clean(found.ids[:-1]),
             }
             for (query, number), found in zip(rows, completions, strict=True)
         ),

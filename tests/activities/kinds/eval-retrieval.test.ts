@@ -12,23 +12,13 @@ import { retrievalThreads } from '../../../retrieval/thread-pool.js';
 import { dot } from '../../../retrieval/vector-index.js';
 import type { Report } from '../../../schemas/generated/report.js';
 import * as validators from '../../../schemas/generated/validators.js';
+import { evaluationDefaults } from './evaluation-defaults.js';
 import { smallDataset, smallModel, type SmallDataset } from './small-dataset.js';
 import { embed, fakeContext, readLines, writeLines, type FakeContext } from './word-model.js';
 
 let root: string;
 let data: SmallDataset;
 const cleanUp: (() => Promise<void>)[] = [];
-const defaults = {
-  split: 'test',
-  queries: 0,
-  modes: ['plain', 'greedy', 'bm25'],
-  samples: 4,
-  temperature: 0.5,
-  min_new: 6,
-  bm25_k1: 1.2,
-  bm25_b: 0.75,
-  batch: 8,
-};
 
 async function evaluated(inputs: Record<string, KindInput> = {}): Promise<{
   context: FakeContext;
@@ -38,7 +28,7 @@ async function evaluated(inputs: Record<string, KindInput> = {}): Promise<{
   out: string;
 }> {
   const context = await fakeContext({
-    ...defaults,
+    ...evaluationDefaults,
     model: smallModel(root, 'sft/model'),
     data: data.artifact,
     ...inputs,
@@ -155,7 +145,7 @@ describe('eval.retrieval', () => {
   it('says when the trainer wrote too few vectors', async () => {
     const { writeFileSync } = await import('node:fs');
     const context = await fakeContext(
-      { ...defaults, model: smallModel(root, 'sft/model'), data: data.artifact },
+      { ...evaluationDefaults, model: smallModel(root, 'sft/model'), data: data.artifact },
       {
         engine: ({ inputs }) => {
           writeFileSync(inputs['out'] as string, Buffer.alloc(8));

@@ -77,7 +77,7 @@ export async function fakeContext(
   };
 }
 
-/** The operations `encode` and `reason`. A reasoning repeats the query; one of a query with the word `malformed` is cut off. */
+/** The operations `encode` and `reason`. A reasoning repeats the query; one of a query with the word `malformed` is cut off, with `odd` not strict. */
 export function wordEngine({ op, inputs }: EngineRun): void {
   const model = (inputs['model'] as LocalArtifact).identity;
   const texts = readLines(inputs['texts'] as string) as { _id: string; text: string }[];
@@ -105,7 +105,12 @@ export function wordEngine({ op, inputs }: EngineRun): void {
     );
     writeFileSync(
       inputs['samples_out'] as string,
-      samples.map((one) => `${JSON.stringify({ ...one, finish: one.valid ? 'embed' : 'length' })}\n`).join(''),
+      samples
+        .map(
+          (one) =>
+            `${JSON.stringify({ ...one, strict: one.valid && !one.text.includes('odd'), finish: one.valid ? 'embed' : 'length' })}\n`,
+        )
+        .join(''),
     );
   } else throw new Error(`no operation ${op} here`);
 }
