@@ -58,6 +58,22 @@ export const askingPlan: Plan = planOf({
 /** A step that goes on until it is stopped, the first time. */
 export const heldPlan: Plan = planOf({ held: step({ with: { value: 1 } }) });
 
+/** A loop that commits every third iteration. */
+export const volatilePlan: Plan = planOf({ rl: countingLoop({ max: 7, commit: 3 }) });
+
+/** A loop that begins after the iteration 3 of another run. */
+export const forkedPlan: Plan = planOf({
+  rl: countingLoop({
+    max: 6,
+    fork: {
+      run: 'pipe/first',
+      iteration: 3,
+      carry: { at: { $artifact: { key: 'a'.repeat(64), output: 'out', type: 'folder' } } },
+      metrics: { work: { value: 3 } },
+    },
+  }),
+});
+
 /** A loop in a loop. */
 export const nestedPlan: Plan = planOf({
   outer: countingLoop({

@@ -17,15 +17,17 @@ import {
   askingPlan,
   failingPlan,
   fivePlan,
+  forkedPlan,
   heldPlan,
   loopPlan,
   matrixPlan,
   nestedPlan,
   notifyingPlan,
+  volatilePlan,
 } from './recorded-plans.js';
 import { emptyStore, failWith, outcomeOf } from './rig.js';
 import { startRun, untilCancelled, withWorkers } from './workers.js';
-import type { FakeStep } from './workers.js';
+import type { FakeStep, VolatileHost } from './workers.js';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = join(root, 'tests', 'histories');
@@ -41,7 +43,10 @@ type Run = Awaited<ReturnType<typeof startRun>>;
 type During = (run: Run) => Promise<unknown>;
 
 /** File -> the plan that is run and the workflow whose first history is kept. */
-const recordings: Record<string, { plan: Plan; workflowId: string; freshSteps?: boolean; during?: During }> = {
+const recordings: Record<
+  string,
+  { plan: Plan; workflowId: string; freshSteps?: boolean; volatile?: boolean; during?: During }
+> = {
   'five-steps': { plan: fivePlan, workflowId: 'five' },
   'loop-root': { plan: loopPlan, workflowId: 'loop' },
   'loop-continued': { plan: loopPlan, workflowId: 'loop/rl' },
@@ -56,6 +61,10 @@ const recordings: Record<string, { plan: Plan; workflowId: string; freshSteps?: 
   'paused-approved': { plan: askingPlan, workflowId: 'paused', freshSteps: true, during: pauseAndApprove },
   rejected: { plan: askingPlan, workflowId: 'rejected', freshSteps: true, during: reject },
   'paused-now': { plan: heldPlan, workflowId: 'paused-now', freshSteps: true, during: pauseNow },
+  'loop-forked': { plan: forkedPlan, workflowId: 'forked/rl', freshSteps: true },
+  'loop-forked-root': { plan: forkedPlan, workflowId: 'forked', freshSteps: true },
+  'loop-rewound': { plan: volatilePlan, workflowId: 'rewound/rl', freshSteps: true, volatile: true },
+  'loop-rewound-root': { plan: volatilePlan, workflowId: 'rewound', freshSteps: true, volatile: true },
   cancelled: {
     plan: heldPlan,
     workflowId: 'cancelled',
@@ -157,6 +166,24 @@ const behave = (): FakeStep => {
   };
 };
 
+/** What `behave` makes, held by a host that loses it once, in the fifth iteration; a step that reads what is lost says so. */
+function losing(inner: FakeStep): { host: VolatileHost; behave: FakeStep } {
+  const made = new Set<string>();
+  const lost = new Set<string>();
+  const behaving: FakeStep = async (call, context) => {
+    if (call.path === 'rl[4].work' && lost.size === 0) for (const key of made) lost.add(key);
+    const { from } = call.inputs as { from?: { $artifact?: { key: string; volatile?: string } } | null };
+    if (from?.$artifact?.volatile !== undefined && lost.delete(from.$artifact.key))
+      failWith('volatile_lost', 'it is gone');
+    const outcome = await inner(call, context);
+    if (call.volatile === undefined) return outcome;
+    made.add(call.key);
+    const ref = { key: call.key, output: 'out', type: 'folder' as const, volatile: 'h' };
+    return { ...outcome, host: 'h', outputs: { out: { $artifact: ref } } };
+  };
+  return { behave: behaving, host: { commit: () => Promise.resolve() } };
+}
+
 async function until(run: Run, holds: (status: StatusView) => boolean): Promise<void> {
   while (!holds(await run.query<StatusView>(queries.status))) await new Promise((resolve) => setTimeout(resolve, 50));
 }
@@ -189,12 +216,14 @@ async function record(): Promise<void> {
   const missing = Object.entries(recordings).filter(([name]) => !existsSync(join(folder, `${name}.json`)));
   const server = await startTemporal({ dynamicConfig: ['limit.historyCount.suggestContinueAsNew=45'] });
   try {
-    for (const [, { plan, workflowId, freshSteps = false, during }] of missing) {
+    for (const [, { plan, workflowId, freshSteps = false, volatile = false, during }] of missing) {
       // The workflow of a loop is recorded with its root.
       if (workflowId.includes('/')) continue;
       const store = emptyStore();
-      await withWorkers(server, { bundle, store, behave: behave() }, async () => {
-        const features = { searchAttributes: true, freshSteps };
+      const held = losing(behave());
+      const steps = volatile ? { behave: held.behave, volatile: held.host } : { behave: behave() };
+      await withWorkers(server, { bundle, store, ...steps }, async () => {
+        const features = { searchAttributes: true, freshSteps, ...(volatile ? { volatile } : {}) };
         const handle = await startRun(server, store, plan, workflowId, { features });
         await during?.(handle);
         await handle.result().catch(() => undefined);

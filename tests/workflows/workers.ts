@@ -4,7 +4,7 @@ import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import type { FreshStepCall, StepCall, StepOutcome } from '../../activities/calls.js';
+import type { CommitVolatileInput, FreshStepCall, StepCall, StepOutcome } from '../../activities/calls.js';
 import { withKeys } from '../../activities/derivation.js';
 import type { RootInput } from '../../workflows/interpreter.js';
 import { planHash } from '../../schemas/identity.js';
@@ -31,17 +31,28 @@ export const untilCancelled: FakeStep = async (_call, context) => {
   throw new CancelledFailure('checkpointed');
 };
 
-/** Runs `use` while workers poll `queue` (workflows and local activities), `small` and its host's queue. */
+/** The host `h`, which holds results between two clicks of a loop. */
+export interface VolatileHost {
+  commit: (input: CommitVolatileInput) => Promise<void>;
+}
+
+/** Runs `use` while workers poll `pawl` (workflows and local activities), `small` and its host's queue, and that of `volatile`. */
 export async function withWorkers<Result>(
   server: TestServer,
-  given: { bundle: WorkflowBundleWithSourceMap; store: MemoryStore; behave: FakeStep; hostQueue?: string },
+  given: {
+    bundle: WorkflowBundleWithSourceMap;
+    store: MemoryStore;
+    behave: FakeStep;
+    hostQueue?: string;
+    volatile?: VolatileHost;
+  },
   use: () => Promise<Result>,
 ): Promise<Result> {
   const { bundle, store, behave } = given;
   const calls = async (asked: StepCall | FreshStepCall, hostQueue: string | null): Promise<StepOutcome> => {
     const call = withKeys(asked);
     const outcome = { ...(await behave(call, Context.current())), hostQueue };
-    store.results.set(call.key, outcome);
+    if (outcome.host === undefined) store.results.set(call.key, outcome);
     return outcome;
   };
   const local = { ...localOn(store) };
@@ -53,6 +64,10 @@ export async function withWorkers<Result>(
     await Worker.create({ ...common, ...timing, taskQueue: 'pawl', workflowBundle: bundle, activities: onWorker }),
     await Worker.create({ ...common, ...timing, taskQueue: 'small', activities: onTrainer }),
   ];
+  if (given.volatile !== undefined) {
+    const onHost = { 'test.work': onWorker['test.work'], commitVolatile: given.volatile.commit };
+    workers.push(await Worker.create({ ...common, ...timing, taskQueue: 'pawl@h', activities: onHost }));
+  }
   const [first, ...others] = workers;
   if (first === undefined) throw new Error('no worker');
   return others.reduce<() => Promise<Result>>(
