@@ -721,16 +721,48 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'model.load': {
     kind: 'model.load',
-    version: 1,
+    version: 2,
     runs: 'trainer',
-    help: 'A local Hugging Face folder, with the embed token added.',
+    help: 'A Hugging Face decoder, from a folder or a pinned revision of the hub, with the embed token added.',
     seeded: false,
     checkpoints: false,
     environment: [],
     inputs: {
       folder: {
         type: 'folder',
-        help: 'config.json, model.safetensors, tokenizer.json, ...',
+        help: 'Local: config.json, *.safetensors, tokenizer.json, ...',
+        default: null,
+      },
+      hub: {
+        type: 'string',
+        help: 'Instead of `folder`: a model of the Hugging Face hub, such as Qwen/Qwen2.5-1.5B-Instruct.',
+        default: '',
+      },
+      revision: {
+        type: 'string',
+        help: 'Of `hub`: the commit, 40 hexadecimal digits; branches and tags move.',
+        default: '',
+      },
+      template: {
+        type: 'string',
+        help: "Turns around a prompt. chat: the model's own chat template; chatml: <|im_start|>…<|im_end|>; plain: none; auto: chatml where the tokenizer knows it, else chat, else plain.",
+        enum: ['auto', 'chat', 'chatml', 'plain'],
+        default: 'auto',
+      },
+      query_system: {
+        type: 'string',
+        help: 'System turn in front of a query; empty = none of ours.',
+        default: '',
+      },
+      document_system: {
+        type: 'string',
+        help: 'System turn in front of a document; empty = none of ours.',
+        default: '',
+      },
+      reason_system: {
+        type: 'string',
+        help: 'System turn in front of a query to reason about; empty = none of ours.',
+        default: '',
       },
       query_prompt: {
         type: 'string',
@@ -769,6 +801,120 @@ export const stepKinds: Record<string, StepKind> = {
         type: 'string',
         help: 'The token whose state is the embedding.',
         default: '<|embed_token|>',
+      },
+      padding: {
+        type: 'string',
+        help: 'Side on which shorter rows are filled up.',
+        enum: ['right', 'left'],
+        default: 'right',
+      },
+      dtype: {
+        type: 'string',
+        help: 'Of the stored weights; training of all weights goes on in float32.',
+        enum: ['float32', 'bfloat16'],
+        default: 'float32',
+      },
+      attention: {
+        type: 'string',
+        help: 'Kernels of transformers; auto = those it picks.',
+        enum: ['auto', 'eager', 'sdpa', 'flash_attention_2', 'flash_attention_3'],
+        default: 'auto',
+      },
+    },
+    outputs: {
+      model: {
+        artifact: 'model',
+        help: 'Weights, tokenizer, pawl.json.',
+      },
+    },
+    metrics: {
+      parameters: {
+        help: 'Parameters.',
+        unit: '',
+        goal: null,
+      },
+    },
+  },
+  'model.lora': {
+    kind: 'model.lora',
+    version: 1,
+    runs: 'trainer',
+    seeded: true,
+    checkpoints: false,
+    environment: [],
+    help: 'Adapters (LoRA) beside the weights of a model; training goes on in them alone.',
+    inputs: {
+      model: {
+        artifact: 'model',
+        required: true,
+        help: 'Without adapters.',
+      },
+      rank: {
+        type: 'integer',
+        help: 'Of the two matrices beside each.',
+        minimum: 1,
+        default: 16,
+        memory: true,
+      },
+      alpha: {
+        type: 'integer',
+        help: 'Their product counts alpha / rank.',
+        default: 32,
+        minimum: 1,
+      },
+      dropout: {
+        type: 'number',
+        help: 'Of their input, in training.',
+        minimum: 0,
+        maximum: 1,
+        default: 0,
+      },
+      targets: {
+        type: 'list',
+        items: {
+          type: 'string',
+        },
+        help: 'Linear layers, by the last part of their name.',
+        default: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+      },
+      embed_row: {
+        type: 'boolean',
+        help: 'Whether the row of the embed token learns, too.',
+        default: true,
+      },
+    },
+    outputs: {
+      model: {
+        artifact: 'model',
+        help: 'The same weights, and adapter/.',
+      },
+    },
+    metrics: {
+      trainable: {
+        help: 'Parameters that learn.',
+        unit: '',
+        goal: null,
+      },
+      parameters: {
+        help: 'Parameters without the adapters.',
+        unit: '',
+        goal: null,
+      },
+    },
+  },
+  'model.merge': {
+    kind: 'model.merge',
+    version: 1,
+    runs: 'trainer',
+    seeded: false,
+    checkpoints: false,
+    environment: [],
+    help: 'A model with adapters becomes one without: they are added into a copy of its weights.',
+    inputs: {
+      model: {
+        artifact: 'model',
+        required: true,
+        help: 'With adapters.',
       },
     },
     outputs: {
@@ -1091,6 +1237,11 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Arithmetic.',
         enum: ['float32', 'bfloat16'],
         default: 'float32',
+      },
+      gradient_checkpointing: {
+        type: 'boolean',
+        help: 'Keeps the input of each layer only and computes the rest again in the backward pass: less memory, a third more computing, the same result.',
+        default: false,
       },
     },
     outputs: {
@@ -1467,6 +1618,11 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Arithmetic.',
         enum: ['float32', 'bfloat16'],
         default: 'float32',
+      },
+      gradient_checkpointing: {
+        type: 'boolean',
+        help: 'Keeps the input of each layer only and computes the rest again in the backward pass: less memory, a third more computing, the same result.',
+        default: false,
       },
     },
     outputs: {

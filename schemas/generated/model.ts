@@ -36,4 +36,8 @@ export interface EncodingContract {
   };
   dimension: number;
   padding: 'left' | 'right';
+  /**
+   * The attention of transformers that computes; absent = the one it picks.
+   */
+  attention?: 'eager' | 'sdpa' | 'flash_attention_2' | 'flash_attention_3';
 }

@@ -37,6 +37,7 @@ class Contract:
     max_tokens: dict[str, int]
     dimension: int
     padding: Literal["left", "right"]
+    attention: str = "auto"  # which kernels of transformers; auto = those that it picks
 
     def to_json(self) -> dict[str, Any]:
         """The content of pawl.json (schemas/artifacts/model.schema.json)."""
@@ -53,6 +54,7 @@ class Contract:
             "maxTokens": self.max_tokens,
             "dimension": self.dimension,
             "padding": self.padding,
+            **({} if self.attention == "auto" else {"attention": self.attention}),
         }
 
 
@@ -74,6 +76,7 @@ def read_contract(folder: Path) -> Contract:
         max_tokens=value["maxTokens"],
         dimension=value["dimension"],
         padding=value["padding"],
+        attention=value.get("attention", "auto"),
     )
 
 

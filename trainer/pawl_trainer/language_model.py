@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pawl_trainer import devices
+from pawl_trainer import checkpoint, devices, lora
 from pawl_trainer.batching import hidden_at
 from pawl_trainer.encoding import Contract, TextEncoder, read_contract, read_tokenizer
 from pawl_trainer.failures import Failure
@@ -59,10 +59,36 @@ class LanguageModel:
         """Hidden states at embed tokens as embeddings, normalised if the contract says so."""
         return torch.nn.functional.normalize(states.float(), dim=-1) if self.contract.normalise else states.float()
 
-    def for_training(self) -> LanguageModel:
-        """A copy whose weights may change."""
-        network = copy.deepcopy(self.network).requires_grad_(True).train()
-        return LanguageModel(self.folder, network, self.contract, self.text)
+    def for_training(self, recompute: bool = False) -> LanguageModel:
+        """
+        A copy whose weights may change: its adapters if it has any, else all of them, which are then float32 whatever they
+        were, because steps this small are lost in bfloat16. `recompute` keeps of each layer the input only, and computes the
+        rest again in the backward pass.
+        """
+        if lora.has_adapters(self.network):
+            kept = {id(weight): weight for name, weight in self.network.named_parameters() if not lora.is_adapter(name)}
+            network = copy.deepcopy(self.network, kept)  # what does not learn is there once
+            lora.only_adapters_learn(network)
+        else:
+            network = copy.deepcopy(self.network).float().requires_grad_(True)
+        if recompute:
+            # The second is its name in the transformers that Python 3.10 gets.
+            enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
+            enable({"use_reentrant": False})
+        return LanguageModel(self.folder, network.train(), self.contract, self.text)
+
+    def learnt(self) -> dict[str, Tensor]:
+        """The weights that learn, as they are now, by name."""
+        return {
+            name: weight.detach().cpu().contiguous() for name, weight in self.network.named_parameters() if weight.requires_grad
+        }
+
+    def relearn(self, weights: dict[str, Tensor]) -> None:
+        """Puts the weights that learn back to those of `learnt`."""
+        with torch.no_grad():
+            for name, weight in self.network.named_parameters():
+                if weight.requires_grad:
+                    weight.copy_(weights[name])
 
 
 def load(job: Job, artifact: Artifact) -> LanguageModel:
@@ -92,22 +118,50 @@ def text_encoder(job: Job, folder: Path) -> TextEncoder:
 
 
 def read_folder(folder: Path, text: TextEncoder) -> LanguageModel:
-    """Reads a model folder; weights in float32, frozen."""
-    import transformers
-
-    if not any((folder / name).exists() for name in WEIGHTS):
-        raise Failure("data", f"{WEIGHTS[0]} is missing in the model folder.")
-    network = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
-    )
+    """Reads a model folder; weights as they are stored, frozen."""
+    network = read_weights(folder, text.contract)
+    if lora.exists(folder):
+        lora.load(network, folder)
     network = network.to(devices.device()).eval().requires_grad_(False)
     return LanguageModel(folder, network, text.contract, text)
 
 
+def read_weights(folder: Path, contract: Contract) -> Any:
+    """The network of a model folder without its adapters, on the processor: in bfloat16 if it is stored so, else float32."""
+    import transformers
+
+    if not any((folder / name).exists() for name in WEIGHTS):
+        raise Failure("data", f"{WEIGHTS[0]} is missing in the model folder.")
+    config = checkpoint.read_json(folder / "config.json")
+    stored = config.get("dtype", config.get("torch_dtype"))
+    extra = {} if contract.attention == "auto" else {"attn_implementation": contract.attention}
+    try:
+        return transformers.AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=devices.DTYPES["bfloat16" if stored == "bfloat16" else "float32"],
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            **extra,
+        )
+    except ImportError as error:
+        message = f"`attention: {contract.attention}` of the model cannot be used here: {str(error).splitlines()[0]}"
+        raise Failure("config", f"{message} Load the model with `attention: auto`.", input="attention") from None
+
+
 def save(model: LanguageModel, folder: Path) -> None:
-    """Writes a model folder: these weights, and everything else as in the folder that the model came from."""
-    model.network.save_pretrained(folder)
+    """
+    Writes a model folder: these weights, and everything else as in the folder that the model came from. Of a model with
+    adapters the adapters are written, and its weights are the files that they were.
+    """
+    adapted = lora.has_adapters(model.network)
+    if adapted:
+        lora.save(model.network, folder)
+    else:
+        model.network.save_pretrained(folder)
     written = {path.name for path in folder.iterdir()}
     for path in sorted(model.folder.iterdir()):
-        if path.name not in written and path.suffix != ".safetensors" and not path.name.endswith(".index.json"):
-            shutil.copyfile(path, folder / path.name)
+        is_weight = path.suffix == ".safetensors" or path.name.endswith(".index.json")
+        if path.is_dir() or path.name in written or (is_weight and not adapted):
+            continue
+        (checkpoint.share if is_weight else shutil.copyfile)(path, folder / path.name)

@@ -1,4 +1,5 @@
-"""model_load: a local Hugging Face folder becomes a model artifact: checked, given the embed token, and a pawl.json.
+"""model_load: a Hugging Face folder, local or of a pinned revision of the hub, becomes a model artifact: checked, given the
+embed token, and a pawl.json.
 
 Only safetensors and JSON are read: a pickle can run code when it is opened, and so can code that comes with a model.
 """
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 import transformers
 
-from pawl_trainer import checkpoint, devices
+from pawl_trainer import chat, checkpoint, devices, hub
 from pawl_trainer.encoding import Contract, TextEncoder, read_tokenizer
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
@@ -28,6 +29,12 @@ TEXT = frozenset({".md", ".txt", ""})  # README.md, LICENSE and their like
 @dataclass(frozen=True)
 class Settings:
     folder: Any
+    hub: str
+    revision: str
+    template: str
+    query_system: str
+    document_system: str
+    reason_system: str
     query_prompt: str
     document_prompt: str
     reason_prompt: str
@@ -35,20 +42,24 @@ class Settings:
     document_tokens: int
     reason_tokens: int
     embed_token: str
+    padding: str
+    dtype: str
+    attention: str
 
 
 def run(job: Job) -> dict[str, float]:
     """Writes the model; returns its number of parameters. Raises Failure(data) that names a file that does not belong."""
     settings = job.settings(Settings)
-    folder = Path(settings.folder["path"] if isinstance(settings.folder, dict) else settings.folder)
+    with job.timed("fetch"):
+        folder = folder_of(settings)
     require_model_folder(folder)
     config = read_config(folder)
     tokenizer = read_tokenizer(folder)
     with job.timed("load"):
-        network = read_network(folder)
+        network = read_network(folder, settings.dtype)
     job.progress(1, 3, "weights read")
     embed_id = add_embed_token(network, tokenizer, settings.embed_token)
-    contract = contract_of(settings, config, tokenizer, network, embed_id)
+    contract = contract_of(settings, folder, config, tokenizer, network, embed_id)
     job.progress(2, 3, "embed token added")
     output = job.output("model")
     with job.timed("save"):
@@ -62,6 +73,20 @@ def run(job: Job) -> dict[str, float]:
         checkpoint.write_json(output / "pawl.json", contract.to_json())
     job.progress(3, 3, "written")
     return {"parameters": sum(weight.numel() for weight in network.parameters())}
+
+
+def folder_of(settings: Settings) -> Path:
+    """The folder to read: the local one, or what the hub has under the pinned revision."""
+    if (settings.folder is None) == (settings.hub == ""):
+        found = "neither" if settings.folder is None else "both"
+        message = f"`model.load` takes `folder` (a local one) or `hub` (with `revision`); it was given {found}."
+        raise Failure("config", message, input="folder")
+    if settings.folder is None:
+        return hub.fetch(settings.hub, settings.revision)
+    if settings.revision:
+        message = "`revision` names a commit of the hub; a local `folder` has none. Remove it, or give `hub`."
+        raise Failure("config", message, input="revision")
+    return Path(settings.folder["path"] if isinstance(settings.folder, dict) else settings.folder)
 
 
 def require_model_folder(folder: Path) -> None:
@@ -107,12 +132,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def read_network(folder: Path) -> Any:
-    """The network in float32; raises when weights are missing or foreign."""
+def read_network(folder: Path, dtype: str = "float32") -> Any:
+    """The network with its weights in `dtype`; raises when weights are missing or foreign."""
     try:
         network, report = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=torch.float32,
+            dtype=devices.DTYPES[dtype],
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -152,14 +177,18 @@ def add_embed_token(network: Any, tokenizer: Any, token: str) -> int:
         if head is not tables[0]:
             tables.append(head)
         for table in tables:
-            table[number] = table[:used].mean(dim=0)
+            table[number] = table[:used].mean(dim=0, dtype=torch.float32)
     return number
 
 
-def contract_of(settings: Settings, config: dict[str, Any], tokenizer: Any, network: Any, embed_id: int) -> Contract:
-    """The encoding contract: chatml where the tokenizer knows its turns, else prompts as they are."""
-    chatml = tokenizer.token_to_id("<|im_start|>") is not None and tokenizer.token_to_id("<|im_end|>") is not None
-    end = tokenizer.token_to_id("<|im_end|>") if chatml else first_id(config.get("eos_token_id"))
+def contract_of(
+    settings: Settings, folder: Path, config: dict[str, Any], tokenizer: Any, network: Any, embed_id: int
+) -> Contract:
+    """The encoding contract: the prompts in the turns that the model knows, and the token that ends one."""
+    prompts = {"query": settings.query_prompt, "document": settings.document_prompt, "reason": settings.reason_prompt}
+    systems = {"query": settings.query_system, "document": settings.document_system, "reason": settings.reason_system}
+    turns = chat.turns(folder, tokenizer, settings.template, prompts, systems)
+    end = turns.end_id if turns.end_id is not None else first_id(config.get("eos_token_id"))
     if end is None:
         message = "config.json: expected `eos_token_id`, or a tokenizer with <|im_end|>: generation needs an end."
         raise Failure("data", message, file="config.json")
@@ -167,8 +196,8 @@ def contract_of(settings: Settings, config: dict[str, Any], tokenizer: Any, netw
     if pad is None:
         pad = tokenizer.token_to_id("<|endoftext|>")
     return Contract(
-        prompts={"query": settings.query_prompt, "document": settings.document_prompt, "reason": settings.reason_prompt},
-        template={"kind": "chatml" if chatml else "plain", "text": None},
+        prompts=turns.prompts,
+        template=turns.template,
         embed_token=settings.embed_token,
         embed_id=embed_id,
         end_id=int(end),
@@ -176,7 +205,8 @@ def contract_of(settings: Settings, config: dict[str, Any], tokenizer: Any, netw
         normalise=True,
         max_tokens={"query": settings.query_tokens, "document": settings.document_tokens, "reason": settings.reason_tokens},
         dimension=int(network.config.hidden_size),
-        padding="right",
+        padding="left" if settings.padding == "left" else "right",
+        attention=settings.attention,
     )
 
 

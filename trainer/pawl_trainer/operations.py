@@ -15,6 +15,8 @@ OPERATIONS: dict[str, tuple[str, str | None]] = {
     "code_search_data": ("code_search", "data.code-search"),
     "model_init": ("model_init", "model.init"),
     "model_load": ("model_load", "model.load"),
+    "model_lora": ("model_lora", "model.lora"),
+    "model_merge": ("model_merge", "model.merge"),
     "sft": ("sft", "train.sft"),
     "rollout": ("rollout", "rl.rollout"),
     "update": ("update", "rl.update"),

@@ -117,7 +117,6 @@ def greet(server: Server, line: dict[str, Any]) -> Failure | None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     server.cache = Cache(int(line["cacheBytes"]))
     server.events.send("ready", protocol=VERSION, pid=os.getpid(), provenance=provenance(threads))

@@ -58,7 +58,7 @@ def prepare(job: Job) -> Trainer:
     dataset = datasets.load(job, job.artifact("data"))
     with job.timed("tokenise"):
         material = tokenise(start.text, dataset, settings.split, settings.pairs > 0)
-    model = start.for_training()
+    model = start.for_training(settings.gradient_checkpointing)
     trainer = Trainer(
         job,
         settings,

@@ -50,6 +50,7 @@ class Settings:
     sampling_temperature: float
     min_new: int
     dtype: str
+    gradient_checkpointing: bool
 
 
 @dataclass
@@ -107,8 +108,7 @@ def learning_rate(trainer: Trainer, step: int) -> float:
 def save(trainer: Trainer, folder: Path) -> None:
     """Writes a checkpoint."""
     plain, generators = seeds.global_state()
-    weights = {name: weight.detach().cpu().contiguous() for name, weight in trainer.model.network.named_parameters()}
-    save_file(weights, folder / "weights.safetensors")
+    save_file(trainer.model.learnt(), folder / "weights.safetensors")
     save_file(generators, folder / "generators.safetensors")
     (folder / "optimizer").mkdir()
     optimizer.save(trainer.optimizer, trainer.model.network, folder / "optimizer", trainer.state.step)
@@ -130,10 +130,7 @@ def save(trainer: Trainer, folder: Path) -> None:
 def restore(trainer: Trainer, folder: Path) -> None:
     """Puts everything back to a checkpoint."""
     saved = checkpoint.read_json(folder / "sft.json")
-    weights = load_file(folder / "weights.safetensors")
-    with torch.no_grad():
-        for name, weight in trainer.model.network.named_parameters():
-            weight.copy_(weights[name])
+    trainer.model.relearn(load_file(folder / "weights.safetensors"))
     optimizer.restore(trainer.optimizer, trainer.model.network, folder / "optimizer")
     trainer.state = State(saved["step"], saved["losses"], saved["hard"], saved["own"])
     if trainer.state.step > 0:

@@ -43,6 +43,7 @@ class Settings:
     auxiliary_temperature: float
     micro_batch: int
     dtype: str
+    gradient_checkpointing: bool
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def run(job: Job) -> dict[str, float]:
     if settings.beta > 0 and wanted is None:
         raise Failure("config", "`beta` is above 0, so the update needs the input `reference`: the model that the KL is to.")
     reference = None if wanted is None else language_model.load(job, wanted)
-    model = policy.for_training()
+    model = policy.for_training(settings.gradient_checkpointing)
     adamw = optimizer.adamw(model.network, settings.lr, settings.weight_decay)
     state = job.optional_artifact("state")
     step = 0 if state is None else optimizer.restore(adamw, model.network, state.path)
