@@ -43,7 +43,7 @@ class Settings:
     auxiliary_temperature: float
     micro_batch: int
     dtype: str
-    gradient_checkpointing: bool
+    gradient_checkpointing: bool = False
 
 
 @dataclass(frozen=True)
