@@ -1624,6 +1624,54 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Keeps the input of each layer only and computes the rest again in the backward pass: less memory, a third more computing, the same result.',
         default: false,
       },
+      eval_every: {
+        type: 'integer',
+        help: 'Evaluates after every so many steps and after the last; 0 = never.',
+        minimum: 0,
+        default: 0,
+      },
+      eval_split: {
+        type: 'string',
+        help: 'Queries of these evaluations.',
+        enum: ['sft', 'rl', 'dev', 'test'],
+        default: 'dev',
+      },
+      eval_queries: {
+        type: 'integer',
+        help: 'At most so many; 0 = all.',
+        minimum: 0,
+        default: 0,
+      },
+      eval_corpus: {
+        type: 'string',
+        help: 'Ranked are all documents, or only those judged for these queries.',
+        enum: ['all', 'judged'],
+        default: 'all',
+      },
+      eval_mode: {
+        type: 'string',
+        help: 'Queries without reasoning, or after greedy reasoning.',
+        enum: ['plain', 'greedy'],
+        default: 'plain',
+      },
+      select: {
+        type: 'string',
+        help: 'Which figure says what is best.',
+        enum: ['ndcg_at_10', 'accuracy'],
+        default: 'ndcg_at_10',
+      },
+      patience: {
+        type: 'integer',
+        help: 'Ends after so many evaluations that were no better than the best before; 0 = never.',
+        minimum: 0,
+        default: 0,
+      },
+      output: {
+        type: 'string',
+        help: 'The model after the last step, or the best one that was evaluated.',
+        enum: ['last', 'best'],
+        default: 'last',
+      },
     },
     outputs: {
       model: {
@@ -1659,6 +1707,26 @@ export const stepKinds: Record<string, StepKind> = {
       first_loss: {
         help: 'Mean of the first tenth of the steps.',
         unit: 'nats',
+        goal: null,
+      },
+      steps: {
+        help: 'Steps that were made.',
+        unit: '',
+        goal: null,
+      },
+      dev_ndcg_at_10: {
+        help: 'nDCG@10 of the model that comes out, on `eval_split`.',
+        unit: '',
+        goal: 'maximize',
+      },
+      dev_accuracy: {
+        help: 'Share of these queries whose nearest document is relevant.',
+        unit: '',
+        goal: 'maximize',
+      },
+      best_step: {
+        help: 'Steps after which the evaluation was best.',
+        unit: '',
         goal: null,
       },
     },

@@ -22,7 +22,14 @@ Case = tuple[str, Callable[[Bench], dict[str, Any]]]
 
 def sft(bench: Bench) -> dict[str, Any]:
     settings = {"steps": 7, "batch": 8, "micro_batch": 8, "pairs": 4, "warmup": 2, "lr": 0.003, "kl_weight": 0.1}
-    return {"model": bench.model, "data": bench.dataset, "hard_from": 0.5, "self_from": 0.3, **settings}
+    more = {
+        "grad_cache": True,
+        "schedules": {"temperature": {"from": 0.1}},
+        "eval_every": 2,
+        "eval_split": "rl",
+        "output": "best",
+    }
+    return {"model": bench.model, "data": bench.dataset, "hard_from": 0.5, "self_from": 0.3, **settings, **more}
 
 
 def rollout(bench: Bench) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pawl_trainer.job import Artifact, Job
 
 @dataclass(frozen=True)
 class Dataset:
-    """Texts by id; queries of each split in file order; positives of a query in file order."""
+    """Texts by id; queries of each split in file order; positives of a query in file order; all its judgements."""
 
     corpus: dict[str, str]
     queries: dict[str, str]
@@ -23,6 +23,7 @@ class Dataset:
     reasoning: dict[str, str]
     pairs: list[tuple[str, str]]
     negatives: dict[str, list[str]]
+    grades: dict[str, dict[str, int]]
 
     def split(self, name: str) -> list[str]:
         """Ids of the queries of a split; raises Failure(config) when there are none."""
@@ -52,16 +53,26 @@ def read_folder(folder: Path) -> Dataset:
         queries[row["_id"]] = row["text"]
         splits[row["split"]].append(row["_id"])
     positives: dict[str, list[str]] = defaultdict(list)
+    grades: dict[str, dict[str, int]] = defaultdict(dict)
     needs: dict[str, type] = {"query": str, "document": str, "grade": int}
     for number, row in enumerate(jsonl.read(folder / "qrels.jsonl", needs), start=1):
         if row["document"] not in corpus:
             message = f"qrels.jsonl:{number}: the document {row['document']!r} is not in corpus.jsonl."
             raise Failure("data", message)
+        of_query = grades[row["query"]]
+        of_query[row["document"]] = max(row["grade"], of_query.get(row["document"], row["grade"]))
         if row["grade"] > 0:
             positives[row["query"]].append(row["document"])
     splits = {name: [query for query in ids if positives.get(query)] for name, ids in splits.items()}
     return Dataset(
-        corpus, queries, splits, dict(positives), _reasoning(folder), _pairs(folder), _negatives(folder, queries, corpus)
+        corpus,
+        queries,
+        splits,
+        dict(positives),
+        _reasoning(folder),
+        _pairs(folder),
+        _negatives(folder, queries, corpus),
+        dict(grades),
     )
 
 

@@ -23,7 +23,7 @@ def info_nce(
     `known` [i, j] marks pairs i != j that are positives, too: they are no negatives. Nor, with a `margin`, is a pair whose
     cosine is above that of the positive by more than it: a likely positive that nobody judged. Inputs are normalised; float32.
     """
-    similarity = queries @ documents.T / temperature
+    similarity = cosines(queries, documents) / temperature
     count = len(queries)
     target = torch.arange(count, device=queries.device)
     both = [(similarity, known), (similarity[:, :count].T, known[:, :count].T)]
@@ -32,6 +32,12 @@ def info_nce(
         away = positive if margin is None else positive | above_positive(logits, margin / temperature)
         losses.append(torch.nn.functional.cross_entropy(logits.masked_fill(away, float("-inf")), target))
     return (losses[0] + losses[1]) / 2 if back else losses[0]
+
+
+def cosines(left: Tensor, right: Tensor) -> Tensor:
+    """Of normalised rows, each with each; in float32 also where the passes are not: a small temperature needs the digits."""
+    with torch.autocast(left.device.type, enabled=False):
+        return left.float() @ right.float().T
 
 
 def above_positive(similarity: Tensor, margin: float) -> Tensor:
@@ -43,7 +49,7 @@ def above_positive(similarity: Tensor, margin: float) -> Tensor:
 
 def hardest(queries: Tensor, documents: Tensor, known: Tensor, margin: float | None = None) -> Tensor:
     """The cosine of each query to its nearest negative, -1 where it has none; arguments as for info_nce."""
-    cosine = queries @ documents.T
+    cosine = cosines(queries, documents)
     own = torch.eye(*cosine.shape, dtype=torch.bool, device=cosine.device)
     away = known | own if margin is None else known | own | above_positive(cosine, margin)
     return cosine.masked_fill(away, -1.0).max(dim=1).values

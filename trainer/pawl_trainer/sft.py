@@ -11,11 +11,13 @@ the mined negatives and the sampled reasonings.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from pawl_trainer import dataset as datasets
-from pawl_trainer import devices, grad_cache, language_model, optimizer, seeds, sft_schedule
+from pawl_trainer import devices, grad_cache, language_model, optimizer, seeds, sft_dev, sft_schedule
 from pawl_trainer.batching import Passes, buckets
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
@@ -34,30 +36,39 @@ def run(job: Job) -> dict[str, float]:
     """Trains; writes the model and the optimizer; returns the losses of the last tenth of the steps."""
     trainer = prepare(job)
     settings, model = trainer.settings, trainer.model
-    while trainer.state.step < settings.steps:
+    while not sft_dev.is_over(trainer):
         refresh_material(trainer)
         losses = train_step(trainer)
         trainer.state.step += 1
+        if sft_dev.is_due(trainer):
+            with job.timed("evaluate"):
+                losses |= sft_dev.look(trainer)
         trainer.state.losses.append(losses)
         step = trainer.state.step
         job.metrics(step, losses)
         job.progress(step, settings.steps, f"loss {losses['loss']:.3f}")
-        if step < settings.steps or job.stop.asked:
-            job.boundary(step, lambda folder: save(trainer, folder))
+        if not sft_dev.is_over(trainer) or job.stop.asked:
+            job.boundary(step, lambda folder: save_all(trainer, folder))
     with job.timed("save"):
+        state = job.output("state")
+        if settings.output == "best":
+            sft_dev.take_best(trainer, state)
+        else:
+            optimizer.save(trainer.optimizer, model.network, state, trainer.state.step)
         language_model.save(model, job.output("model"))
-        optimizer.save(trainer.optimizer, model.network, job.output("state"), trainer.state.step)
-    return summary(trainer.state.losses)
+    return summary(trainer)
 
 
 def prepare(job: Job) -> Trainer:
     """Everything that the steps work with, at the checkpoint that the job resumes from."""
     settings = job.settings(Settings)
     schedules = sft_schedule.read(goals(settings), settings.schedules, settings.steps)
+    sft_dev.check(settings)
     start = language_model.load(job, job.artifact("model"))
     dataset = datasets.load(job, job.artifact("data"))
     with job.timed("tokenise"):
         material = tokenise(start.text, dataset, settings.split, settings.pairs > 0)
+        dev = None if settings.eval_every == 0 else sft_dev.material(start.text, dataset, settings)
     model = start.for_training(settings.gradient_checkpointing)
     trainer = Trainer(
         job,
@@ -65,6 +76,7 @@ def prepare(job: Job) -> Trainer:
         model,
         start,
         material,
+        dev,
         schedules,
         optimizer.adamw(model.network, settings.lr, settings.weight_decay),
         State(),
@@ -72,6 +84,7 @@ def prepare(job: Job) -> Trainer:
     seeds.set_global(seeds.derive(job.seed, "sft"))
     if job.resume is not None:
         restore(trainer, job.resume)
+        sft_dev.restore(trainer, job.resume)
     return trainer
 
 
@@ -177,8 +190,15 @@ def goals(settings: Settings) -> dict[str, float]:
     return {name: getattr(settings, name) for name in sft_schedule.SCHEDULED}
 
 
-def summary(losses: list[dict[str, float]]) -> dict[str, float]:
-    """Means over the last tenth of the steps, and of the loss over the first."""
+def save_all(trainer: Trainer, folder: Path) -> None:
+    """Writes a checkpoint, the best so far included."""
+    save(trainer, folder)
+    sft_dev.save(trainer, folder)
+
+
+def summary(trainer: Trainer) -> dict[str, float]:
+    """Means over the last tenth of the steps that were made, and of the loss over the first; and how the model evaluates."""
+    losses = trainer.state.losses
     part = max(1, len(losses) // 10)
 
     def mean(name: str, rows: list[dict[str, float]]) -> float:
@@ -186,4 +206,5 @@ def summary(losses: list[dict[str, float]]) -> dict[str, float]:
         return sum(values) / len(values) if values else 0.0
 
     names = ("loss", "ce", "infonce", "infonce_reason")
-    return {"first_loss": mean("loss", losses[:part]), **{name: mean(name, losses[-part:]) for name in names}}
+    figures = {"first_loss": mean("loss", losses[:part]), **{name: mean(name, losses[-part:]) for name in names}}
+    return {**figures, "steps": len(losses), **sft_dev.result(trainer)}

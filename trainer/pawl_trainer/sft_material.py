@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pawl_trainer import seeds
 from pawl_trainer.dataset import Dataset
 from pawl_trainer.encoding import TextEncoder
 from pawl_trainer.failures import Failure
@@ -67,6 +68,49 @@ def tokenise(text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool) 
             for document, body in zip(documents, bodies, strict=True)
         },
         pairs=list(zip(text.content("query", names), text.content("document", codes), strict=True)),
+    )
+
+
+@dataclass(frozen=True)
+class Dev:
+    """
+    What is evaluated, as token ids. Documents in the order of their ids. Per query: the grade of each relevant document by
+    its row, and the rows left out of the ranking, because they are unjudged and have the text of a relevant one.
+    """
+
+    queries: list[list[int]]
+    documents: list[list[int]]
+    relevant: list[dict[int, int]]
+    ignored: list[list[int]]
+
+
+def dev_material(text: TextEncoder, dataset: Dataset, *, split: str, queries: int, corpus: str, mode: str) -> Dev:
+    """
+    The queries of the split, at most `queries` (0 = all) by a draw that depends on their ids only, and their documents: the
+    whole corpus, or only what is judged for them.
+    """
+    chosen = dataset.split(split)
+    if queries > 0:
+        chosen = seeds.order_of(chosen, "dev")[:queries]
+    chosen = sorted(chosen)
+    judged = {document for query in chosen for document in dataset.grades[query]}
+    ids = sorted(judged if corpus == "judged" else dataset.corpus)
+    row = {document: number for number, document in enumerate(ids)}
+    same: dict[str, list[int]] = {}
+    for number, document in enumerate(ids):
+        same.setdefault(dataset.corpus[document], []).append(number)
+    asked = [dataset.queries[query] for query in chosen]
+    relevant = [{row[document]: dataset.grades[query][document] for document in dataset.positives[query]} for query in chosen]
+    ignored = []
+    for query, grades in zip(chosen, relevant, strict=True):
+        known = {row[document] for document in dataset.grades[query]}
+        twins = {number for document in grades for number in same[dataset.corpus[ids[document]]]}
+        ignored.append(sorted(twins - known))
+    return Dev(
+        text.plain("query", asked) if mode == "plain" else text.prompts(asked),
+        text.plain("document", [dataset.corpus[document] for document in ids]),
+        relevant,
+        ignored,
     )
 
 

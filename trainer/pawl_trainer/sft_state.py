@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pawl_trainer import canary, checkpoint, devices, optimizer, seeds
 from pawl_trainer.job import Job
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.losses import info_nce
-from pawl_trainer.sft_material import Material
+from pawl_trainer.sft_material import Dev, Material
 from pawl_trainer.sft_schedule import Schedule
 
 
@@ -51,6 +51,23 @@ class Settings:
     min_new: int
     dtype: str
     gradient_checkpointing: bool
+    eval_every: int
+    eval_split: str
+    eval_queries: int
+    eval_corpus: str
+    eval_mode: str
+    select: str
+    patience: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best evaluation so far: its value, after how many steps it was, and how many others came since."""
+
+    value: float
+    step: int
+    since: int = 0
 
 
 @dataclass
@@ -61,6 +78,7 @@ class State:
     losses: list[dict[str, float]] = field(default_factory=list)
     hard: dict[str, list[str]] = field(default_factory=dict)
     own: dict[str, list[int]] = field(default_factory=dict)
+    best: Best | None = None
 
 
 @dataclass
@@ -72,6 +90,7 @@ class Trainer:
     model: LanguageModel
     start: LanguageModel
     material: Material
+    dev: Dev | None
     schedules: dict[str, Schedule]
     optimizer: torch.optim.AdamW
     state: State
@@ -121,6 +140,7 @@ def save(trainer: Trainer, folder: Path) -> None:
             "losses": state.losses,
             "hard": state.hard,
             "own": state.own,
+            "best": None if state.best is None else asdict(state.best),
             "generators": plain,
         },
     )
@@ -132,7 +152,8 @@ def restore(trainer: Trainer, folder: Path) -> None:
     saved = checkpoint.read_json(folder / "sft.json")
     trainer.model.relearn(load_file(folder / "weights.safetensors"))
     optimizer.restore(trainer.optimizer, trainer.model.network, folder / "optimizer")
-    trainer.state = State(saved["step"], saved["losses"], saved["hard"], saved["own"])
+    best = None if saved["best"] is None else Best(**saved["best"])
+    trainer.state = State(saved["step"], saved["losses"], saved["hard"], saved["own"], best)
     if trainer.state.step > 0:
         optimizer.set_lr(trainer.optimizer, learning_rate(trainer, trainer.state.step - 1))
     seeds.restore_global(saved["generators"], load_file(folder / "generators.safetensors"))
