@@ -1004,9 +1004,9 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'rl.rollout': {
     kind: 'rl.rollout',
-    version: 1,
+    version: 2,
     runs: 'trainer',
-    help: 'Samples G reasonings a query and embeds each; ends with a teacher-forced pass for log-probabilities.',
+    help: 'Samples G reasonings a query and embeds each; ends with a teacher-forced pass for log-probabilities. A sample is malformed when no embed token ended it (no-embed: the end token did; endless: the limit), when several came, when there is no word before it (empty), or when a probability or its embedding is no number (nan): it is kept, counted, gets the least reward and is not trained.',
     seeded: true,
     checkpoints: true,
     environment: [],
@@ -1035,9 +1035,15 @@ export const stepKinds: Record<string, StepKind> = {
       },
       queries: {
         type: 'integer',
-        help: 'Queries an iteration.',
+        help: 'Queries an iteration that are trained.',
         minimum: 1,
         default: 32,
+      },
+      oversample: {
+        type: 'number',
+        help: 'Samples queries x oversample, rounded; above 1, rl.reward keeps the first `queries` groups whose rewards differ, and counts the others.',
+        minimum: 1,
+        default: 1,
       },
       group: {
         type: 'integer',
@@ -1051,9 +1057,22 @@ export const stepKinds: Record<string, StepKind> = {
         exclusiveMinimum: 0,
         default: 0.5,
       },
+      top_p: {
+        type: 'number',
+        help: 'Draws only from the most likely tokens that together have this probability. Log-probabilities are those before the cut.',
+        exclusiveMinimum: 0,
+        maximum: 1,
+        default: 1,
+      },
+      top_k: {
+        type: 'integer',
+        help: 'Draws only from so many most likely tokens; 0 = from all.',
+        minimum: 0,
+        default: 0,
+      },
       min_new: {
         type: 'integer',
-        help: 'Tokens before the embed token may come.',
+        help: 'Tokens before the embed token may come; such an early end has probability 0.',
         minimum: 0,
         default: 6,
       },
@@ -1095,6 +1114,47 @@ export const stepKinds: Record<string, StepKind> = {
         enum: ['float32', 'bfloat16'],
         default: 'float32',
       },
+      warn_malformed: {
+        type: 'number',
+        help: 'Warn when more than this share is malformed.',
+        minimum: 0,
+        default: 0.5,
+      },
+      warn_entropy: {
+        type: 'number',
+        help: 'Warn when the mean entropy is below so many nats.',
+        minimum: 0,
+        default: 0.05,
+      },
+      warn_identical: {
+        type: 'number',
+        help: 'Warn when more than this share repeats another sample of its query.',
+        minimum: 0,
+        default: 0.5,
+      },
+      warn_repetition: {
+        type: 'number',
+        help: "Warn when more than this share of a sample's bigrams stands in it before.",
+        minimum: 0,
+        default: 0.5,
+      },
+      warn_minimum: {
+        type: 'number',
+        help: 'Warn when more than this share ends as early as min_new lets it; 1 = never.',
+        minimum: 0,
+        default: 1,
+      },
+      warn_agreement: {
+        type: 'number',
+        help: 'Warn when the mean cosine with the embedding without reasoning is above this.',
+        default: 0.999,
+      },
+      warn_mismatch: {
+        type: 'number',
+        help: 'Warn when sampler and trainer differ by more nats a token on average.',
+        minimum: 0,
+        default: 0.05,
+      },
     },
     outputs: {
       rollouts: {
@@ -1103,8 +1163,13 @@ export const stepKinds: Record<string, StepKind> = {
       },
     },
     metrics: {
+      queries: {
+        help: 'Queries that were sampled.',
+        unit: '',
+        goal: null,
+      },
       valid_fraction: {
-        help: 'Share that ended in the embed token.',
+        help: 'Share that is not malformed.',
         unit: '',
         goal: 'maximize',
       },
@@ -1113,14 +1178,89 @@ export const stepKinds: Record<string, StepKind> = {
         unit: 'tokens',
         goal: null,
       },
+      length_p10: {
+        help: 'A tenth of the samples is as short.',
+        unit: 'tokens',
+        goal: null,
+      },
+      length_p50: {
+        help: 'Median of new tokens.',
+        unit: 'tokens',
+        goal: null,
+      },
+      length_p90: {
+        help: 'A tenth of the samples is as long.',
+        unit: 'tokens',
+        goal: null,
+      },
+      minimum_fraction: {
+        help: 'Share that ended as early as min_new lets it.',
+        unit: '',
+        goal: null,
+      },
+      clipped_fraction: {
+        help: 'Share that reached the limit: malformed, endless.',
+        unit: '',
+        goal: 'minimize',
+      },
+      no_embed_fraction: {
+        help: 'Share that the end token ended: malformed, no-embed.',
+        unit: '',
+        goal: 'minimize',
+      },
+      several_fraction: {
+        help: 'Share with several embed tokens: malformed.',
+        unit: '',
+        goal: 'minimize',
+      },
+      empty_fraction: {
+        help: 'Share without a word before the embed token: malformed.',
+        unit: '',
+        goal: 'minimize',
+      },
+      nan_fraction: {
+        help: 'Share with a probability or an embedding that is no number: malformed.',
+        unit: '',
+        goal: 'minimize',
+      },
       entropy: {
         help: 'Mean entropy of the sampling distribution.',
         unit: 'nats',
         goal: null,
       },
-      clipped_fraction: {
-        help: 'Share that reached the limit.',
+      distinct_1: {
+        help: 'Different tokens over all tokens of the reasonings.',
         unit: '',
+        goal: null,
+      },
+      distinct_2: {
+        help: 'The same of bigrams.',
+        unit: '',
+        goal: null,
+      },
+      repetition: {
+        help: "Mean share of a sample's bigrams that stand in it before.",
+        unit: '',
+        goal: 'minimize',
+      },
+      identical_fraction: {
+        help: 'Share that repeats an earlier sample of its query, token by token.',
+        unit: '',
+        goal: 'minimize',
+      },
+      agreement: {
+        help: 'Mean cosine of valid embeddings with the one without reasoning.',
+        unit: '',
+        goal: null,
+      },
+      mismatch_mean: {
+        help: 'Mean |log-probability of the sampler - of the trainer| a token.',
+        unit: 'nats',
+        goal: 'minimize',
+      },
+      mismatch_max: {
+        help: 'The largest.',
+        unit: 'nats',
         goal: 'minimize',
       },
     },

@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import Bench, read_jsonl
 from pawl_trainer import schemas
+from pawl_trainer.failures import Failure
 from pawl_trainer.rollout import part_of_epoch
 from safetensors.torch import load_file
 
@@ -105,3 +106,25 @@ def test_an_epoch_visits_every_query_once(count: int, size: int) -> None:
         assert max(map(len, visited)) <= size
     if count > 3:
         assert part_of_epoch(ids, size, 0, "rollout") != part_of_epoch(ids, size, parts, "rollout")
+
+
+def test_oversampling_makes_more_groups_and_says_how_many_stay(bench: Bench) -> None:
+    metrics = bench.run("rollout", "o", inputs(bench, queries=2, oversample=2))
+    manifest = json.loads((bench.folder / "o" / "outputs" / "rollouts" / "manifest.json").read_text())
+    assert (metrics["queries"], manifest["queries"], manifest["samples"], manifest["keep"]) == (4, 4, 16, 2)
+    bench.run("rollout", "r", inputs(bench))
+    assert json.loads((bench.folder / "r" / "outputs" / "rollouts" / "manifest.json").read_text())["keep"] is None
+
+
+def test_top_k_of_one_takes_the_most_likely_token(bench: Bench) -> None:
+    bench.run("rollout", "one", inputs(bench, top_k=1, replay=0))
+    tensors = read(bench.folder / "one")
+    rows = tensors["completion_ids"].split((tensors["completion_offsets"][1:] - tensors["completion_offsets"][:-1]).tolist())
+    for start in range(0, len(rows), 4):
+        assert len({tuple(row.tolist()) for row in rows[start : start + 4]}) == 1
+    assert float(tensors["old_logprobs"].max()) < 0
+
+
+def test_a_minimum_that_leaves_no_room_for_the_embed_token_is_refused(bench: Bench) -> None:
+    with pytest.raises(Failure, match="`min_new` is 4 of at most 4 new tokens, so no sample could end"):
+        bench.run("rollout", "e", inputs(bench, min_new=4, max_new=4))

@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pawl_trainer import canary, checkpoint, devices, seeds
+from pawl_trainer import canary, checkpoint, devices
+from pawl_trainer.completion import Completion
+from pawl_trainer.generation import Draws, Generate, with_network
 from pawl_trainer.job import Job
 from pawl_trainer.language_model import LanguageModel
-from pawl_trainer.sampling import Completion, Sampling, sample
+from pawl_trainer.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Drawing:
     sampling: Sampling
     rows: int
     dtype: str = "float32"
+    generate: Generate = with_network
 
     @property
     def batches(self) -> int:
@@ -39,10 +42,9 @@ class Drawing:
     def batch(self, number: int) -> list[Completion]:
         """Samples a batch; the same whenever it is called."""
         part = slice(number * self.rows, (number + 1) * self.rows)
-        keys = None if self.keys is None else self.keys[part]
-        uniforms = None if keys is None else seeds.uniforms(self.job.seed, keys, self.sampling.max_new)
+        draws = None if self.keys is None else Draws(self.job.seed, self.keys[part])
         with devices.arithmetic(self.dtype):
-            return sample(self.model, self.prompts[part], uniforms, self.sampling)
+            return self.generate(self.model, self.prompts[part], draws, self.sampling)
 
 
 @dataclass

@@ -1,48 +1,39 @@
 """Sampling of completions, many at a time with a key-value cache, and the distribution that they are drawn from.
 
 A draw is by inverse distribution function from uniforms that the caller made, so what a row draws does not depend on the
-rows around it. Rows that have finished stay in the batch until all have.
+rows around it. A prompt that several rows have is read once, and its cache is copied to each of them. Rows that have
+finished stay in the batch until all have; a row whose probabilities are no numbers has finished.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
 from pawl_trainer.batching import pad
+from pawl_trainer.completion import Completion, completion_of
 from pawl_trainer.encoding import Contract
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.losses import IMPOSSIBLE
 
-Finish = Literal["embed", "length", "eos"]
-
-
-@dataclass(frozen=True)
-class Completion:
-    """What was sampled after a prompt; `ids` ends in the embed token when `finish` is embed."""
-
-    ids: list[int]
-    logprobs: list[float]
-    finish: Finish
-
-    @property
-    def valid(self) -> bool:
-        """Whether it ended in the embed token, as it should."""
-        return self.finish == "embed"
-
 
 @dataclass(frozen=True)
 class Sampling:
-    """How completions are drawn; temperature 0 takes the most likely token."""
+    """
+    How completions are drawn; temperature 0 takes the most likely token. top_k (0 = all) and top_p cut what may be drawn and
+    change no log-probability: those are of the distribution before the cut, in the sampler as in the update.
+    """
 
     temperature: float
     min_new: int
     max_new: int
+    top_p: float = 1.0
+    top_k: int = 0
 
 
 def distribution(logits: Tensor, contract: Contract, sampling: Sampling, too_early: Tensor) -> Tensor:
@@ -70,29 +61,48 @@ def sample(
     Stops at the embed token, at the end token or at `max_new` tokens.
     """
     network, contract = model.network, model.contract
-    batch = pad(prompts, "left", contract.pad_id, network.device)
-    cache = DynamicCache(config=network.config)
-    ids, mask, positions = batch.ids, batch.mask, batch.positions
-    done = torch.zeros(len(prompts), dtype=torch.bool, device=network.device)
-    drawn: list[Tensor] = []
-    logprobs: list[Tensor] = []
     with torch.inference_mode():
+        logits, cache, mask, positions = prefill(model, prompts)
+        lengths = torch.full((len(prompts),), sampling.max_new, device=network.device)
+        done = torch.zeros_like(lengths, dtype=torch.bool)
+        drawn: list[Tensor] = []
+        logprobs: list[Tensor] = []
         for step in range(sampling.max_new):
-            logits = next_logits(network, ids, mask, positions, cache)
-            too_early = torch.full_like(done, step < sampling.min_new)
-            logits = distribution(logits, contract, sampling, too_early)
-            tokens, chosen = draw(logits, None if uniforms is None else uniforms[:, step].to(logits.device))
+            if step > 0:
+                ids, positions = drawn[-1][:, None], positions + 1
+                mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
+                logits = next_logits(network, ids, mask, positions, cache)
+            allowed = distribution(logits, contract, sampling, torch.full_like(done, step < sampling.min_new))
+            tokens, chosen = draw(allowed, None if uniforms is None else uniforms[:, step].to(allowed.device), sampling)
             drawn.append(tokens)
             logprobs.append(chosen)
-            done = done | (tokens == contract.embed_id) | (tokens == contract.end_id)
+            ended = (tokens == contract.embed_id) | (tokens == contract.end_id) | ~chosen.isfinite()
+            lengths = torch.where(ended & ~done, step + 1, lengths)
+            done = done | ended
             if between is not None:
                 between()
             if bool(done.all()):
                 break
-            ids, positions = tokens[:, None], positions[:, -1:] + 1
-            mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
-    rows = zip(torch.stack(drawn, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
-    return [cut(row, chosen, contract) for row, chosen in rows]
+    rows = zip(torch.stack(drawn, 1).tolist(), torch.stack(logprobs, 1).tolist(), lengths.tolist(), strict=True)
+    return [completion_of(row[:length], chosen[:length], contract) for row, chosen, length in rows]
+
+
+def prefill(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, DynamicCache, Tensor, Tensor]:
+    """
+    Reads each different prompt once. Returns, a row a prompt: the logits after it [rows, vocabulary], the cache, the mask
+    [rows, width] and the position of its last token [rows, 1].
+    """
+    network = model.network
+    places = {prompt: place for place, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
+    batch = pad([*places], "left", model.contract.pad_id, network.device)
+    cache = DynamicCache(config=network.config)
+    logits = next_logits(network, batch.ids, batch.mask, batch.positions, cache)
+    mask, positions = batch.mask, batch.positions[:, -1:]
+    if len(places) == len(prompts):
+        return logits, cache, mask, positions
+    owner = torch.tensor([places[tuple(prompt)] for prompt in prompts], device=network.device)
+    cache.batch_select_indices(owner)
+    return logits[owner], cache, mask[owner], positions[owner]
 
 
 def next_logits(network: Any, ids: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
@@ -104,23 +114,33 @@ def next_logits(network: Any, ids: Tensor, mask: Tensor, positions: Tensor, cach
     return logits
 
 
-def draw(logits: Tensor, uniforms: Tensor | None) -> tuple[Tensor, Tensor]:
-    """A token a row and its log-probability, by inverse distribution function or, without uniforms, the most likely."""
+def draw(logits: Tensor, uniforms: Tensor | None, sampling: Sampling) -> tuple[Tensor, Tensor]:
+    """
+    A token a row, by inverse distribution function or, without uniforms, the most likely; and its log-probability before
+    top_k and top_p. Of a row that holds a NaN the log-probability is NaN.
+    """
     probabilities = logits.softmax(-1)
     if uniforms is None:
         tokens = logits.argmax(-1)
     else:
-        cumulative = probabilities.cumsum(-1)
+        cumulative = cut_tail(probabilities, sampling).cumsum(-1)
         # Scaled to the sum, which rounding leaves a little off 1; the first entry above the target has probability > 0.
         target = uniforms[:, None] * cumulative[:, -1:]
         tokens = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1)
     return tokens, probabilities.gather(1, tokens[:, None]).squeeze(1).log()
 
 
-def cut(row: list[int], logprobs: list[float], contract: Contract) -> Completion:
-    """The part of a row up to the token that ended it. Pure."""
-    for place, token in enumerate(row):
-        if token in (contract.embed_id, contract.end_id):
-            finish: Finish = "embed" if token == contract.embed_id else "eos"
-            return Completion(row[: place + 1], logprobs[: place + 1], finish)
-    return Completion(row, logprobs, "length")
+def cut_tail(probabilities: Tensor, sampling: Sampling) -> Tensor:
+    """
+    Probabilities [rows, vocabulary] with 0 for what may not be drawn: all but the top_k most likely tokens, and what comes
+    after the most likely tokens that together reach top_p (Holtzman et al., 2020). Tokens as likely as the last one stay.
+    """
+    if sampling.top_k == 0 and sampling.top_p >= 1:
+        return probabilities
+    ranked = probabilities.sort(dim=-1, descending=True).values
+    count = torch.full((len(ranked), 1), sampling.top_k or ranked.shape[1], device=ranked.device)
+    if sampling.top_p < 1:
+        before = ranked.cumsum(-1) - ranked  # what the more likely ones add up to
+        count = torch.minimum(count, (before < sampling.top_p).sum(-1, keepdim=True))
+    least = ranked.gather(1, (count - 1).clamp(min=0, max=ranked.shape[1] - 1))
+    return probabilities.where(probabilities >= least, 0.0)
