@@ -1,7 +1,7 @@
 // Ranks of the relevant documents under BM25, for evaluation, and the choice of its settings. Runs in a worker thread.
 import { addDocument, emptyBm25, scoreAll, type Bm25, type Bm25Settings } from './bm25.js';
 import { readDocuments } from './corpus.js';
-import { addAhead, type EvaluationInput } from './evaluation-ranks.js';
+import type { EvaluationInput } from './evaluation-ranks.js';
 import { ndcgAt } from './metrics.js';
 
 interface Bm25Queries extends Pick<EvaluationInput, 'relevant' | 'ignored' | 'idOrder'> {
@@ -52,15 +52,10 @@ async function readIndex(corpus: string): Promise<Bm25> {
 function ranksIn(index: Bm25, input: Bm25Queries): Int32Array[] {
   return input.queries.map((text, query) => {
     const scores = scoreAll(index, text);
-    const relevant = input.relevant[query] ?? [];
-    const own = Float32Array.from(relevant, (row) => scores[row] as number);
-    const ranks = new Int32Array(own.length).fill(1);
-    addAhead(
-      ranks,
-      { relevant, own, ignored: input.ignored[query] ?? [], idOrder: input.idOrder },
-      { first: 0, scores },
+    const ignored = Array.from(input.ignored[query] ?? []);
+    return Int32Array.from(input.relevant[query] ?? [], (row) =>
+      scores[row] === 0 ? 0 : rankOf(row, { scores, idOrder: input.idOrder, ignored }),
     );
-    return ranks.map((rank, i) => (own[i] === 0 ? 0 : rank));
   });
 }
 
@@ -70,4 +65,15 @@ function meanNdcg(ranks: readonly Int32Array[], grades: Bm25TuningInput['grades'
     return before + ndcgAt(judged, 10);
   }, 0);
   return sum / ranks.length;
+}
+
+/** 1 and the documents ahead of this one, the ignored ones left out. Every score is a number. */
+function rankOf(row: number, run: { scores: Float32Array; idOrder: Int32Array; ignored: readonly number[] }): number {
+  const { scores, idOrder, ignored } = run;
+  const own = scores[row] as number;
+  const isAhead = (score: number, other: number): boolean =>
+    score > own || (score === own && (idOrder[other] as number) > (idOrder[row] as number));
+  let rank = 1;
+  for (let other = 0; other < scores.length; other++) if (isAhead(scores[other] as number, other)) rank++;
+  return rank - ignored.filter((other) => isAhead(scores[other] as number, other)).length;
 }

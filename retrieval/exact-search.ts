@@ -1,13 +1,9 @@
-// Searches in the exact index, on onnxruntime. Each blocks its thread while a Gemm runs, so the product calls them in
-// worker threads (thread-pool.ts). Work is cut into fixed chunks of queries and blocks of rows: the same input gives the same bits.
-import type { LoadedGraph } from './onnx-runtime.js';
-import { loadGraph } from './onnx-runtime.js';
-import type { Graph } from './onnx-graph.js';
-import { countGraph, scoreGraph, topGraph } from './search-graphs.js';
+// Searches in the exact index, on onnxruntime. Each blocks its thread while a Gemm runs, so the product calls them in worker threads
+// (thread-pool.ts). Each block of rows is read once and all queries go through it (search-blocks.ts): memory is bounded by a block.
+import type { InferenceSession } from 'onnxruntime-node';
+import { blocks, chunksOf, graphFor, pairTensor, pairsIn } from './search-blocks.js';
+import { countGraph, topGraph } from './search-graphs.js';
 import type { VectorIndex } from './vector-index.js';
-
-const chunkQueries = 128;
-const blockFloats = 2 ** 22;
 
 /** Query vectors, row-major, of the index's dimension. */
 export interface SearchInput {
@@ -33,24 +29,33 @@ export interface TopOutput {
   k: number;
 }
 
-/** Per query: the number of documents, the excluded ones left out, whose score is not below the threshold; NaN counts. */
+/**
+ * Per query: the number of documents, the excluded ones left out, whose score is not below the threshold; NaN counts. A sum over shards:
+ * the counts of parts of an index, each searched with the same thresholds, add up to those of the whole.
+ */
 export async function countNotBelow({ index, queries, thresholds, excluded }: CountInput): Promise<Int32Array> {
-  const graph = await graphOf(countGraph);
+  const graph = await graphFor(countGraph, index);
   const counts = new Int32Array(queries.length / index.dimension);
-  for (const chunk of chunks(queries, index.dimension)) {
-    const q = graph.floats(chunk.vectors, [chunk.count, index.dimension]);
-    const t = graph.floats(thresholds.slice(chunk.first, chunk.first + chunk.count), [chunk.count, 1]);
-    for (const block of blocks(index)) {
-      const pairs = pairsIn(block, excluded.slice(chunk.first, chunk.first + chunk.count));
+  const chunks = chunksOf(queries, index.dimension).map(({ first, count, vectors }) => ({
+    own: counts.subarray(first, first + count),
+    excluded: excluded.slice(first, first + count),
+    queries: graph.floats(vectors, [count, index.dimension]),
+    thresholds: graph.floats(thresholds.slice(first, first + count), [count, 1]),
+  }));
+  for await (const block of blocks(index)) {
+    const rows = graph.rows(block.vectors, [block.rows, index.dimension]);
+    for (const chunk of chunks) {
+      const pairs = pairsIn(block, chunk.excluded);
       const out = await graph.run({
-        queries: q,
-        rows: graph.floats(block.vectors, [block.rows, index.dimension]),
-        thresholds: t,
-        // One pair at least: the extra one is not read.
-        pairs: graph.integers(BigInt64Array.from([...pairs, 0, 0], BigInt), [pairs.length / 2 + 1, 2]),
+        ...{ queries: chunk.queries, thresholds: chunk.thresholds },
+        ...{ rows, pairs: pairTensor(graph, pairs) },
       });
-      const own = counts.subarray(chunk.first, chunk.first + chunk.count);
-      addBlock(own, { rows: block.rows, pairs, below: out['below_count']?.data, pairBelow: out['pair_below']?.data });
+      addBlock(chunk.own, {
+        rows: block.rows,
+        pairs,
+        below: integers(out, 'below_count'),
+        pairBelow: integers(out, 'pair_below'),
+      });
     }
   }
   return counts;
@@ -58,11 +63,9 @@ export async function countNotBelow({ index, queries, thresholds, excluded }: Co
 
 function addBlock(
   counts: Int32Array,
-  block: { rows: number; pairs: number[]; below: unknown; pairBelow: unknown },
+  block: { rows: number; pairs: number[]; below: Int32Array; pairBelow: Int32Array },
 ): void {
   const { rows, pairs, below, pairBelow } = block;
-  if (!(below instanceof Int32Array && pairBelow instanceof Int32Array))
-    throw new Error('Internal error: output of the count graph');
   below.forEach((count, query) => {
     counts[query] = (counts[query] as number) + rows - count;
   });
@@ -72,105 +75,52 @@ function addBlock(
   }
 }
 
-/** (query in the chunk, row in the block) of the excluded rows that lie in the block, flat. */
-function pairsIn(block: Block, excluded: readonly ArrayLike<number>[]): number[] {
-  const pairs: number[] = [];
-  excluded.forEach((rows, query) => {
-    for (let i = 0; i < rows.length; i++) {
-      const row = (rows[i] as number) - block.first;
-      if (row >= 0 && row < block.rows) pairs.push(query, row);
-    }
-  });
-  return pairs;
+interface Hit {
+  row: number;
+  score: number;
 }
 
 /** The k best documents of each query. Equal scores by row, ascending. */
 export async function topRows({ index, queries, k: asked }: TopInput): Promise<TopOutput> {
-  const graph = await graphOf(topGraph);
+  const graph = await graphFor(topGraph, index);
   const k = Math.min(asked, index.rows);
   const total = queries.length / index.dimension;
-  const best: TopOutput = { rows: new Int32Array(total * k), scores: new Float32Array(total * k), k };
-  for (const chunk of chunks(queries, index.dimension)) {
-    const q = graph.floats(chunk.vectors, [chunk.count, index.dimension]);
-    const found: { row: number; score: number }[][] = Array.from({ length: chunk.count }, () => []);
-    for (const block of blocks(index)) {
-      const inBlock = Math.min(k, block.rows);
-      const rows = graph.floats(block.vectors, [block.rows, index.dimension]);
-      const out = await graph.run({ queries: q, rows, k: graph.integers(BigInt64Array.of(BigInt(inBlock)), [1]) });
-      const values = out['values']?.data as Float32Array;
-      const indices = out['indices']?.data as BigInt64Array;
-      found.forEach((list, i) => {
-        for (let j = i * inBlock; j < (i + 1) * inBlock; j++)
-          list.push({ row: block.first + Number(indices[j]), score: values[j] as number });
+  const found: Hit[][] = Array.from({ length: total }, () => []);
+  const chunks = chunksOf(queries, index.dimension);
+  for await (const block of blocks(index)) {
+    const inBlock = Math.min(k, block.rows);
+    const rows = graph.rows(block.vectors, [block.rows, index.dimension]);
+    for (const { first, count, vectors } of chunks) {
+      const out = await graph.run({
+        queries: graph.floats(vectors, [count, index.dimension]),
+        ...{ rows, k: graph.integers(BigInt64Array.of(BigInt(inBlock)), [1]) },
       });
-    }
-    found.forEach((list, i) => {
-      list.sort((a, b) => b.score - a.score || a.row - b.row);
-      list.slice(0, k).forEach((hit, j) => {
-        best.rows[(chunk.first + i) * k + j] = hit.row;
-        best.scores[(chunk.first + i) * k + j] = hit.score;
-      });
-    });
-  }
-  return best;
-}
-
-/** Hands over the scores of all documents, a chunk of queries and a block of rows at a time, blocks in order of rows within a chunk. */
-export async function eachScoreBlock(
-  { index, queries }: SearchInput,
-  take: (part: { firstQuery: number; queries: number; firstRow: number; rows: number; scores: Float32Array }) => void,
-): Promise<void> {
-  const graph = await graphOf(scoreGraph);
-  for (const chunk of chunks(queries, index.dimension)) {
-    const q = graph.floats(chunk.vectors, [chunk.count, index.dimension]);
-    for (const block of blocks(index)) {
-      const out = await graph.run({ queries: q, rows: graph.floats(block.vectors, [block.rows, index.dimension]) });
-      const scores = out['scores']?.data as Float32Array;
-      take({ firstQuery: chunk.first, queries: chunk.count, firstRow: block.first, rows: block.rows, scores });
+      for (let i = 0; i < count; i++)
+        found[first + i] = best(found[first + i] ?? [], hitsOf(out, block.first, i, inBlock), k);
     }
   }
+  const hits = found.flat();
+  return { rows: Int32Array.from(hits, ({ row }) => row), scores: Float32Array.from(hits, ({ score }) => score), k };
 }
 
-interface Block {
-  first: number;
-  rows: number;
-  /** A copy outside shared memory, which onnxruntime does not take. */
-  vectors: Float32Array;
+function hitsOf(out: InferenceSession.OnnxValueMapType, first: number, query: number, k: number): Hit[] {
+  const values = out['values']?.data as Float32Array;
+  const indices = out['indices']?.data as BigInt64Array;
+  return Array.from({ length: k }, (_, j) => ({
+    row: first + Number(indices[query * k + j]),
+    score: values[query * k + j] as number,
+  }));
 }
 
-function* blocks(index: VectorIndex): Generator<Block> {
-  const most = Math.max(1, Math.floor(blockFloats / index.dimension));
-  for (const shard of index.shards) {
-    for (let at = 0; at < shard.rows; at += most) {
-      const rows = Math.min(most, shard.rows - at);
-      const vectors = new Float32Array(rows * index.dimension);
-      vectors.set(shard.vectors.subarray(at * index.dimension, (at + rows) * index.dimension));
-      yield { first: shard.first + at, rows, vectors };
-    }
-  }
-}
+/** The k best of both lists; NaN behind every number. Pure. */
+const best = (a: Hit[], b: Hit[], k: number): Hit[] =>
+  [...a, ...b].sort((x, y) => Number(isAfter(x, y)) - Number(isAfter(y, x)) || x.row - y.row).slice(0, k);
 
-function* chunks(
-  queries: Float32Array,
-  dimension: number,
-): Generator<{ first: number; count: number; vectors: Float32Array }> {
-  const total = queries.length / dimension;
-  for (let first = 0; first < total; first += chunkQueries) {
-    const count = Math.min(chunkQueries, total - first);
-    const vectors = new Float32Array(count * dimension);
-    vectors.set(queries.subarray(first * dimension, (first + count) * dimension));
-    yield { first, count, vectors };
-  }
-}
+const isAfter = (a: Hit, b: Hit): boolean => a.score < b.score || (Number.isNaN(a.score) && !Number.isNaN(b.score));
 
-const sessions = new Map<string, Promise<LoadedGraph>>();
-
-/** One session a graph and thread. A failure to load is not kept. */
-function graphOf(graph: Graph): Promise<LoadedGraph> {
-  const known = sessions.get(graph.name);
-  if (known !== undefined) return known;
-  const loading = loadGraph(graph);
-  sessions.set(graph.name, loading);
-  loading.catch(() => sessions.delete(graph.name));
-  return loading;
+/** An output of 32-bit integers. */
+export function integers(out: InferenceSession.OnnxValueMapType, name: string): Int32Array {
+  const data = out[name]?.data;
+  if (data instanceof Int32Array) return data;
+  throw new Error(`Internal error: the search has no output ${name}`);
 }

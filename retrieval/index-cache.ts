@@ -1,9 +1,19 @@
 // Keeps loaded indexes in memory by their identity, so that an iteration reads only what its refresh wrote.
 // Owns: the loaded indexes, bounded by bytes, the least recently used out first. Does not own: any file.
+// An index whose vectors alone are more than the bound is never loaded: its vectors stay in its files and are read block by block.
 // Invariants: I1 an index that is in use never changes and is never dropped. I2 what is handed out equals what a cold load of the
 // same folder gives: a cached index is taken over by its successor only when the manifests say that just deltas were added.
 import type { IndexManifest } from '../schemas/generated/index.js';
-import { applyDeltas, loadIndex, readIndexManifest, type LoadedIndex } from './read-index.js';
+import {
+  applyDeltas,
+  indexIn,
+  loadIndex,
+  openIndex,
+  readIndexManifest,
+  rowTypeOf,
+  type LoadedIndex,
+} from './read-index.js';
+import { bytesOfNumber } from './row-files.js';
 
 interface Entry {
   loading: Promise<LoadedIndex>;
@@ -36,10 +46,11 @@ export function createIndexCache(maxBytes: number): IndexCache {
     const manifest = await readIndexManifest(artifact.path);
     // Another caller may have come first while the manifest was read.
     if (entries.has(artifact.identity)) return acquire(artifact);
+    const isLarge = bytesOfVectors(manifest) > maxBytes;
     const entry: Entry = {
-      loading: takeOverOrLoad(entries, artifact.path, manifest),
+      loading: isLarge ? openLarge(entries, artifact.path, manifest) : takeOverOrLoad(entries, artifact.path, manifest),
       manifest: null,
-      bytes: bytesOfIndex(manifest),
+      bytes: manifest.rows * bytesBeside + (isLarge ? 0 : bytesOfVectors(manifest)),
       users: 1,
     };
     entries.set(artifact.identity, entry);
@@ -66,7 +77,7 @@ export function createIndexCache(maxBytes: number): IndexCache {
     async withIndex(artifact, use) {
       const entry = await acquire(artifact);
       try {
-        return await use(await entry.loading);
+        return await use(indexIn(artifact.path, await entry.loading));
       } finally {
         entry.users--;
         dropSurplus();
@@ -77,6 +88,16 @@ export function createIndexCache(maxBytes: number): IndexCache {
       entries.clear();
     },
   };
+}
+
+/** Opens an index that stays in its files; the corpus of one with the same documents is taken along, and an idle one dropped. */
+async function openLarge(entries: Map<string, Entry>, path: string, manifest: IndexManifest): Promise<LoadedIndex> {
+  for (const [identity, { manifest: before, loading, users }] of entries) {
+    if (before?.corpusDigest !== manifest.corpusDigest) continue;
+    if (users === 0) entries.delete(identity);
+    return openIndex(path, manifest, (await loading).corpus);
+  }
+  return openIndex(path, manifest);
 }
 
 /** Takes an idle entry over whose index becomes this one by deltas alone; else reads everything. */
@@ -102,6 +123,7 @@ export function addedDeltas(
   const isSameFrame =
     previous.corpusDigest === next.corpusDigest &&
     previous.dimension === next.dimension &&
+    previous.dtype === next.dtype &&
     previous.rows === next.rows &&
     previous.shards.length === next.shards.length;
   if (!isSameFrame) return null;
@@ -124,8 +146,11 @@ export function addedDeltas(
   return added;
 }
 
-/** Vectors, encoder ids and about 100 bytes a document id. */
-const bytesOfIndex = (manifest: IndexManifest): number => manifest.rows * (manifest.dimension * 4 + 2 + 100);
+const bytesOfVectors = (manifest: IndexManifest): number =>
+  manifest.rows * manifest.dimension * bytesOfNumber[rowTypeOf(manifest)];
+
+/** Of a row: its encoder id, and about 100 bytes of a document id. */
+const bytesBeside = 2 + 100;
 
 const shared = createIndexCache(256 * 2 ** 20);
 

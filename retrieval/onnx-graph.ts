@@ -1,7 +1,7 @@
 // Writes small ONNX graphs as protobuf, by hand: enough of the format for the exact index, and nothing to install.
 // Field numbers are those of onnx.proto (IR version 8).
 
-export type ElementType = 'float32' | 'int32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int32' | 'int64' | 'bool';
 
 /** An input or output; a dimension is a number or the name of a free one. */
 export interface GraphValue {
@@ -28,7 +28,13 @@ export interface Graph {
 }
 
 /** Number of an element type in TensorProto.DataType. */
-export const elementTypes: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+export const elementTypes: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+};
 
 const irVersion = 8;
 const opset = 13;

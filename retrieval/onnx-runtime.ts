@@ -2,6 +2,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeModel, type Graph } from './onnx-graph.js';
 import { RetrievalError } from './retrieval-error.js';
+import type { RowArray } from './row-files.js';
 
 type Runtime = typeof import('onnxruntime-node');
 
@@ -10,6 +11,8 @@ export interface LoadedGraph {
   run(inputs: Record<string, Tensor>): Promise<InferenceSession.OnnxValueMapType>;
   /** A tensor over the array, not copied; the array must not lie in shared memory. */
   floats(values: Float32Array, dims: readonly number[]): Tensor;
+  /** The same of document vectors: float32, or float16 as bits. */
+  rows(values: RowArray, dims: readonly number[]): Tensor;
   integers(values: BigInt64Array, dims: readonly number[]): Tensor;
 }
 
@@ -25,6 +28,10 @@ export async function loadGraph(graph: Graph, load: () => Promise<Runtime> = imp
   return {
     run: (inputs) => session.run(inputs),
     floats: (values, dims) => new runtime.Tensor('float32', values, dims),
+    rows: (values, dims) =>
+      values instanceof Float32Array
+        ? new runtime.Tensor('float32', values, dims)
+        : new runtime.Tensor('float16', values, dims),
     integers: (values, dims) => new runtime.Tensor('int64', values, dims),
   };
 }

@@ -7,11 +7,13 @@ import { linkFile } from './link-file.js';
 import { bytesOf, nameByContent, sha256File, writeNamed } from './raw-array.js';
 import { filesOf, type DeltaManifest, type LoadedIndex, type ShardManifest } from './read-index.js';
 import { RetrievalError } from './retrieval-error.js';
+import { readStretch, type RowType } from './row-files.js';
+import { copyStretch, rowsOfType } from './vector-index.js';
 
 export interface BuiltShard {
   first: number;
   rows: number;
-  /** Vectors, raw float32, in the artifact's folder; renamed here. */
+  /** Vectors, raw, of the type of the index, in the artifact's folder; renamed here. */
   file: string;
 }
 
@@ -20,6 +22,7 @@ export async function writeBuiltIndex(input: {
   dir: string;
   corpus: string;
   dimension: number;
+  type: RowType;
   /** Identity of the encoder. */
   model: string;
   shards: readonly BuiltShard[];
@@ -36,6 +39,7 @@ export async function writeBuiltIndex(input: {
     schema: 1,
     version: 0,
     dimension,
+    ...(input.type === 'float32' ? {} : { dtype: input.type }),
     rows: input.shards.reduce((sum, { rows }) => sum + rows, 0),
     corpus: 'corpus.jsonl',
     corpusDigest: `sha256:${await sha256File(input.corpus)}`,
@@ -80,6 +84,7 @@ export async function writeRefreshedIndex(input: {
     const delta = await writeDelta(dir, `delta-${i}-${version}`, shard, {
       ...refreshed,
       dimension: before.dimension,
+      type: current.index.type,
       encoder: id,
     });
     shards.push(delta === null ? shard : { ...shard, deltas: [...shard.deltas, delta] });
@@ -96,14 +101,15 @@ async function writeDelta(
   dir: string,
   stem: string,
   shard: ShardManifest,
-  refreshed: RefreshedRows & { dimension: number; encoder: number },
+  refreshed: RefreshedRows & { dimension: number; type: RowType; encoder: number },
 ): Promise<DeltaManifest | null> {
-  const { dimension, encoder } = refreshed;
+  const { dimension, type, encoder } = refreshed;
   const [start, end] = rangeIn(refreshed.rows, shard.first, shard.first + shard.rows);
   if (start === end) return null;
   const rows = await writeNamed(dir, stem, '.u32', bytesOf(refreshed.rows.subarray(start, end)));
-  const own = refreshed.vectors.subarray(start * dimension, end * dimension);
-  return { rows, vectors: await writeNamed(dir, stem, '.f32', bytesOf(own)), encoder, count: end - start };
+  const own = rowsOfType(refreshed.vectors.subarray(start * dimension, end * dimension), type);
+  const vectors = await writeNamed(dir, stem, extensions[type], bytesOf(own));
+  return { rows, vectors, encoder, count: end - start };
 }
 
 /** New bases with the refreshed rows in place; encoders that no row has any more leave the table. */
@@ -120,7 +126,11 @@ async function writeCompacted(
     const [start, end] = rangeIn(refreshed.rows, shard.first, shard.first + shard.rows);
     const own = encoders[i] as Uint16Array;
     for (const row of refreshed.rows.subarray(start, end)) own[row - shard.first] = id;
-    const base = await writeBase(join(dir, `base-${i}.f32`), current, i, { ...refreshed, start, end });
+    const base = await writeBase(join(dir, `base-${i}${extensions[index.type]}`), current, i, {
+      ...refreshed,
+      start,
+      end,
+    });
     shards.push({
       first: shard.first,
       rows: shard.rows,
@@ -136,6 +146,9 @@ async function writeCompacted(
 
 const rowsAtOnce = 8192;
 
+/** Extensions of files of raw rows. */
+export const extensions: Readonly<Record<RowType, string>> = { float32: '.f32', float16: '.f16' };
+
 /** Writes a shard's vectors with rows start..end of `refreshed` over them, a stretch at a time; returns the file's name. */
 async function writeBase(
   path: string,
@@ -150,14 +163,12 @@ async function writeBase(
     let next = refreshed.start;
     for (let at = 0; at < shard.rows; at += rowsAtOnce) {
       const rows = Math.min(rowsAtOnce, shard.rows - at);
-      const stretch = Float32Array.from(shard.vectors.subarray(at * index.dimension, (at + rows) * index.dimension));
+      const stretch = await copyStretch(index, shard, at, rows);
       for (; next < refreshed.end; next++) {
         const row = (refreshed.rows[next] as number) - shard.first - at;
         if (row >= rows) break;
-        stretch.set(
-          refreshed.vectors.subarray(next * index.dimension, (next + 1) * index.dimension),
-          row * index.dimension,
-        );
+        const own = refreshed.vectors.subarray(next * index.dimension, (next + 1) * index.dimension);
+        stretch.set(rowsOfType(own, index.type), row * index.dimension);
       }
       await writeWhole(file, bytesOf(stretch));
     }
@@ -165,6 +176,27 @@ async function writeBase(
     await file.close();
   }
   return nameByContent(path);
+}
+
+/** Copies a file of raw float32 rows as rows of another type, a stretch at a time. */
+export async function convertRows(input: {
+  from: string;
+  to: string;
+  rows: number;
+  dimension: number;
+  type: RowType;
+}): Promise<void> {
+  const { dimension, type, rows } = input;
+  const file = await open(input.to, 'wx');
+  try {
+    for (let at = 0; at < rows; at += rowsAtOnce) {
+      const shape = { first: 0, dimension, type: 'float32' } as const;
+      const stretch = await readStretch({ base: input.from, deltas: [] }, shape, at, Math.min(rowsAtOnce, rows - at));
+      await writeWhole(file, bytesOf(stretch instanceof Float32Array ? rowsOfType(stretch, type) : stretch));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {

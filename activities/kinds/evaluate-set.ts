@@ -13,7 +13,7 @@ import {
 import type { JudgedRank } from '../../retrieval/metrics.js';
 import { queryFigures, type EvaluationMode, type QueryFigures, type SampleRanks } from '../../retrieval/report.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
-import { indexFromVectors, type VectorIndex } from '../../retrieval/vector-index.js';
+import { indexOverFile, type VectorIndex } from '../../retrieval/vector-index.js';
 import { StepFailure } from '../kind.js';
 import { chooseBm25, type Bm25Choice } from './bm25-choice.js';
 import { encode, readVectors } from './encode.js';
@@ -111,7 +111,7 @@ async function encodeCorpus({ context, parts, model, set, corpus, documents }: S
     ...{ name: nameIn(set, 'documents'), model, texts: documents, rows: null, count, batch },
     role: 'document',
   });
-  return indexFromVectors(await readVectors(encoded.file), encoded.dimension);
+  return indexOverFile(encoded.file, count, encoded.dimension);
 }
 
 /** The ranks of a mode, as a part of the step: JSON keeps them exactly. */

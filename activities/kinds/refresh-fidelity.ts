@@ -7,7 +7,13 @@ import type { LoadedIndex } from '../../retrieval/read-index.js';
 import type { RefreshSearch } from '../../retrieval/refresh/policy.js';
 import type { Refreshed } from '../../retrieval/refresh/run-policy.js';
 import type { ValidSamples } from '../../retrieval/rollouts.js';
-import { gatherRows, indexFromVectors, overwriteRows, type VectorIndex } from '../../retrieval/vector-index.js';
+import {
+  gatherRows,
+  indexFromVectors,
+  maxShardBytes,
+  overwriteRows,
+  type VectorIndex,
+} from '../../retrieval/vector-index.js';
 import type { KindContext } from '../kind.js';
 import { encode, readVectors } from './encode.js';
 import { artifactInput, booleanInput, integerInput } from './inputs.js';
@@ -28,12 +34,17 @@ export async function measureFidelity(
     duplicatesOf: (row: number) => duplicatesOf(corpus, row),
     search: input.search,
   };
-  const served = indexFromVectors(gatherRows(index, [...Array(index.rows).keys()]), index.dimension);
+  const everyRow = gatherRows(index, [...Array(index.rows).keys()]);
+  const served = indexFromVectors(everyRow, index.dimension, maxShardBytes, index.type);
   overwriteRows(served, input.refreshed.rows, input.refreshed.vectors, 0);
   return metricsOf(index.rows, await fidelityOf({ ...common, served }), await fidelityOf({ ...common, served: index }));
 }
 
-async function encodeAll(context: KindContext, parts: Parts, { rows, dimension }: VectorIndex): Promise<VectorIndex> {
+async function encodeAll(
+  context: KindContext,
+  parts: Parts,
+  { rows, dimension, type }: VectorIndex,
+): Promise<VectorIndex> {
   context.progress(0, rows, 'documents to re-encode for fidelity');
   const { file } = await encode(parts, {
     name: 'full',
@@ -44,7 +55,7 @@ async function encodeAll(context: KindContext, parts: Parts, { rows, dimension }
     role: 'document',
     batch: integerInput(context.inputs, 'batch'),
   });
-  return indexFromVectors(await readVectors(file), dimension);
+  return indexFromVectors(await readVectors(file), dimension, maxShardBytes, type);
 }
 
 function metricsOf(documents: number, after: Fidelity | null, before: Fidelity | null): Record<string, number | null> {

@@ -467,6 +467,18 @@ export const stepKinds: Record<string, StepKind> = {
         required: true,
         help: 'Its corpus.',
       },
+      dtype: {
+        type: 'string',
+        help: 'How the numbers of a row are kept. float16 takes half the bytes; a score moves by at most 2^-11.',
+        enum: ['float32', 'float16'],
+        default: 'float32',
+      },
+      shard_rows: {
+        type: 'integer',
+        help: 'Rows of a shard at most; 0 = as many as 1 GiB holds. Encoding keeps the texts of one shard in memory.',
+        minimum: 0,
+        default: 0,
+      },
       batch: {
         type: 'integer',
         help: 'Rows a forward pass.',

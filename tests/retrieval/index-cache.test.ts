@@ -33,7 +33,7 @@ async function build(shardRows: number): Promise<{ path: string; identity: strin
     writeFileSync(file, new Uint8Array(part.buffer));
     return { first: i * shardRows, rows: part.length / dimension, file };
   });
-  await writeBuiltIndex({ dir: path, corpus, dimension, model: 'm0', shards });
+  await writeBuiltIndex({ dir: path, corpus, dimension, type: 'float32', model: 'm0', shards });
   return { path, identity: path };
 }
 

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { idOrderOf } from '../../retrieval/corpus.js';
-import { addAhead } from '../../retrieval/evaluation-ranks.js';
+import { evaluationRanks } from '../../retrieval/evaluation-ranks.js';
 import { seededRandom } from '../../retrieval/random.js';
 import { queryFigures, type QueryFigures } from '../../retrieval/report.js';
+import { indexFromVectors } from '../../retrieval/vector-index.js';
 
 const program = `
 import json, sys
@@ -53,14 +54,22 @@ function randomCase(documents: number, levels: number): Case {
   };
 }
 
-function ours({ ids, scores, grades }: Case): QueryFigures[] {
-  const idOrder = idOrderOf(ids);
-  return scores.map((own, query) => {
-    const relevant = (grades[query] ?? []).flatMap((grade, row) => (grade > 0 ? [row] : []));
-    const ranks = new Int32Array(relevant.length).fill(1);
-    const standing = { relevant, own: Float32Array.from(relevant, (row) => own[row] ?? NaN), ignored: [], idOrder };
-    addAhead(ranks, standing, { first: 0, scores: own });
-    const judged = relevant.map((row, i) => ({ grade: grades[query]?.[row] ?? 0, rank: ranks[i] ?? null }));
+/** The figures of the exact search, in an index whose documents score as the case says: query i is the i-th unit vector. */
+async function ours({ ids, scores, grades }: Case): Promise<QueryFigures[]> {
+  const size = scores.length;
+  const vectors = Float32Array.from(
+    { length: ids.length * size },
+    (_, i) => scores[i % size]?.[Math.floor(i / size)] ?? NaN,
+  );
+  const queries = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+  const relevant = grades.map((own) => own.flatMap((grade, row) => (grade > 0 ? [row] : [])));
+  const index = indexFromVectors(vectors, size);
+  const ranks = await evaluationRanks({ index, queries, relevant, ignored: [], idOrder: idOrderOf(ids) });
+  return ranks.map((own, query) => {
+    const judged = (relevant[query] ?? []).map((row, i) => ({
+      grade: grades[query]?.[row] ?? 0,
+      rank: own[i] ?? null,
+    }));
     return queryFigures(`q${query}`, 'plain', [{ judged }]);
   });
 }
@@ -84,10 +93,10 @@ describe('the figures of trec_eval', () => {
     ['many documents, many ties', 300, 7],
     ['fewer documents than the cuts', 6, 3],
     ['all scores equal', 40, 1],
-  ])('are ours: %s', (_, documents, levels) => {
+  ])('are ours: %s', async (_, documents, levels) => {
     const made = randomCase(documents, levels);
     const expected = theirs(made);
-    for (const { query, ...figures } of ours(made)) {
+    for (const { query, ...figures } of await ours(made)) {
       const known = expected[query] ?? {};
       expect(Object.keys(known)).toHaveLength(6);
       for (const [name, value] of Object.entries(known))

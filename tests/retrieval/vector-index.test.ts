@@ -6,6 +6,7 @@ import {
   indexFromVectors,
   overwriteRows,
   planShards,
+  rowsIn,
   shardOf,
   vectorOf,
 } from '../../retrieval/vector-index.js';
@@ -14,12 +15,12 @@ describe('the index in memory', () => {
   const vectors = Float32Array.from({ length: 14 }, (_, i) => i);
 
   it('cuts rows into shards that follow one another', () => {
-    expect(planShards(7, 2, 3 * 8)).toEqual([
+    expect(planShards(7, 3)).toEqual([
       { first: 0, rows: 3 },
       { first: 3, rows: 3 },
       { first: 6, rows: 1 },
     ]);
-    expect(planShards(2, 100, 1)).toHaveLength(2);
+    expect([rowsIn(1, 100, 'float32'), rowsIn(800, 100, 'float16')]).toEqual([1, 4]);
   });
 
   it('overwrites rows in place, in any shard, and says who made them', () => {

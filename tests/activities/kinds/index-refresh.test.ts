@@ -7,11 +7,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KindInput, LocalArtifact } from '../../../activities/kind.js';
 import { run as build } from '../../../activities/kinds/index-build.js';
 import { run as refresh } from '../../../activities/kinds/index-refresh.js';
+import { fromHalf, toHalf } from '../../../retrieval/half.js';
 import { indexCache } from '../../../retrieval/index-cache.js';
 import { loadIndex, readIndexManifest, type LoadedIndex } from '../../../retrieval/read-index.js';
 import { retrievalThreads } from '../../../retrieval/thread-pool.js';
 import { cosine, encoderOf, vectorOf } from '../../../retrieval/vector-index.js';
-import { smallDataset, smallModel, smallRollouts, type SmallDataset } from './small-dataset.js';
+import { buildDefaults, smallDataset, smallModel, smallRollouts, type SmallDataset } from './small-dataset.js';
 import { dimension, embed, fakeContext } from './word-model.js';
 
 let root: string;
@@ -32,8 +33,13 @@ const defaults = {
 };
 let identities = 0;
 
-async function buildIndex(): Promise<LocalArtifact> {
-  const context = await fakeContext({ model: smallModel(root, 'sft/model'), data: data.artifact, batch: 8 });
+async function buildIndex(inputs: Record<string, KindInput> = {}): Promise<LocalArtifact> {
+  const context = await fakeContext({
+    model: smallModel(root, 'sft/model'),
+    data: data.artifact,
+    ...buildDefaults,
+    ...inputs,
+  });
   cleanUp.push(() => context.remove());
   expect(await build(context)).toEqual({ rows: 60, dimension });
   return { path: context.outputs['index'] ?? '', identity: `i${identities++}/index`, type: 'index' };
@@ -88,6 +94,29 @@ describe('index.build', () => {
 
   it('gives equal bytes under equal names when it is run again', async () => {
     expect(readdirSync((await buildIndex()).path)).toEqual(readdirSync(first.path));
+  });
+});
+
+describe('an index in shards of half precision', () => {
+  it('is encoded shard by shard, and a refresh writes a delta to each shard that has rows of it', async () => {
+    const cut = await buildIndex({ dtype: 'float16', shard_rows: 25 });
+    const half = (text: string, model: string): number[] => [...fromHalf(toHalf(embed(text, model)))];
+    const { index, manifest } = await load(cut);
+    expect(manifest.dtype).toBe('float16');
+    expect(manifest.shards.map((shard) => shard.rows)).toEqual([25, 25, 10]);
+    const next = await refreshed(cut, 'step1/model');
+    const after = await load(next.artifact);
+    expect(next.encoded).toEqual((await refreshed(first, 'step1/model')).encoded);
+    const isIn = (first: number, rows: number): boolean =>
+      next.encoded.some((row) => row >= first && row < first + rows);
+    for (const shard of after.manifest.shards) expect(shard.deltas.length).toBe(isIn(shard.first, shard.rows) ? 1 : 0);
+    data.documents.forEach(({ text }, row) => {
+      expect([...vectorOf(index, row)]).toEqual(half(text, 'sft/model'));
+      const model = next.encoded.includes(row) ? 'step1/model' : 'sft/model';
+      expect([...vectorOf(after.index, row)]).toEqual(half(text, model));
+    });
+    const whole = await refreshed(cut, 'step1/model', { policy: 'full', fidelity: true });
+    expect(whole.metrics).toMatchObject({ recall_at_10: 1, reward_gap: 0, rank_shift: 0 });
   });
 });
 

@@ -14,7 +14,7 @@ import { retrievalThreads } from '../../../retrieval/thread-pool.js';
 import { newestCheckpoint } from '../../../store/checkpoints.js';
 import { readResult } from '../../../store/results.js';
 import { attempt, callOf, openBench, type Attempt, type Bench } from '../bench.js';
-import { smallDataset, smallModel } from './small-dataset.js';
+import { buildDefaults, smallDataset, smallModel } from './small-dataset.js';
 import { wordEngine, writeLines } from './word-model.js';
 
 const repository = resolve(import.meta.dirname, '../../..');
@@ -161,7 +161,7 @@ describe('with the real trainer', () => {
       return output(await attempt(bench, callOf(bench, 'model.init', inputs), { slot }).outcome, 'model');
     };
     models = [await model(320), await model(300)];
-    const built = fresh('index.build', { model: models[0] ?? null, data, batch: 4 });
+    const built = fresh('index.build', { ...buildDefaults, model: models[0] ?? null, data, batch: 4 });
     index = output(await attempt(bench, built, { slot }).outcome, 'index');
   }, 300_000);
   afterAll(() => slot.engine.stop());
@@ -201,7 +201,7 @@ describe('with the real trainer', () => {
     async (_title, uses, at, cut) => {
       const [first = null, second = null] = models;
       const make = (): StepCall => {
-        if (uses === 'index.build') return fresh(uses, { model: second, data, batch: 4 });
+        if (uses === 'index.build') return fresh(uses, { ...buildDefaults, model: second, data, batch: 4 });
         return fresh(uses, uses === 'index.refresh' ? refreshing(second, index) : evaluation(first));
       };
       const straight = make();

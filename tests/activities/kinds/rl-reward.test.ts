@@ -10,7 +10,7 @@ import { run as reward } from '../../../activities/kinds/rl-reward.js';
 import { indexCache } from '../../../retrieval/index-cache.js';
 import { retrievalThreads } from '../../../retrieval/thread-pool.js';
 import { dot } from '../../../retrieval/vector-index.js';
-import { smallDataset, smallModel, smallRollouts, type SmallDataset } from './small-dataset.js';
+import { buildDefaults, smallDataset, smallModel, smallRollouts, type SmallDataset } from './small-dataset.js';
 import { embed, fakeContext, readLines, type FakeContext } from './word-model.js';
 
 let root: string;
@@ -40,7 +40,7 @@ async function scored(inputs: Record<string, KindInput> = {}): Promise<{
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'pawl-reward-'));
   data = smallDataset(root);
-  const context = await fakeContext({ model: smallModel(root, 'sft/model'), data: data.artifact, batch: 8 });
+  const context = await fakeContext({ model: smallModel(root, 'sft/model'), data: data.artifact, ...buildDefaults });
   cleanUp.push(() => context.remove());
   await build(context);
   index = { path: context.outputs['index'] ?? '', identity: 'built/index', type: 'index' };

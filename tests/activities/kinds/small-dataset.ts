@@ -87,3 +87,6 @@ export async function smallRollouts(dir: string, data: SmallDataset, model: stri
   writeFileSync(join(path, 'manifest.json'), JSON.stringify(manifest));
   return { path, identity: 'rollouts/rollouts', type: 'rollouts' };
 }
+
+/** What the declaration of index.build gives where a pipeline says nothing, in a batch of test size. */
+export const buildDefaults = { batch: 8, dtype: 'float32', shard_rows: 0 };

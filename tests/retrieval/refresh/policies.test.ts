@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../retrieval/random.js';
 import { budgetRows, refreshPolicies, type RefreshPolicyName } from '../../../retrieval/refresh/policies.js';
 import { runPolicy } from '../../../retrieval/refresh/run-policy.js';
-import { gatherRows, indexFromVectors } from '../../../retrieval/vector-index.js';
+import { gatherRows, indexFromVectors, vectorOf } from '../../../retrieval/vector-index.js';
 import { allOnCircle, circleInput, driftedCorpus, onCircle } from './refresh-input.js';
 
 const names = Object.keys(refreshPolicies) as RefreshPolicyName[];
@@ -27,7 +27,7 @@ describe.each(names)('policy %s', (name) => {
       const probe = [0, 0.2, 1][random.below(3)] as number;
       const index = indexFromVectors(gatherRows(small.old, small.input.stale), 4);
       const broken = 4 * random.below(60);
-      index.shards[0]?.vectors.fill(NaN, broken, broken + 4);
+      vectorOf(index, broken / 4).fill(NaN);
       const asked: number[] = [];
       const encode = (rows: readonly number[]): Promise<Float32Array> => {
         asked.push(...rows);
@@ -122,7 +122,7 @@ describe('drift', () => {
 
   it('takes a row without a direction first, and is not misled by one in the probe', async () => {
     const index = indexFromVectors(onCircle(allOnCircle), 2);
-    for (const row of [20, 25]) index.shards[0]?.vectors.fill(NaN, 2 * row, 2 * row + 2);
+    for (const row of [20, 25]) vectorOf(index, row).fill(NaN);
     for (const seed of [1, 2, 3])
       expect((await runPolicy('drift', half({ index, seed }))).rows).toEqual(expect.arrayContaining([20, 25]));
   });

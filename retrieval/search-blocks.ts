@@ -1,0 +1,79 @@
+// How searches cut their work: blocks of document rows, each read once, and queries that go through a block together. The cuts are
+// fixed, so the same input gives the same bits; where shards end at the end of a block, they are those of the index in one shard.
+import type { LoadedGraph } from './onnx-runtime.js';
+import { loadGraph } from './onnx-runtime.js';
+import type { RowArray } from './row-files.js';
+import type { GraphOf } from './search-graphs.js';
+import { copyStretch, type VectorIndex } from './vector-index.js';
+
+/** Queries that go through a block together. */
+export const chunkQueries = 128;
+const blockNumbers = 2 ** 22;
+
+export interface Block {
+  first: number;
+  rows: number;
+  /** A copy outside shared memory, which onnxruntime does not take. */
+  vectors: RowArray;
+}
+
+/** Rows of a block: as many as 16 MiB of float32 hold. Pure. */
+export const blockRows = (dimension: number): number => Math.max(1, Math.floor(blockNumbers / dimension));
+
+/** The rows of the index in order. One block is in memory at a time, where the caller keeps none. */
+export async function* blocks(index: VectorIndex): AsyncGenerator<Block> {
+  const most = blockRows(index.dimension);
+  for (const shard of index.shards) {
+    for (let at = 0; at < shard.rows; at += most) {
+      const rows = Math.min(most, shard.rows - at);
+      yield { first: shard.first + at, rows, vectors: await copyStretch(index, shard, at, rows) };
+    }
+  }
+}
+
+/** Queries first..first+count-1 as a copy of their vectors. Pure. */
+export interface Chunk {
+  first: number;
+  count: number;
+  vectors: Float32Array;
+}
+
+/** All queries, `chunkQueries` at a time. Pure. */
+export function chunksOf(queries: Float32Array, dimension: number): Chunk[] {
+  const total = queries.length / dimension;
+  const chunks: Chunk[] = [];
+  for (let first = 0; first < total; first += chunkQueries) {
+    const count = Math.min(chunkQueries, total - first);
+    chunks.push({ first, count, vectors: queries.slice(first * dimension, (first + count) * dimension) });
+  }
+  return chunks;
+}
+
+const sessions = new Map<string, Promise<LoadedGraph>>();
+
+/** One session a graph and thread, for the rows of the index. A failure to load is not kept. */
+export function graphFor(kind: GraphOf, index: VectorIndex): Promise<LoadedGraph> {
+  const graph = kind(index.type);
+  const known = sessions.get(graph.name);
+  if (known !== undefined) return known;
+  const loading = loadGraph(graph);
+  sessions.set(graph.name, loading);
+  loading.catch(() => sessions.delete(graph.name));
+  return loading;
+}
+
+/** Pairs of whole numbers as a tensor, flat in, [n, 2] out; one pair more than given, because none is not allowed: it is not read. */
+export const pairTensor = (graph: LoadedGraph, pairs: readonly number[]): ReturnType<LoadedGraph['integers']> =>
+  graph.integers(BigInt64Array.from([...pairs, 0, 0], BigInt), [pairs.length / 2 + 1, 2]);
+
+/** (place of the list, row in the block) of the rows that lie in the block, flat. Pure. */
+export function pairsIn(block: Block, lists: readonly ArrayLike<number>[]): number[] {
+  const pairs: number[] = [];
+  lists.forEach((rows, place) => {
+    for (let i = 0; i < rows.length; i++) {
+      const row = (rows[i] as number) - block.first;
+      if (row >= 0 && row < block.rows) pairs.push(place, row);
+    }
+  });
+  return pairs;
+}
