@@ -1,6 +1,8 @@
 // Text files line by line, and JSON Lines, with the place of every error. Reads in chunks, so a file may be larger than memory.
 import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
 import { TextDecoder } from 'node:util';
+import { createGunzip } from 'node:zlib';
 import { dataError } from './retrieval-error.js';
 
 export interface TextLine {
@@ -10,31 +12,40 @@ export interface TextLine {
 }
 
 /**
- * The lines of a UTF-8 file without their ends (LF or CRLF) and without a byte order mark. `label` names the file in errors.
- * Fails with class `data` when the file is missing or not UTF-8.
+ * The lines of a UTF-8 file without their ends (LF or CRLF) and without a byte order mark; of one that ends in .gz, of what is
+ * compressed in it. `label` names the file in errors. Fails with class `data` when the file is missing, not UTF-8 or not gzip.
  */
 export async function* readLines(path: string, label: string): AsyncGenerator<TextLine> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let rest = '';
   let line = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
+    for await (const chunk of bytesOf(path)) {
       const lines = (rest + decode(decoder, chunk, label, line)).split('\n');
       rest = lines.pop() ?? '';
       for (const text of lines) yield { text: withoutReturn(text), line: ++line };
     }
   } catch (error) {
-    if (isMissing(error)) throw dataError(label, null, 'the file is missing');
+    if (codeOf(error) === 'ENOENT') throw dataError(label, null, 'the file is missing');
+    if (codeOf(error).startsWith('Z_'))
+      throw dataError(label, null, 'the file cannot be decompressed; expected gzip, as its name says');
     throw error;
   }
   rest += decode(decoder, null, label, line);
   if (rest !== '') yield { text: withoutReturn(rest), line: line + 1 };
 }
 
+function bytesOf(path: string): AsyncIterable<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 1 << 18 });
+  // Errors of the file reach the reader through the last stream.
+  return path.endsWith('.gz') ? pipeline(file, createGunzip(), () => undefined) : file;
+}
+
 /** Where a value stands and what it should be, for errors. */
 export interface LinePlace {
   file: string;
-  line: number;
+  /** Null where `file` says it all: `train.json[3]`. */
+  line: number | null;
   expected: string;
 }
 
@@ -96,4 +107,4 @@ function linesUntilDamage(chunk: Buffer | null): number {
 
 const withoutReturn = (text: string): string => (text.endsWith('\r') ? text.slice(0, -1) : text);
 
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');

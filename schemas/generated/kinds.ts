@@ -107,14 +107,30 @@ export const stepKinds: Record<string, StepKind> = {
     kind: 'data.jsonl',
     version: 1,
     runs: 'worker',
-    help: 'A data set in the BEIR layout: corpus.jsonl, queries.jsonl, qrels/<split>.tsv.',
+    help: 'A data set from files: BEIR folders, plain JSON Lines, and the files of some public data sets.',
     seeded: false,
     checkpoints: false,
     environment: [],
     inputs: {
       folder: {
         type: 'folder',
-        help: 'The folder with corpus.jsonl, queries.jsonl and qrels/.',
+        help: 'The folder with the files.',
+      },
+      format: {
+        type: 'string',
+        help: 'beir: corpus.jsonl, queries.jsonl, qrels/<split>.tsv; pairs: <split>.jsonl of queries with texts; the others: the files of that data set as published.',
+        enum: ['beir', 'pairs', 'cosqa', 'scifact', 'litsearch', 'code-search-net', 'msmarco', 'xquad', 'mkqa'],
+        default: 'beir',
+      },
+      language: {
+        type: 'string',
+        help: 'Of the queries of xquad and mkqa; empty = en.',
+        default: '',
+      },
+      document_language: {
+        type: 'string',
+        help: 'Of the documents of xquad and mkqa; empty = that of the queries.',
+        default: '',
       },
     },
     outputs: {

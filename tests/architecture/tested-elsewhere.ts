@@ -9,7 +9,6 @@ export const testedElsewhere: Record<string, string> = {
   'cli/main.ts': 'tests/cli runs it as a process',
   'local/supervisor-main.ts': 'tests/local runs it as a process',
   'local/supervisor.ts': 'tests/local/supervision.test.ts runs it as a process',
-  'retrieval/beir.ts': 'tests/activities/kinds: the reader of data.jsonl',
   'retrieval/compare-reports.ts': 'tests/activities/kinds/eval-retrieval.test.ts',
   'retrieval/freshness.ts': 'tests/activities/kinds: index.refresh',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',

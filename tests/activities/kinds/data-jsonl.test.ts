@@ -30,7 +30,12 @@ async function read(
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   }
-  const context = await fakeContext({ folder: { path: folder, digest: 'sha256:0' } });
+  const context = await fakeContext({
+    folder: { path: folder, digest: 'sha256:0' },
+    format: 'beir',
+    language: '',
+    document_language: '',
+  });
   cleanUp.push(() => context.remove());
   const metrics = await run(context);
   const out = context.outputs['dataset'] ?? '';
