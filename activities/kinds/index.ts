@@ -9,6 +9,7 @@ export const kindImplementations: Readonly<Record<string, Loader>> = {
   'model.load': async () => (await import('./model-load.js')).run,
   'model.lora': async () => (await import('./model-lora.js')).run,
   'model.merge': async () => (await import('./model-merge.js')).run,
+  'model.export': async () => (await import('./model-export.js')).run,
   'train.sft': async () => (await import('./train-sft.js')).run,
   'rl.rollout': async () => (await import('./rl-rollout.js')).run,
   'rl.update': async () => (await import('./rl-update.js')).run,

@@ -688,6 +688,56 @@ export const stepKinds: Record<string, StepKind> = {
       },
     },
   },
+  'model.export': {
+    kind: 'model.export',
+    version: 1,
+    runs: 'trainer',
+    help: 'A model as a folder to serve: ONNX, transformers, sentence-transformers.',
+    seeded: false,
+    checkpoints: false,
+    environment: [],
+    inputs: {
+      model: {
+        artifact: 'model',
+        required: true,
+        help: 'Its plain view is exported: no reasoning before the embed token.',
+      },
+      onnx: {
+        type: 'string',
+        help: 'Type of the weights in the ONNX file; arithmetic is float32. none = no ONNX.',
+        enum: ['float32', 'float16', 'bfloat16', 'none'],
+        default: 'float32',
+      },
+      sentence_transformers: {
+        type: 'boolean',
+        help: 'Whether tokenizer and modules are written so that sentence-transformers gives the same embeddings.',
+        default: true,
+      },
+    },
+    outputs: {
+      export: {
+        artifact: 'folder',
+        help: 'The folder; export.json says what is in it.',
+      },
+    },
+    metrics: {
+      difference: {
+        help: 'ONNX against the model: largest difference of a number, as a part of the length of the vector.',
+        unit: '',
+        goal: 'minimize',
+      },
+      cosine: {
+        help: 'ONNX against the model: least cosine.',
+        unit: '',
+        goal: 'maximize',
+      },
+      onnx_bytes: {
+        help: 'Size of graph and weights.',
+        unit: 'bytes',
+        goal: null,
+      },
+    },
+  },
   'model.init': {
     kind: 'model.init',
     version: 1,

@@ -118,6 +118,15 @@ class TextEncoder:
         before, after = self._around[role]
         return [*before, *ids, *after, self.contract.embed_id]
 
+    def around(self, role: Role) -> tuple[list[int], list[int]]:
+        """The ids of the template before and after the content, without the embed token."""
+        before, after = self._around[role]
+        return [*before], [*after]
+
+    def before(self, role: Role) -> str:
+        """The text of the template before the content."""
+        return framed_prompt(self.contract, role).partition("{}")[0]
+
     def text(self, ids: Sequence[int]) -> str:
         """Ids as text; special tokens are shown."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False)).strip()

@@ -17,6 +17,7 @@ OPERATIONS: dict[str, tuple[str, str | None]] = {
     "model_load": ("model_load", "model.load"),
     "model_lora": ("model_lora", "model.lora"),
     "model_merge": ("model_merge", "model.merge"),
+    "model_export": ("export", "model.export"),
     "sft": ("sft", "train.sft"),
     "rollout": ("rollout", "rl.rollout"),
     "update": ("update", "rl.update"),
