@@ -31,7 +31,11 @@ from pawl_trainer.likelihood import score
 from pawl_trainer.protocol import Events
 from pawl_trainer.sampled import Drawing
 from pawl_trainer.sampling import Sampling
-from pawl_trainer.update_state import Gathered
+from pawl_trainer.update_auxiliary import auxiliary_of
+from pawl_trainer.update_policy import Policy
+from pawl_trainer.update_rollouts import Rollouts
+from pawl_trainer.update_settings import Settings
+from pawl_trainer.update_state import Progress
 
 TIE = 1e-6
 
@@ -104,7 +108,7 @@ def iterate(job: Job, model: Any, adamw: Any, dataset: datasets.Dataset, index: 
     clock = Clock()
     names = rollout.Settings.__dataclass_fields__
     sampled = rollout.Settings(**{name: inputs["rollout"][name] for name in names} | {"iteration": number})
-    trained = update.Settings(**{name: inputs["update"][name] for name in update.Settings.__dataclass_fields__})
+    trained = Settings(**{name: inputs["update"][name] for name in Settings.__dataclass_fields__})
     sampling = Sampling(sampled.temperature, sampled.min_new, model.contract.max_tokens["reason"])
     with clock.part("sample"):
         queries = rollout.part_of_epoch(dataset.split("rl"), sampled.queries, number, "rollout")
@@ -131,7 +135,7 @@ def iterate(job: Job, model: Any, adamw: Any, dataset: datasets.Dataset, index: 
     with clock.part("update"):
         lengths = [len(found) for found in ids]
         masks = [torch.full((length,), int(found)) for length, found in zip(lengths, valid, strict=True)]
-        rollouts = update.Rollouts(
+        rollouts = Rollouts(
             sampling=sampling,
             iteration=number,
             samples=samples,
@@ -140,12 +144,14 @@ def iterate(job: Job, model: Any, adamw: Any, dataset: datasets.Dataset, index: 
             old_logprobs=list(scored.logprobs.float().cpu().clone().split(lengths)),
             masks=masks,
             valid=valid,
+            embeddings=scored.embeddings.float().cpu().clone(),
             rewards=torch.from_numpy(rewards).reshape(len(queries), sampled.group),
+            queries=queries,
             replayed=replayed,
         )
-        update.policy_gradient(Gathered(job, model, prompts), trained, None, rollouts)
-        update.contrastive_gradient(job, trained, model, rollouts)
-        optimizer.take_step(adamw, model.network, trained.clip, f"iteration {number}")
+        progress = Progress(job, model, adamw, prompts)
+        policy = Policy.of(trained, rollouts, None, progress)
+        update.optimise(policy, auxiliary_of(trained, progress, dataset, rollouts, None), number)
     return clock
 
 

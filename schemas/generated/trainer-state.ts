@@ -10,4 +10,8 @@ export interface TrainerState {
   groups: {
     [k: string]: unknown;
   }[];
+  /**
+   * What the update warned of: it is not told again while it lasts.
+   */
+  told?: string[];
 }

@@ -53,8 +53,21 @@ def reasoning(bench: Bench) -> dict[str, Any]:
     return {**given, "out": "outputs/vectors.f32", "samples_out": "outputs/samples.jsonl"}
 
 
-CASES: list[Case] = [("sft", sft), ("rollout", rollout), ("update", update), ("encode", encoding), ("reason", reasoning)]
-every = pytest.mark.parametrize(("op", "given"), CASES, ids=[op for op, _ in CASES])
+def several_updates(bench: Bench) -> dict[str, Any]:
+    """Several optimizer steps, the KL in the reward, and an auxiliary loss in two passes."""
+    change = {"epochs": 2, "mini_batch": 2, "kl": "k1", "kl_in": "reward", "auxiliary_cached": True, "micro_batch": 8}
+    return {**update(bench), **change}
+
+
+CASES: list[Case] = [
+    ("sft", sft),
+    ("rollout", rollout),
+    ("update", update),
+    ("update", several_updates),
+    ("encode", encoding),
+    ("reason", reasoning),
+]
+every = pytest.mark.parametrize(("op", "given"), CASES, ids=[given.__name__ for _, given in CASES])
 
 
 @pytest.fixture(scope="module")
@@ -98,18 +111,18 @@ def cold(bench: Bench) -> Bench:
 
 @every
 def test_resumed_behind_any_checkpoint_is_straight(ready: Bench, op: str, given: Callable[[Bench], dict[str, Any]]) -> None:
-    plain = ready.run(op, f"{op}-plain", given(ready))
-    metrics = ready.run(op, f"{op}-straight", given(ready), every_steps=1)
-    straight = ready.folder / f"{op}-straight"
-    assert (metrics, digests(straight)) == (plain, digests(ready.folder / f"{op}-plain")), "checkpoints change nothing"
+    plain = ready.run(op, f"{given.__name__}-plain", given(ready))
+    metrics = ready.run(op, f"{given.__name__}-straight", given(ready), every_steps=1)
+    straight = ready.folder / f"{given.__name__}-straight"
+    assert (metrics, digests(straight)) == (plain, digests(ready.folder / f"{given.__name__}-plain")), "checkpoints change nothing"
     cuts = sorted((straight / "checkpoints").iterdir(), key=lambda path: int(path.name))
     assert len(cuts) >= 4
     for cut in cuts:
         again = cold(ready)
-        assert again.run(op, f"{op}-again", given(ready), resume=cut) == metrics, f"cut at {cut.name}"
-        assert digests(ready.folder / f"{op}-again") == digests(straight), f"cut at {cut.name}"
+        assert again.run(op, f"{given.__name__}-again", given(ready), resume=cut) == metrics, f"cut at {cut.name}"
+        assert digests(ready.folder / f"{given.__name__}-again") == digests(straight), f"cut at {cut.name}"
         assert not [event for event in again.events.sent if event["type"] == "diverged"], f"cut at {cut.name}"
-        shutil.rmtree(ready.folder / f"{op}-again")
+        shutil.rmtree(ready.folder / f"{given.__name__}-again")
 
 
 @every
@@ -117,12 +130,12 @@ def test_stopped_at_every_step_it_still_comes_to_the_same_end(
     ready: Bench, op: str, given: Callable[[Bench], dict[str, Any]]
 ) -> None:
     """Each attempt is stopped at its first boundary, so that it gains one step; the next goes on in another process."""
-    straight = ready.run(op, f"{op}-whole", given(ready))
+    straight = ready.run(op, f"{given.__name__}-whole", given(ready))
     resume: Path | None = None
     for attempt in range(40):
         stop = StopRequest()
         stop.ask(with_checkpoint=True)
-        work = f"{op}-{attempt}"
+        work = f"{given.__name__}-{attempt}"
         try:
             metrics = cold(ready).run(op, work, given(ready), resume=resume, stop=stop)
             break
@@ -131,11 +144,11 @@ def test_stopped_at_every_step_it_still_comes_to_the_same_end(
             assert stopped.details["step"] == attempt + 1
     assert attempt >= 4
     assert metrics == straight
-    assert digests(ready.folder / work) == digests(ready.folder / f"{op}-whole")
+    assert digests(ready.folder / work) == digests(ready.folder / f"{given.__name__}-whole")
 
 
 @every
 def test_a_checkpoint_holds_tensors_and_json_only(ready: Bench, op: str, given: Callable[[Bench], dict[str, Any]]) -> None:
-    ready.run(op, f"{op}-files", given(ready), every_steps=1)
-    files = [path for path in (ready.folder / f"{op}-files" / "checkpoints").rglob("*") if path.is_file()]
+    ready.run(op, f"{given.__name__}-files", given(ready), every_steps=1)
+    files = [path for path in (ready.folder / f"{given.__name__}-files" / "checkpoints").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} <= {".safetensors", ".json", ".f32"}

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from pawl_trainer.losses import clipped_surrogate, divergence, hardest, info_nce, k3, token_weights, triplet
+from pawl_trainer.losses import divergence, hardest, info_nce, triplet
 from torch import tensor
 
 
@@ -78,36 +78,3 @@ def test_divergence_against_its_definition() -> None:
 @pytest.mark.parametrize(("margin", "expected"), [(0.2, 0.0), (0.3, 0.1)])
 def test_triplet_in_cosine_distance(margin: float, expected: float) -> None:
     assert float(triplet(tensor([0.8]), tensor([0.6]), margin)) == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("difference", "expected"), [(0, 0), (0.1, 0.00517092), (-0.1, 0.00483742), (1, 0.71828183), (-1, 0.36787944)]
-)
-def test_k3(difference: float, expected: float) -> None:
-    value = k3(tensor([difference], dtype=torch.float64), tensor([0.0], dtype=torch.float64))
-    assert float(value) == pytest.approx(expected, abs=1e-8)
-
-
-@pytest.mark.parametrize(
-    ("ratio", "advantage", "high", "expected"),
-    [(1.25, 1, 0.28, 1.25), (1.25, 1, 0.2, 1.2), (1.35, 1, 0.28, 1.28), (0.7, -1, 0.28, -0.8), (1.5, -1, 0.28, -1.5)],
-)
-def test_clipped_surrogate_with_clip_higher(ratio: float, advantage: float, high: float, expected: float) -> None:
-    loss = clipped_surrogate(tensor([ratio]), tensor([float(advantage)]), 0.2, high)
-    assert -float(loss) == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(("aggregation", "expected"), [("sequence", 0.75), ("token", 0.666667), ("constant", 0.25)])
-def test_aggregation_of_two_samples_of_two_and_four_tokens(aggregation: str, expected: float) -> None:
-    losses = tensor([1.0, 1.0, 0.5, 0.5, 0.5, 0.5])
-    weights = token_weights(torch.ones(6, dtype=torch.bool), tensor([0, 0, 1, 1, 1, 1]), aggregation, max_new=8)
-    assert float(losses @ weights) == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize("aggregation", ["sequence", "token", "constant"])
-def test_a_sample_without_trained_tokens_is_in_no_denominator(aggregation: str) -> None:
-    mask = tensor([True, True, False])
-    weights = token_weights(mask, tensor([0, 0, 1]), aggregation, max_new=4)
-    alone = token_weights(tensor([True, True]), tensor([0, 0]), aggregation, max_new=4)
-    assert weights.tolist() == [*alone.tolist(), 0.0]
-    assert token_weights(torch.zeros(3, dtype=torch.bool), tensor([0, 0, 1]), aggregation, 4).tolist() == [0, 0, 0]

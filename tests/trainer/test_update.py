@@ -1,97 +1,32 @@
-"""The update: who gets gradient, and that cutting the batch changes nothing."""
+"""The update as a whole: what it leaves, what it says, and what it refuses."""
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from conftest import Bench, weights
 from pawl_trainer import update
 from pawl_trainer.failures import Failure
-from pawl_trainer.update_state import Gathered
+from pawl_trainer.update_rollouts import read_rollouts
 from safetensors.torch import load_file, save_file
-
-ROLLOUT = {"split": "rl", "queries": 4, "group": 4, "min_new": 1, "temperature": 1.0, "replay": 6, "micro_batch": 8}
+from update_bench import inputs, read, reward, sample, settings, untrained
 
 
 @pytest.fixture(scope="module")
 def sampled(made: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Rollouts with rewards, some of whose samples are valid and some not."""
-    bench = Bench(tmp_path_factory.mktemp("sampled"), dataset=made.dataset, model=made.model)
-    inputs = {"model": made.model, "data": made.dataset, "steps": 30, "batch": 8, "self_from": 1.0}
-    bench.run("sft", "policy", {**inputs, "lr": 0.004, "warmup": 2})
-    bench.model = bench.output("policy", "model", "model")
-    bench.run("rollout", "r", {"policy": bench.model, "data": bench.dataset, **ROLLOUT})
-    folder = bench.folder / "r" / "outputs" / "rollouts"
-    rewards = [(7 * number % 5) / 5 for number in range(16)]
-    (folder / "rewards.jsonl").write_text("".join(json.dumps({"rank": 1, "reward": reward}) + "\n" for reward in rewards))
-    return bench
+    return sample(made, tmp_path_factory.mktemp("sampled"))
 
 
-def inputs(bench: Bench, **change: Any) -> dict[str, Any]:
-    rollouts = bench.output("r", "rollouts", "rollouts")
-    return {"policy": bench.model, "rollouts": rollouts, "data": bench.dataset, "micro_batch": 8, **change}
-
-
-def gradients(bench: Bench, rollouts: update.Rollouts, **change: Any) -> dict[str, torch.Tensor]:
-    """The policy gradient alone."""
-    job = bench.job("update", "g", {})
-    given = {"beta": 0.0, "clip_low": 0.2, "clip_high": 0.28, "advantage": "group", "aggregation": "token", "lr": 1e-4}
-    settings = update.Settings(
-        weight_decay=0.0,
-        clip=1.0,
-        policy_weight=1.0,
-        auxiliary_weight=0.0,
-        auxiliary_temperature=0.05,
-        dtype="float32",
-        **{"micro_batch": 8, **given, **change},
-    )
-    model = update.language_model.load(job, update_artifact(bench)).for_training()
-    update.policy_gradient(Gathered(job, model, rollouts.prompts), settings, None, rollouts)
-    return {name: weight.grad.clone() for name, weight in model.network.named_parameters()}
-
-
-def update_artifact(bench: Bench) -> Any:
-    from pawl_trainer.job import Artifact
-
-    return Artifact(Path(bench.model["path"]), bench.model["identity"], "model")
-
-
-def read(bench: Bench) -> update.Rollouts:
-    return update.read_rollouts(bench.folder / "r" / "outputs" / "rollouts")
+def model_in(bench: Bench, work: str) -> bytes:
+    return weights(bench.folder / work / "outputs" / "model")
 
 
 def test_the_rollouts_of_these_tests_have_valid_and_invalid_samples(sampled: Bench) -> None:
-    valid = read(sampled).valid[:16]
-    assert 2 <= sum(valid) <= 16
-
-
-def test_cutting_the_batch_changes_nothing(sampled: Bench) -> None:
-    """Accumulating one by eight is four by two."""
-    for aggregation in ("token", "sequence", "constant"):
-        whole = gradients(sampled, read(sampled), micro_batch=16, aggregation=aggregation)
-        for size in (1, 2, 8):
-            part = gradients(sampled, read(sampled), micro_batch=size, aggregation=aggregation)
-            for name, gradient in whole.items():
-                assert torch.allclose(part[name], gradient, atol=1e-6, rtol=1e-4), (aggregation, size, name)
-
-
-def test_what_an_untrained_token_loses_moves_nothing(sampled: Bench) -> None:
-    """The loss of a masked token may be anything, even not a number; the gradient stays to the bit."""
-    rollouts = read(sampled)
-    silent = [mask * (torch.arange(len(mask)) > 0).to(mask.dtype) for mask in rollouts.masks]
-    fields = {**vars(rollouts), "masks": silent}
-    before = gradients(sampled, update.Rollouts(**fields))
-    for loss in (5.0, -1e4, float("nan")):
-        strange = [old + torch.where(mask > 0, 0.0, loss) for old, mask in zip(rollouts.old_logprobs, silent, strict=True)]
-        after = gradients(sampled, update.Rollouts(**{**fields, "old_logprobs": strange}))
-        for name, gradient in before.items():
-            assert torch.equal(after[name], gradient), name
-    trained = gradients(sampled, rollouts)
-    assert any(not torch.equal(trained[name], gradient) for name, gradient in before.items())
+    assert 2 <= sum(read(sampled).valid[:16]) < 16
 
 
 def test_prompt_tokens_have_no_loss(sampled: Bench) -> None:
@@ -105,9 +40,35 @@ def test_prompt_tokens_have_no_loss(sampled: Bench) -> None:
 def test_the_policy_gradient_raises_what_was_rewarded(sampled: Bench) -> None:
     metrics = sampled.run("update", "u", inputs(sampled, auxiliary_weight=0.0))
     assert metrics["tokens"] > 0
-    assert metrics["policy_loss"] == pytest.approx(0.0, abs=1.0)
+    assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-5)
+    assert metrics["clip_fraction"] == 0
     again = sampled.run("update", "v", inputs(sampled, auxiliary_weight=0.0, policy=sampled.output("u", "model", "model")))
     assert again["policy_loss"] < metrics["policy_loss"]
+    assert again["ratio_max"] > 1.001
+    assert again["policy_shift"] > 0
+
+
+def test_several_epochs_in_mini_batches_are_several_optimizer_steps(sampled: Bench) -> None:
+    change = {"epochs": 2, "mini_batch": 2, "lr": 0.003, "clip_low": 0.01, "clip_high": 0.01}
+    metrics = sampled.run("update", "several", inputs(sampled, **change))
+    assert metrics["optimizer_steps"] == 4
+    assert metrics["clip_low_fraction"] > 0
+    assert metrics["clip_high_fraction"] > 0
+    assert metrics["clip_fraction"] == pytest.approx(metrics["clip_low_fraction"] + metrics["clip_high_fraction"])
+    state = json.loads((sampled.folder / "several" / "outputs" / "state" / "state.json").read_text())
+    assert state["step"] == 4
+    sampled.run("update", "again", inputs(sampled, **change))
+    assert model_in(sampled, "several") == model_in(sampled, "again"), "the order of the mini-batches is no matter of chance"
+
+
+def test_mini_batches_are_whole_groups_each_once_an_epoch(sampled: Bench) -> None:
+    rollouts = read(sampled)
+    assert update.mini_batches(settings(sampled), rollouts) == [[0, 1, 2, 3]]
+    batches = update.mini_batches(settings(sampled, epochs=3, mini_batch=3), rollouts)
+    assert [len(batch) for batch in batches] == [2, 2] * 3
+    epochs = [batches[place] + batches[place + 1] for place in (0, 2, 4)]
+    assert all(sorted(epoch) == [0, 1, 2, 3] for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
 
 
 def test_kl_to_itself_is_nothing_and_grows(sampled: Bench) -> None:
@@ -117,10 +78,22 @@ def test_kl_to_itself_is_nothing_and_grows(sampled: Bench) -> None:
     assert sampled.run("update", "x", moved)["kl"] > 1e-6
 
 
+def test_the_kl_in_the_reward_lowers_what_is_far_from_the_reference(sampled: Bench) -> None:
+    change = {"reference": untrained(sampled), "kl": "k1", "kl_in": "reward", "auxiliary_weight": 0.0}
+    gentle = sampled.run("update", "gentle", inputs(sampled, beta=1e-9, **change))
+    plain = sampled.run("update", "plain", inputs(sampled, auxiliary_weight=0.0))
+    strong = sampled.run("update", "strong", inputs(sampled, beta=1.0, **change))
+    assert gentle["policy_loss"] == pytest.approx(plain["policy_loss"], abs=1e-5)
+    assert abs(strong["policy_loss"] - plain["policy_loss"]) > 1e-3
+    assert strong["kl"] > 0
+
+
 def test_the_control_without_policy_gradient_trains_all_the_same(sampled: Bench) -> None:
     metrics = sampled.run("update", "c", inputs(sampled, policy_weight=0.0))
     assert metrics["auxiliary"] > 0
-    assert weights(sampled.folder / "c" / "outputs" / "model") != weights(Path(sampled.model["path"]))
+    assert (metrics["tokens"], metrics["grad_norm_policy"]) == (0, 0)
+    assert metrics["grad_norm"] == pytest.approx(metrics["grad_norm_auxiliary"])
+    assert model_in(sampled, "c") != weights(Path(sampled.model["path"]))
 
 
 def test_the_optimizer_goes_on_where_it_was(sampled: Bench) -> None:
@@ -129,9 +102,8 @@ def test_the_optimizer_goes_on_where_it_was(sampled: Bench) -> None:
     sampled.run("update", "two", inputs(sampled, state=state))
     written = json.loads((sampled.folder / "two" / "outputs" / "state" / "state.json").read_text())
     assert written["step"] == 2
-    fresh = sampled.run("update", "three", inputs(sampled))
-    assert fresh["tokens"] > 0
-    assert weights(sampled.folder / "two" / "outputs" / "model") != weights(sampled.folder / "three" / "outputs" / "model")
+    sampled.run("update", "three", inputs(sampled))
+    assert model_in(sampled, "two") != model_in(sampled, "three")
 
 
 def test_cold_is_warm(sampled: Bench) -> None:
@@ -139,13 +111,48 @@ def test_cold_is_warm(sampled: Bench) -> None:
         sampled.run("update", work, inputs(sampled))
     cold = Bench(sampled.folder, dataset=sampled.dataset, model=sampled.model)
     cold.run("update", "cold", inputs(cold))
-    one, two, three = (weights(sampled.folder / work / "outputs" / "model") for work in ("warm1", "warm2", "cold"))
-    assert one == two == three
+    assert model_in(sampled, "warm1") == model_in(sampled, "warm2") == model_in(sampled, "cold")
 
 
-def test_beta_asks_for_a_reference(sampled: Bench) -> None:
-    with pytest.raises(Failure, match="needs the input `reference`"):
-        sampled.run("update", "e", inputs(sampled, beta=0.1))
+def test_broken_numbers_are_counted_and_told_once(sampled: Bench) -> None:
+    path = sampled.folder / "r" / "outputs" / "rollouts" / "rollouts.safetensors"
+    whole, rewards = path.read_bytes(), [(7 * number % 5) / 5 for number in range(16)]
+    tensors = load_file(path)
+    tensors["embedding"][1] = math.nan
+    tensors["old_logprobs"][0] = math.inf
+    try:
+        save_file(tensors, path)
+        reward(sampled, [None, *rewards[1:]])
+        first = sampled.run("update", "broken", inputs(sampled))
+        assert first["broken"] == 2
+        assert math.isfinite(first["grad_norm"])
+        sampled.run("update", "still", inputs(sampled, state=sampled.output("broken", "state", "trainer-state")))
+    finally:
+        path.write_bytes(whole)
+        reward(sampled, rewards)
+    told = [event["message"] for event in sampled.events.sent if event["type"] == "warning"]
+    assert len([message for message in told if message.startswith("2 samples have a reward")]) == 1
+    state = json.loads((sampled.folder / "still" / "outputs" / "state" / "state.json").read_text())
+    assert "broken" in state["told"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"beta": 0.1}, "needs the input `reference`"),
+        ({"data": None}, "needs the input `data`"),
+        ({"auxiliary_documents": "index"}, "give it the index that the reward used"),
+        ({"beta": 0.1, "kl": "k1", "reference": {}}, "Say `kl_in: reward`"),
+        ({"dual_clip": 0.5}, "must be above 1"),
+        ({"lr_schedule": "cosine", "warmup": 5, "lr_over": 5}, r"above `warmup` \(5\); it is 5"),
+        ({"lr_over": 5}, "`lr_schedule` is constant"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(sampled: Bench, change: dict[str, Any], message: str) -> None:
+    change = {name: sampled.model if value == {} else value for name, value in change.items()}
+    with pytest.raises(Failure, match=message) as caught:
+        sampled.run("update", "e", inputs(sampled, **change))
+    assert caught.value.failure_class == "config"
 
 
 def test_rewards_must_be_there_and_as_many_as_samples(sampled: Bench, tmp_path: Path) -> None:
@@ -154,7 +161,7 @@ def test_rewards_must_be_there_and_as_many_as_samples(sampled: Bench, tmp_path: 
         (tmp_path / name).write_bytes((source / name).read_bytes())
     save_file(load_file(source / "rollouts.safetensors"), tmp_path / "rollouts.safetensors")
     with pytest.raises(Failure, match=r"rewards\.jsonl is missing"):
-        update.read_rollouts(tmp_path)
+        read_rollouts(tmp_path)
     (tmp_path / "rewards.jsonl").write_text('{"reward": 1}\n')
     with pytest.raises(Failure, match=r"rewards\.jsonl has 1 lines, and the rollouts have 16 samples"):
-        update.read_rollouts(tmp_path)
+        read_rollouts(tmp_path)

@@ -33,10 +33,13 @@ def score(
     rows: int,
     between: Callable[[], None] | None = None,
     done: list[Tensor] | None = None,
+    *,
+    entropy_gradient: bool = False,
 ) -> Scored:
     """
     Scores completions under the distribution that the sampler draws from. A completion without the embed token gets one
-    for its embedding, and no log-probability for it. `between` and `done` are those of hidden_at.
+    for its embedding, and no log-probability for it. `between` and `done` are those of hidden_at. Entropies have a
+    gradient only when that is asked for: it takes the memory of another array of logits.
     """
     embed_id = model.contract.embed_id
     sequences: list[list[int]] = []
@@ -66,7 +69,7 @@ def score(
     def of_tokens(part: Tensor, target: Tensor, early_part: Tensor) -> tuple[Tensor, Tensor]:
         logits = model.network.get_output_embeddings()(part)
         log_all = distribution(logits, model.contract, sampling, early_part).log_softmax(-1)
-        with torch.no_grad():
+        with torch.set_grad_enabled(entropy_gradient and torch.is_grad_enabled()):
             entropy = -(log_all.exp() * log_all).sum(-1)
         return log_all.gather(1, target[:, None]).squeeze(1), entropy
 

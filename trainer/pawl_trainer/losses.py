@@ -70,33 +70,3 @@ def divergence(frozen: Tensor, logits: Tensor, *, reverse: bool = False, without
         frozen, logits = (each.index_fill(1, column, IMPOSSIBLE) for each in (frozen, logits))
     old, new = frozen.log_softmax(-1), logits.log_softmax(-1)
     return (new.exp() * (new - old)).sum(-1) if reverse else (old.exp() * (old - new)).sum(-1)
-
-
-def k3(reference: Tensor, policy: Tensor) -> Tensor:
-    """Per-token estimate of KL(policy || reference) from log-probabilities: e^d - d - 1, d = reference - policy."""
-    difference = (reference - policy).clamp(-20, 20)
-    return difference.exp() - difference - 1
-
-
-def clipped_surrogate(ratio: Tensor, advantage: Tensor, low: float, high: float) -> Tensor:
-    """Per-token GRPO loss: -min(rho A, clip(rho, 1 - low, 1 + high) A); `high` > `low` is DAPO's clip-higher."""
-    return -torch.minimum(ratio * advantage, ratio.clamp(1 - low, 1 + high) * advantage)
-
-
-def token_weights(mask: Tensor, sample: Tensor, aggregation: str, max_new: int) -> Tensor:
-    """
-    What each token's loss is multiplied by before all are summed. `mask` [tokens] says which are trained, `sample` [tokens]
-    to which sample each belongs, both of the whole batch.
-    token: 1 / trained tokens (DAPO). sequence: 1 / (samples with trained tokens * trained tokens of its own) (GRPO).
-    constant: 1 / (samples with trained tokens * max_new) (Dr. GRPO).
-    """
-    trained = mask.float()
-    if not bool(trained.any()):
-        return trained
-    if aggregation == "token":
-        return trained / trained.sum()
-    counts = torch.zeros(int(sample.max()) + 1, device=mask.device).index_add(0, sample, trained)
-    samples = (counts > 0).sum()
-    if aggregation == "sequence":
-        return trained / (samples * counts.clamp(min=1)[sample])
-    return trained / (samples * max_new)

@@ -20,7 +20,7 @@ OPERATIONS: dict[str, tuple[str, str | None]] = {
     "model_export": ("export", "model.export"),
     "sft": ("sft", "train.sft"),
     "rollout": ("rollout", "rl.rollout"),
-    "update": ("update", "rl.update"),
+    "update": ("update", None),
     "encode": ("encode", None),
     "reason": ("reason", None),
     "probe": ("probe", None),

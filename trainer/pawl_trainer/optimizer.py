@@ -48,8 +48,8 @@ def take_step(optimizer: torch.optim.AdamW, network: Any, clip: float, what: str
     return norm
 
 
-def save(optimizer: torch.optim.AdamW, network: Any, folder: Path, step: int) -> None:
-    """Writes the state after `step` steps."""
+def save(optimizer: torch.optim.AdamW, network: Any, folder: Path, step: int, told: list[str] | None = None) -> None:
+    """Writes the state after `step` steps, and what a person was warned of."""
     names = {id(weight): name for name, weight in network.named_parameters()}
     tensors: dict[str, Tensor] = {}
     groups = []
@@ -60,7 +60,14 @@ def save(optimizer: torch.optim.AdamW, network: Any, folder: Path, step: int) ->
             state = optimizer.state.get(weight, {})
             tensors.update({f"{name}:{moment}": state[moment].detach().cpu().contiguous() for moment in state})
     save_file(tensors, folder / "optimizer.safetensors")
-    checkpoint.write_json(folder / "state.json", {"schema": 1, "optimizer": "adamw", "step": step, "groups": groups})
+    state = {"schema": 1, "optimizer": "adamw", "step": step, "groups": groups, **({"told": told} if told else {})}
+    checkpoint.write_json(folder / "state.json", state)
+
+
+def told(folder: Path) -> list[str]:
+    """What a person was warned of by the update that left this state."""
+    found: list[str] = checkpoint.read_json(folder / "state.json").get("told", [])
+    return found
 
 
 def restore(optimizer: torch.optim.AdamW, network: Any, folder: Path) -> int:
