@@ -1384,13 +1384,13 @@ export const stepKinds: Record<string, StepKind> = {
       },
       lr: {
         type: 'number',
-        help: 'Learning rate of AdamW, after the warm-up.',
+        help: 'Learning rate of AdamW.',
         exclusiveMinimum: 0,
         default: 0.0001,
       },
       lr_schedule: {
         type: 'string',
-        help: 'How it goes down from there, by the iteration of the rollouts.',
+        help: 'How it goes down after the warm-up, by the iteration of the rollouts.',
         enum: ['constant', 'linear', 'cosine'],
         default: 'constant',
       },
@@ -1537,9 +1537,9 @@ export const stepKinds: Record<string, StepKind> = {
         enum: ['encoded', 'index'],
         default: 'encoded',
       },
-      auxiliary_cached: {
+      auxiliary_grad_cache: {
         type: 'boolean',
-        help: 'Two passes with the memory of a micro-batch instead of one graph (GradCache); equal but for rounding.',
+        help: 'GradCache: the gradient of the auxiliary loss with the activations of one pass in memory at a time.',
         default: false,
       },
       micro_batch: {

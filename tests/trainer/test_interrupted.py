@@ -55,7 +55,7 @@ def reasoning(bench: Bench) -> dict[str, Any]:
 
 def several_updates(bench: Bench) -> dict[str, Any]:
     """Several optimizer steps, the KL in the reward, and an auxiliary loss in two passes."""
-    change = {"epochs": 2, "mini_batch": 2, "kl": "k1", "kl_in": "reward", "auxiliary_cached": True, "micro_batch": 8}
+    change = {"epochs": 2, "mini_batch": 2, "kl": "k1", "kl_in": "reward", "auxiliary_grad_cache": True, "micro_batch": 8}
     return {**update(bench), **change}
 
 
@@ -114,7 +114,9 @@ def test_resumed_behind_any_checkpoint_is_straight(ready: Bench, op: str, given:
     plain = ready.run(op, f"{given.__name__}-plain", given(ready))
     metrics = ready.run(op, f"{given.__name__}-straight", given(ready), every_steps=1)
     straight = ready.folder / f"{given.__name__}-straight"
-    assert (metrics, digests(straight)) == (plain, digests(ready.folder / f"{given.__name__}-plain")), "checkpoints change nothing"
+    assert (metrics, digests(straight)) == (plain, digests(ready.folder / f"{given.__name__}-plain")), (
+        "checkpoints change nothing"
+    )
     cuts = sorted((straight / "checkpoints").iterdir(), key=lambda path: int(path.name))
     assert len(cuts) >= 4
     for cut in cuts:

@@ -1,27 +1,25 @@
 """The auxiliary loss of an update: InfoNCE that holds the geometry which the policy gradient moves.
 
 On replayed supervised pairs, or on the queries of the rollouts themselves: half on the query without reasoning, half after
-the reasoning that the policy sampled for it. All pairs are one batch, so all are negatives of each other. Its vectors come
-out of one graph, or, cached, out of two passes over micro-batches: the first without a graph gives the gradient at the
-vectors, the second takes it through the network (GradCache, arXiv 2101.06983).
+the reasoning that the policy sampled for it. All pairs are one batch, so all are negatives of each other, whatever goes
+through the network at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from pawl_trainer import dataset as datasets
-from pawl_trainer import devices
-from pawl_trainer.batching import buckets
+from pawl_trainer import devices, grad_cache
+from pawl_trainer.batching import Passes, buckets
 from pawl_trainer.losses import info_nce
 from pawl_trainer.update_rollouts import Rollouts
 from pawl_trainer.update_settings import Settings
-from pawl_trainer.update_state import Progress, Unit
+from pawl_trainer.update_state import Progress, Unit, norm_of
 
 
 @dataclass(frozen=True)
@@ -41,99 +39,70 @@ class Auxiliary:
     known: Tensor
 
     def units(self) -> Iterator[Unit]:
-        """The passes over the auxiliary batch."""
-        if not self.settings.auxiliary_cached:
-            yield self.at_once
-            return
-        groups = buckets([len(sequence) for sequence in self.sequences], self.settings.micro_batch)
-        for rows in groups:
-            yield partial(self.embed_without_graph, rows)
-        yield self.take_gradient_at_vectors
-        for place, rows in enumerate(groups):
-            yield partial(self.take_through, place, rows)
-        yield self.close
+        """One pass over the auxiliary batch."""
+        yield self.add_gradient
 
-    def at_once(self) -> None:
-        """Loss and gradient from one graph."""
-        norm = self.progress.hold_gradient()
-        vectors = self.embed(self.sequences)
-        whole = vectors.detach().isfinite().all(dim=1)
-        if not bool(whole.all()):
-            # Not the broken rows' graph: a gradient of 0 times a NaN would still be one.
-            good = whole.nonzero().flatten()
-            again = self.embed([self.sequences[row] for row in good.tolist()])
-            vectors = torch.zeros_like(vectors).index_copy(0, good, again)
-        loss = self.loss(vectors, whole)
-        if loss.requires_grad:
-            (self.settings.auxiliary_weight * loss).backward()
-        self.count(float(loss.detach()), whole, norm)
+    def add_gradient(self) -> None:
+        """Adds the gradient of the loss. Sequences whose embedding is no number are counted and left out."""
+        held = self.progress.hold_gradient()
+        rows = list(range(len(self.sequences)))
+        value, whole = self.over(rows)
+        while not all(whole):
+            self.progress.add({"broken_passes": float(whole.count(False))})
+            rows = [row for row, fine in zip(rows, whole, strict=True) if fine]
+            value, whole = self.over(rows) if rows else (0.0, [])
+        norms = {"policy_norm": norm_of(held.values()), "auxiliary_norm": self.progress.join_gradients(held)}
+        self.progress.add({"auxiliary": value, **norms})
 
-    def embed_without_graph(self, rows: list[int]) -> None:
-        """First pass over a micro-batch."""
-        with torch.no_grad():
-            vectors = self.embed([self.sequences[row] for row in rows])
-        self.progress.parts.setdefault("vectors", []).append(vectors)
-
-    def take_gradient_at_vectors(self) -> None:
-        """Between the passes: puts the gradient at each vector into its place, and the policy's gradient aside."""
-        norm = self.progress.hold_gradient()
-        parts = self.progress.parts["vectors"]
-        order = [row for rows in buckets([len(one) for one in self.sequences], self.settings.micro_batch) for row in rows]
-        vectors = torch.empty_like(torch.cat(parts))
-        vectors[order] = torch.cat(parts)
-        whole = vectors.isfinite().all(dim=1)
-        vectors = torch.where(whole[:, None], vectors, 0.0).requires_grad_()
-        loss = self.loss(vectors, whole)
-        gradient = torch.zeros_like(vectors)
-        if loss.requires_grad:
-            (gradient,) = torch.autograd.grad(self.settings.auxiliary_weight * loss, vectors)
-        self.progress.parts["vectors"] = list(gradient[order].split([len(part) for part in parts]))
-        self.progress.add({"auxiliary": float(loss.detach()), "policy_norm": norm})
-        self.progress.add({"broken_passes": float((~whole).sum())})
-
-    def take_through(self, place: int, rows: list[int]) -> None:
-        """Second pass over a micro-batch."""
-        gradient = self.progress.parts["vectors"][place]
-        moved = [row for row in range(len(rows)) if bool(gradient[row].any())]
-        if moved:
-            vectors = self.embed([self.sequences[rows[row]] for row in moved])
-            (vectors * gradient[moved]).sum().backward()
-
-    def close(self) -> None:
-        """Joins the gradients after the second pass."""
-        self.progress.add({"auxiliary_norm": self.progress.join_gradients()})
-
-    def embed(self, sequences: list[list[int]]) -> Tensor:
-        """Embeddings under the weights as they are."""
-        with devices.arithmetic(self.settings.dtype):
-            return self.progress.model.embed(sequences, self.settings.micro_batch)
-
-    def loss(self, vectors: Tensor, whole: Tensor) -> Tensor:
+    def over(self, rows: list[int]) -> tuple[float, list[bool]]:
         """
-        InfoNCE of the queries, half, and the mean of that of the rounds, the other half. Only `whole` vectors take part; a
-        constant 0 where fewer than two pairs are.
+        The loss over these sequences, with its gradient, and which embeddings are numbers. Where some are not there is no
+        gradient: what is masked behind a NaN still multiplies it by 0, which is NaN.
+        """
+        model, settings = self.progress.model, self.settings
+        sequences = [self.sequences[row] for row in rows]
+        groups = buckets([len(sequence) for sequence in sequences], settings.micro_batch)
+        ends = [[len(sequence) - 1] for sequence in sequences]
+        passes = Passes(sequences, ends, groups, model.contract.padding, model.contract.pad_id)
+
+        def loss_of(states: Tensor) -> tuple[Tensor, tuple[float, list[bool]]]:
+            with torch.autocast(states.device.type, enabled=False):
+                vectors = model.finish(states)
+                whole = vectors.detach().isfinite().all(dim=1).tolist()
+                if not all(whole):
+                    return torch.zeros((), device=vectors.device), (0.0, whole)
+                loss = self.loss(dict(zip(rows, vectors, strict=True)))
+                return settings.auxiliary_weight * loss, (float(loss.detach()), whole)
+
+        run = grad_cache.two_passes if settings.auxiliary_grad_cache else grad_cache.plain
+        return run(model.network, passes, loss_of, lambda: devices.arithmetic(settings.dtype))[1]
+
+    def loss(self, vectors: dict[int, Tensor]) -> Tensor:
+        """
+        InfoNCE of the queries, half, and the mean of that of the rounds, the other half, from the embeddings of those
+        sequences that have one.
         """
         first = 0 if self.documents is not None else self.pairs
-        documents = vectors[:first] if self.documents is None else self.documents.to(vectors.device)
-        there = documents.detach().isfinite().all(dim=1) if self.documents is not None else whole[:first]
-        known, temperature = self.known.to(vectors.device), self.settings.auxiliary_temperature
-        loss = torch.zeros((), device=vectors.device)
-        plain = [row for row in range(self.pairs) if bool(there[row]) and bool(whole[first + row])]
-        if plain:
-            queries = vectors[first : first + self.pairs]
-            loss = loss + info_nce(queries[plain], documents[plain], temperature, known[plain][:, plain]) / 2
-        for part in self.rounds:
-            rows = [(row, place) for row, place in part if bool(there[row]) and bool(whole[place])]
-            if rows:
-                mine, places = [row for row, _ in rows], [place for _, place in rows]
-                after = info_nce(vectors[places], documents[mine], temperature, known[mine][:, mine])
-                loss = loss + after / (2 * len(self.rounds))
-        return loss
+        given = enumerate(self.documents) if self.documents is not None else enumerate(vectors.get(row) for row in range(first))
+        documents = {pair: vector for pair, vector in given if vector is not None and bool(vector.isfinite().all())}
+        everywhere = next(iter(vectors.values()))
 
-    def count(self, loss: float, whole: Tensor, policy_norm: float) -> None:
-        """Figures of the loss."""
-        self.progress.add({"auxiliary": loss, "policy_norm": policy_norm, "broken_passes": float((~whole).sum())})
-        self.progress.add({"auxiliary_norm": self.progress.join_gradients()})
+        def nce(asked: list[tuple[int, int]]) -> Tensor:
+            there = [(pair, place) for pair, place in asked if pair in documents and place in vectors]
+            if not there:
+                return torch.zeros((), device=everywhere.device)
+            mine = [pair for pair, _ in there]
+            return info_nce(
+                torch.stack([vectors[place] for _, place in there]),
+                torch.stack([documents[pair].to(everywhere.device) for pair in mine]),
+                self.settings.auxiliary_temperature,
+                self.known[mine][:, mine].to(everywhere.device),
+            )
+
+        loss = nce([(pair, first + pair) for pair in range(self.pairs)]) / 2
+        for part in self.rounds:
+            loss = loss + nce(part) / (2 * len(self.rounds))
+        return loss
 
 
 def auxiliary_of(

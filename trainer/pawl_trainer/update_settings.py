@@ -39,7 +39,7 @@ class Settings:
     auxiliary_temperature: float
     auxiliary_on: str
     auxiliary_documents: str
-    auxiliary_cached: bool
+    auxiliary_grad_cache: bool
     micro_batch: int
     dtype: str
     gradient_checkpointing: bool

@@ -26,7 +26,7 @@ Unit = Callable[[], None]
 class Progress:
     """
     The gradient so far lies with the weights of `model`. `sums` and `peaks` are figures that add up and largest values;
-    `held` is a gradient that waits for that of another term; `parts` are tensors that units have left for later ones.
+    `parts` are tensors that units have left for later ones.
     """
 
     job: Job
@@ -37,7 +37,6 @@ class Progress:
     steps: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     peaks: dict[str, float] = field(default_factory=dict)
-    held: dict[str, Tensor] = field(default_factory=dict)
     parts: dict[str, list[Tensor]] = field(default_factory=dict)
     _reached: int = 0
 
@@ -57,20 +56,19 @@ class Progress:
         for name, value in (peaks or {}).items():
             self.peaks[name] = max(self.peaks.get(name, value), value)
 
-    def hold_gradient(self) -> float:
-        """Sets the gradient so far aside, so that the next term begins with none; returns its norm."""
-        self.held = {name: weight.grad for name, weight in self._named() if weight.grad is not None}
+    def hold_gradient(self) -> dict[str, Tensor]:
+        """Takes the gradient so far off the weights, so that the next term begins with none; returns it by name."""
+        held = {name: weight.grad for name, weight in self._named() if weight.grad is not None}
         for _, weight in self._named():
             weight.grad = None
-        return norm_of(self.held.values())
+        return held
 
-    def join_gradients(self) -> float:
-        """Adds what was set aside to the gradient since; returns the norm of the latter."""
+    def join_gradients(self, held: dict[str, Tensor]) -> float:
+        """Adds what was taken off to the gradient since; returns the norm of the latter."""
         norm = norm_of(weight.grad for _, weight in self._named() if weight.grad is not None)
         for name, weight in self._named():
-            if name in self.held:
-                weight.grad = self.held[name] if weight.grad is None else weight.grad.add_(self.held[name])
-        self.held = {}
+            if name in held:
+                weight.grad = held[name] if weight.grad is None else weight.grad.add_(held[name])
         return norm
 
     def take_step(self, clip: float, before: int) -> None:
@@ -78,7 +76,6 @@ class Progress:
         norm = optimizer.take_step(self.adamw, self.model.network, clip, f"update {before + self.steps}")
         self.add({"grad_norm": norm})
         self.steps += 1
-        self.parts.pop("vectors", None)
 
     def _named(self) -> list[tuple[str, Tensor]]:
         return [(name, weight) for name, weight in self.model.network.named_parameters() if weight.requires_grad]
@@ -88,7 +85,6 @@ class Progress:
         plain, generators = seeds.global_state()
         gradient = {name: _kept(weight.grad) for name, weight in self._named() if weight.grad is not None}
         save_file(gradient, folder / "gradient.safetensors")
-        save_file({name: _kept(part) for name, part in self.held.items()}, folder / "held.safetensors")
         parts = {f"{name}.{place}": _kept(part) for name, parts in self.parts.items() for place, part in enumerate(parts)}
         save_file(parts, folder / "parts.safetensors")
         save_file(generators, folder / "generators.safetensors")
@@ -117,7 +113,6 @@ class Progress:
         self.parts = {
             name: [parts[f"{name}.{place}"].to(device) for place in range(count)] for name, count in saved["parts"].items()
         }
-        self.held = {name: part.to(device) for name, part in load_file(folder / "held.safetensors").items()}
         gradient = load_file(folder / "gradient.safetensors")
         weights = load_file(folder / "weights.safetensors") if self.steps > 0 else {}
         with torch.no_grad():
@@ -140,7 +135,7 @@ class Progress:
 
         values = canary.gradient_of(self.model.network, seeds.derive(self.job.seed, "canary"), compute)
         gradient = [weight.grad for _, weight in self._named() if weight.grad is not None]
-        return {**values, "state": canary.checksum([*gradient, *self.held.values()])}
+        return {**values, "state": canary.checksum(gradient)}
 
 
 def _kept(tensor: Tensor) -> Tensor:
