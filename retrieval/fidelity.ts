@@ -1,8 +1,8 @@
 // What a partly refreshed index gets wrong, against a full re-encode with the same query vectors.
+import { discount } from './metrics.js';
 import { orderFidelity, type OrderFidelity } from './order-fidelity.js';
 import { rewardRanks } from './ranks.js';
 import type { RefreshSearch } from './refresh/policy.js';
-import { rewardOf } from './reward.js';
 import type { ValidSamples } from './rollouts.js';
 import { cosine, vectorOf, type VectorIndex } from './vector-index.js';
 
@@ -34,12 +34,11 @@ export async function fidelityOf(input: FidelityInput): Promise<Fidelity> {
     rewardRanks({ index, queries, positives, duplicatesOf: input.duplicatesOf }, input.search.count);
   const used = input.ranks ?? (await ranksIn(input.served));
   const full = await ranksIn(input.full);
-  const rule = { reward: 'dcg', k: 10, malformed: 0 } as const;
   let shift = 0;
   let gap = 0;
   full.forEach((rank, i) => {
     shift += Math.abs((used[i] as number) - rank);
-    gap += rewardOf(used[i] as number, rule) - rewardOf(rank, rule);
+    gap += discount(used[i] as number) - discount(rank);
   });
   const n = positives.length;
   return {

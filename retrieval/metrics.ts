@@ -1,5 +1,7 @@
 // Metrics of a ranking: nDCG, Recall, reciprocal rank, average precision, from the ranks of the judged relevant documents.
-import { discount } from './reward.js';
+
+/** Gain of a document at a rank, from 1: 1/log2(1 + rank) (Järvelin and Kekäläinen, 2002). Pure. */
+export const discount = (rank: number): number => 1 / Math.log2(1 + rank);
 
 /** A judged relevant document: its grade (above 0) and where it ended, from 1; null = not retrieved. */
 export interface JudgedRank {

@@ -1,6 +1,6 @@
 // How well ranks within groups agree with those of a full re-encode: what GRPO uses of the ranks is their order and spacing in a group.
 // Only groups whose full ranks are not all equal count: the others give no advantage. Samples without an embedding are left out.
-import { rewardOf } from './reward.js';
+import { discount } from './metrics.js';
 
 export interface OrderFidelity {
   /** Share of the pairs of samples of one group that are in the same order, ties being an order of their own; null without a counted group. */
@@ -78,7 +78,7 @@ const places = (values: number[]): number[] =>
 const correlation = (a: number[], b: number[]): number | null => cosineOf(centred(a), centred(b));
 
 function advantages(ranks: number[]): number[] {
-  const rewards = centred(ranks.map((rank) => rewardOf(rank, { reward: 'dcg', k: 10, malformed: 0 })));
+  const rewards = centred(ranks.map((rank) => discount(rank)));
   const std = Math.sqrt(sum(rewards.map((x) => x * x)) / rewards.length);
   return std < 1e-9 ? rewards.map(() => 0) : rewards.map((x) => x / std);
 }

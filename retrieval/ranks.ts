@@ -31,10 +31,41 @@ export async function rewardRanks(input: RankInput, count: CountSearch): Promise
     index,
     queries,
     thresholds: golds.map((gold) => Math.fround(gold - tieMargin)),
-    excluded: positives.map((rows) => Int32Array.from(new Set(rows.flatMap((row) => [row, ...duplicatesOf(row)])))),
+    excluded: positives.map((rows) => excludedOf(rows, duplicatesOf)),
   });
   return counts.map((against) => against + 1);
 }
+
+/**
+ * Ranks of all positives of each rollout, best first. A positive comes after the documents that are none and score not below
+ * it, and after the positives that score better, equal ones in the order of their rows.
+ */
+export async function positiveRanks(input: RankInput, count: CountSearch): Promise<number[][]> {
+  const { index, queries, positives } = input;
+  const pairs = positives.flatMap((rows, query) => rows.map((row) => ({ query, row })));
+  const copies = new Float32Array(pairs.length * index.dimension);
+  pairs.forEach(({ query }, i) => {
+    copies.set(queries.subarray(query * index.dimension, (query + 1) * index.dimension), i * index.dimension);
+  });
+  const own = pairs.map(({ row }) => [row]);
+  const scores = goldScores(index, copies, own);
+  const excluded = positives.map((rows) => excludedOf(rows, input.duplicatesOf));
+  const against = await count({
+    index,
+    queries: copies,
+    thresholds: scores.map((score) => Math.fround(score - tieMargin)),
+    excluded: pairs.map(({ query }) => excluded[query] as Int32Array),
+  });
+  const found = positives.map((): number[] => []);
+  pairs.forEach(({ query }, i) => {
+    found[query]?.push(against[i] as number);
+  });
+  // Counted among the others, the positives stand in the order of their counts; each one before adds one to the rank.
+  return found.map((counts) => counts.sort((a, b) => a - b).map((others, place) => others + place + 1));
+}
+
+const excludedOf = (rows: readonly number[], duplicatesOf: RankInput['duplicatesOf']): Int32Array =>
+  Int32Array.from(new Set(rows.flatMap((row) => [row, ...duplicatesOf(row)])));
 
 /** Per rollout, the best score of a positive; NaN when none has one (then everything counts against). Pure. */
 export function goldScores(index: VectorIndex, queries: Float32Array, positives: RankInput['positives']): Float32Array {

@@ -1,8 +1,15 @@
 // From ranks to a report: figures by query, by mode, and over several data sets.
 import type { Report } from '../schemas/generated/report.js';
 import { bootstrapSets } from './bootstrap.js';
-import { averagePrecision, bestRank, ndcgAt, recallAt, reciprocalRankAt, type JudgedRank } from './metrics.js';
-import { discount } from './reward.js';
+import {
+  averagePrecision,
+  bestRank,
+  discount,
+  ndcgAt,
+  recallAt,
+  reciprocalRankAt,
+  type JudgedRank,
+} from './metrics.js';
 
 export const evaluationModes = ['plain', 'greedy', 'sampled', 'bm25'] as const;
 export type EvaluationMode = (typeof evaluationModes)[number];

@@ -1,55 +1,151 @@
-// From a rank to a reward.
+// The reward of a sample: a score of the ranks that its embedding gives the positives, and terms for form and length.
+//   R = w_rank S + w_format F + w_length L + w_overlong O, and `malformed` for a sample without a usable embedding
+// S is in [0, 1] (signed or relative: [-1, 1]), F is 1, L and O are in [-1, 0]. docs/training.md has the formulas.
+import { discount, ndcgAt } from './metrics.js';
 
 export interface RewardRule {
-  /** dcg: 1/log2(1+rank) at any rank; ndcg: the same within `k`, else 0 (one relevant: the ideal is 1); rr: 1/rank. */
-  reward: 'dcg' | 'ndcg' | 'rr';
+  /** The score of a ranking: see scoreOf. */
+  reward: 'dcg' | 'ndcg' | 'rr' | 'logrank';
+  /** Rank up to which a positive counts; 0 = 10 for ndcg, any rank for the others. */
   k: number;
-  /** What a sample without an embedding gets. */
-  malformed: number;
+  /** How S comes from the score: itself; 2 score - 1; or minus the score of the query without reasoning. */
+  scale: 'unit' | 'signed' | 'relative';
+  weights: { rank: number; format: number; length: number; overlong: number };
+  /** Tokens within which a sample costs nothing; 0 = no bound. */
+  length: { low: number; high: number };
+  /** Last tokens before the limit in which the overlong penalty grows; 0 = none. */
+  overlong: number;
+  /** What a malformed sample gets; null = the least that the terms can come to. */
+  malformed: number | null;
 }
 
-/** Gain of a document at a rank, from 1: 1/log2(1 + rank) (Järvelin and Kekäläinen, 2002). Pure. */
-export const discount = (rank: number): number => 1 / Math.log2(1 + rank);
+/** What a sample is rewarded for. */
+export interface Sample {
+  /** Ranks of all positives, best first; null is a malformed sample. */
+  ranks: readonly number[] | null;
+  /** The same of its query without reasoning. */
+  plainRanks: readonly number[];
+  /** New tokens, the one that ended it included. */
+  tokens: number;
+}
 
-/** Reward of a rank; null is a sample without an embedding. Pure. */
-export function rewardOf(rank: number | null, rule: RewardRule): number {
-  if (rank === null) return rule.malformed;
+/** Where a sample is scored: how many documents can be ranked, and how many tokens it may have. */
+export interface Scene {
+  documents: number;
+  longest: number;
+}
+
+/** The terms before their weights; null for a malformed sample, whose reward is the rule's. */
+export interface Reward {
+  reward: number;
+  score: number | null;
+  format: number | null;
+  length: number | null;
+  overlong: number | null;
+}
+
+/**
+ * Score in [0, 1] of the ranks of the positives, best first.
+ * dcg: 1/log2(1 + r) of the best rank r; rr: 1/r; logrank: 1 - ln r / ln M, M the documents, or k + 1 with a cut-off; all 0
+ * beyond the cut-off. ndcg: nDCG at the cut-off, over all positives, each of gain 1. Pure.
+ */
+export function scoreOf(rule: Pick<RewardRule, 'reward' | 'k'>, ranks: readonly number[], documents: number): number {
+  const best = ranks[0] ?? Infinity;
+  const isWithin = rule.k === 0 || best <= rule.k;
   switch (rule.reward) {
     case 'dcg':
-      return discount(rank);
+      return isWithin ? discount(best) : 0;
     case 'ndcg':
-      return rank <= rule.k ? discount(rank) : 0;
+      return ndcgAt(
+        ranks.map((rank) => ({ grade: 1, rank })),
+        rule.k || 10,
+      );
     case 'rr':
-      return 1 / rank;
+      return isWithin ? 1 / best : 0;
+    case 'logrank':
+      if (best === 1) return 1;
+      return isWithin ? Math.max(0, 1 - Math.log(best) / Math.log(rule.k === 0 ? documents : rule.k + 1)) : 0;
   }
 }
 
-/** What a set of rewards, in groups of `group`, looks like. `std` is that of the population. Pure. */
-export function rewardFigures(
-  ranks: readonly (number | null)[],
-  rewards: readonly number[],
-  group: number,
-): { mean: number; std: number; rankMedian: number | null; zeroStdFraction: number; allBestFraction: number } {
-  const mean = rewards.reduce((sum, value) => sum + value, 0) / rewards.length;
-  const std = Math.sqrt(rewards.reduce((sum, value) => sum + (value - mean) ** 2, 0) / rewards.length);
-  const groups = rewards.length / group;
-  let equal = 0;
-  let best = 0;
-  for (let g = 0; g < groups; g++) {
-    const own = rewards.slice(g * group, (g + 1) * group);
-    if (own.every((value) => Math.abs(value - (own[0] as number)) < 1e-9)) equal++;
-    if (ranks.slice(g * group, (g + 1) * group).every((rank) => rank === 1)) best++;
+/** The reward of a sample and its terms. Pure. */
+export function rewardOf(rule: RewardRule, sample: Sample, scene: Scene): Reward {
+  if (sample.ranks === null) {
+    return { reward: malformedReward(rule), score: null, format: null, length: null, overlong: null };
   }
-  const known = ranks.filter((rank) => rank !== null);
-  return { mean, std, rankMedian: median(known), zeroStdFraction: equal / groups, allBestFraction: best / groups };
+  const { weights } = rule;
+  const score = scoreOf(rule, sample.ranks, scene.documents);
+  const scaled = {
+    unit: () => score,
+    signed: () => 2 * score - 1,
+    relative: () => score - scoreOf(rule, sample.plainRanks, scene.documents),
+  }[rule.scale]();
+  const length = lengthTerm(rule.length, sample.tokens, scene.longest);
+  const overlong = overlongTerm(rule.overlong, sample.tokens, scene.longest);
+  const reward = weights.rank * scaled + weights.format + weights.length * length + weights.overlong * overlong;
+  return { reward, score: scaled, format: 1, length, overlong };
 }
 
-/** The middle value, the mean of the two middle ones, or null for none. Pure. */
-export function median(values: readonly number[]): number | null {
-  if (values.length === 0) return null;
-  const sorted = values.toSorted((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[half] as number)
-    : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2;
+/** 0 within the target range; below it -(low - n)/low; above it -(n - high)/(longest - high). In [-1, 0]. Pure. */
+export function lengthTerm({ low, high }: RewardRule['length'], tokens: number, longest: number): number {
+  if (tokens < low) return (tokens - low) / low;
+  if (high === 0 || tokens <= high) return 0;
+  return Math.max(-1, (high - tokens) / (longest - high));
+}
+
+/** DAPO's soft overlong punishment: 0 up to longest - cache tokens, then down in a line to -1 at longest. Pure. */
+export function overlongTerm(cache: number, tokens: number, longest: number): number {
+  const from = longest - cache;
+  return cache === 0 || tokens <= from ? 0 : Math.max(-1, (from - tokens) / cache);
+}
+
+/** The least that a sample with an embedding can get. Pure. */
+const leastValid = (rule: RewardRule): number => leastOfTerms(rule) + rule.weights.format;
+
+/** What a malformed sample gets. Pure. */
+export const malformedReward = (rule: RewardRule): number => rule.malformed ?? leastOfTerms(rule);
+
+const leastOfTerms = ({ weights, scale, overlong }: RewardRule): number =>
+  0 - (scale === 'unit' ? 0 : weights.rank) - weights.length - (overlong > 0 ? weights.overlong : 0);
+
+/** What does not fit together in a rule, in words, or null. Pure. */
+export function faultOf(rule: RewardRule, longest: number): string | null {
+  const { weights, length, overlong } = rule;
+  const isTargeted = length.low > 0 || length.high > 0;
+  const least = leastValid(rule);
+  const faults: [boolean, string][] = [
+    [
+      Object.values(weights).every((weight) => weight === 0),
+      'All weights are 0, so nothing is rewarded. Give `rank_weight` a value above 0.',
+    ],
+    [
+      weights.length > 0 && !isTargeted,
+      '`length_weight` is above 0 without a target. Give `length_low`, `length_high` or both.',
+    ],
+    [
+      weights.length === 0 && isTargeted,
+      '`length_low` and `length_high` do nothing while `length_weight` is 0. Give it a value, or leave them out.',
+    ],
+    [
+      length.high > 0 && length.low > length.high,
+      `\`length_low\` is ${length.low} and \`length_high\` ${length.high}: no length is in between.`,
+    ],
+    [
+      length.low > longest,
+      `\`length_low\` is ${length.low}, and no sample can have more than ${longest} tokens (\`max_new\` of rl.rollout).`,
+    ],
+    [
+      length.high >= longest,
+      `\`length_high\` is ${length.high}, and no sample can have more than ${longest} tokens (\`max_new\` of rl.rollout): it does nothing.`,
+    ],
+    [
+      overlong >= longest,
+      `\`overlong_tokens\` is ${overlong} of at most ${longest} new tokens (\`max_new\` of rl.rollout), so every sample would be punished.`,
+    ],
+    [
+      rule.malformed !== null && rule.malformed > least,
+      `\`malformed\` is ${rule.malformed}, and a sample with an embedding may get as little as ${least}: being malformed would pay. Set it to ${least} or below, or leave it out.`,
+    ],
+  ];
+  return faults.find(([isWrong]) => isWrong)?.[1] ?? null;
 }

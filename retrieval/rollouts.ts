@@ -15,8 +15,12 @@ export interface Rollouts {
   queries: { id: string; positives: number[] }[];
   /** queries x group rows, query-major. */
   embeddings: Float32Array;
-  /** Whether the sample ended in an embedding. */
+  /** Whether the sample is not malformed. */
   valid: Uint8Array;
+  /** New tokens of each sample. */
+  tokens: number[];
+  /** queries rows: the embedding without reasoning. */
+  plain: Float32Array;
 }
 
 const queryShape = 'an object with `query`, `text`, `role` (sample or replay) and `positives`, a list of document ids';
@@ -44,12 +48,20 @@ export async function readRollouts(dir: string, corpus: Corpus): Promise<Rollout
       `${rows} embeddings and ${valid.data.length} flags for ${samples} samples`,
     );
   }
+  const { data: offsets } = tensor(tensors, 'completion_offsets', 'I32', 'rollouts.safetensors');
+  const { data: plain } = tensor(tensors, 'plain_embedding', 'F32', 'rollouts.safetensors');
+  if (offsets.length <= samples || plain.length !== manifest.queries * dimension) {
+    const found = `${offsets.length} offsets of completions and ${plain.length / dimension} embeddings without reasoning`;
+    throw dataError('rollouts.safetensors', null, `${found} for ${samples} samples of ${manifest.queries} queries`);
+  }
   return {
     manifest,
     dimension,
     queries,
     embeddings: embedding.data.subarray(0, samples * dimension),
     valid: valid.data.subarray(0, samples),
+    tokens: Array.from({ length: samples }, (_, i) => (offsets[i + 1] as number) - (offsets[i] as number)),
+    plain,
   };
 }
 

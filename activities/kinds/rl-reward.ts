@@ -1,80 +1,152 @@
-// rl.reward: ranks every sample of the iteration in one version of the index and turns ranks into rewards.
+// rl.reward: ranks every sample of the iteration in one version of the index and turns ranks into rewards. Of rollouts that
+// were oversampled, the groups whose rewards differ stay, up to the number that is to be trained.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { duplicatesOf } from '../../retrieval/corpus.js';
+import { freshnessOf, lagOf } from '../../retrieval/freshness.js';
 import { indexCache } from '../../retrieval/index-cache.js';
+import { chooseGroups, differing, type Choice } from '../../retrieval/informative-groups.js';
+import { keepGroups } from '../../retrieval/keep-groups.js';
 import { linkFile } from '../../retrieval/link-file.js';
-import { rewardRanks } from '../../retrieval/ranks.js';
+import { positiveRanks, rewardRanks, type RankInput } from '../../retrieval/ranks.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
-import { rewardFigures, rewardOf, type RewardRule } from '../../retrieval/reward.js';
+import { rewardFigures, type Rewarded } from '../../retrieval/reward-figures.js';
+import { rewardOf, type RewardRule } from '../../retrieval/reward.js';
 import { readRollouts, validSamples, type Rollouts } from '../../retrieval/rollouts.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { canonicalJson } from '../../schemas/identity.js';
-import type { KindContext, KindInput } from '../kind.js';
+import type { KindContext } from '../kind.js';
 import { StepFailure } from '../kind.js';
-import { artifactInput, integerInput, numberInput, stringInput } from './inputs.js';
+import { artifactInput, numberInput } from './inputs.js';
+import { rewardRule } from './reward-inputs.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
   const artifact = artifactInput(context.inputs, 'rollouts');
-  const rule = ruleOf(context.inputs);
   return indexCache().withIndex(artifactInput(context.inputs, 'index'), async (loaded) => {
     const rollouts = await readRollouts(artifact.path, loaded.corpus);
-    const ranks = await rankSamples(rollouts, loaded);
-    const rewards = ranks.map((rank) => rewardOf(rank, rule));
-    const dir = await context.outputDir('rollouts');
-    await linkRest(artifact.path, dir);
-    await writeFile(
-      join(dir, 'manifest.json'),
-      `${canonicalJson({ ...rollouts.manifest, indexVersion: loaded.manifest.version })}\n`,
+    const { manifest } = rollouts;
+    const rule = rewardRule(context.inputs, manifest.maxNewTokens);
+    const { samples, plainRanks } = await rewardSamples(rollouts, loaded, rule);
+    const differs = differing(
+      samples.map((sample) => learnedFrom(sample, rule)),
+      manifest.group,
     );
-    await writeFile(
-      join(dir, 'rewards.jsonl'),
-      rewards.map((reward, i) => `${JSON.stringify({ rank: ranks[i], reward })}\n`).join(''),
-    );
-    const figures = rewardFigures(ranks, rewards, rollouts.manifest.group);
+    const choice = chooseGroups(differs, manifest.keep ?? null);
+    await write(context, artifact.path, { rollouts, samples, choice, version: loaded.manifest.version });
+    const figures = { ...rewardFigures(samples, manifest.group, plainRanks), groups: manifest.queries };
+    warn(context, figures, choice, manifest.keep ?? null);
     return {
-      reward_mean: figures.mean,
-      reward_std: figures.std,
-      rank_median: figures.rankMedian,
-      zero_std_fraction: figures.zeroStdFraction,
-      all_best_fraction: figures.allBestFraction,
+      ...figures,
+      groups_kept: choice.kept.length,
+      groups_equal: choice.equal,
+      groups_surplus: choice.surplus,
+      ...staleness(loaded, manifest.policy),
     };
   });
 }
 
-/** One rank a sample, null for one without an embedding. */
-async function rankSamples(rollouts: Rollouts, { index, corpus }: LoadedIndex): Promise<(number | null)[]> {
+/** What the samples of a group are compared by: what the rank earned, not what form and length add. A malformed one is below all. */
+const learnedFrom = ({ score, reward }: Rewarded, rule: RewardRule): number =>
+  rule.weights.rank === 0 ? reward : (score ?? -2);
+
+/** The reward of every sample, and the best rank of each query without reasoning. */
+async function rewardSamples(
+  rollouts: Rollouts,
+  loaded: LoadedIndex,
+  rule: RewardRule,
+): Promise<{ samples: Rewarded[]; plainRanks: number[] }> {
+  const { ranks, plain } = await rankAll(rollouts, loaded, rule.reward === 'ndcg');
+  const scene = { documents: loaded.index.rows, longest: rollouts.manifest.maxNewTokens };
+  const samples = ranks.map((own, i) => {
+    const plainRanks = plain[Math.floor(i / rollouts.manifest.group)] as number[];
+    const sample = { ranks: own, plainRanks, tokens: rollouts.tokens[i] as number };
+    return { rank: own?.[0] ?? null, ...rewardOf(rule, sample, scene) };
+  });
+  return { samples, plainRanks: plain.map((own) => own[0] as number) };
+}
+
+/** Per sample the ranks of its positives (null: malformed), and the same of each query without reasoning; only the best unless `all`. */
+async function rankAll(
+  rollouts: Rollouts,
+  { index, corpus }: LoadedIndex,
+  all: boolean,
+): Promise<{ ranks: (number[] | null)[]; plain: number[][] }> {
   if (rollouts.dimension !== index.dimension) {
     throw new StepFailure(
       'data',
       `The rollouts have ${rollouts.dimension} dimensions, the index ${index.dimension}; both must come from models of one shape.`,
     );
   }
-  const samples = validSamples(rollouts);
-  const input = {
+  const valid = validSamples(rollouts);
+  const queries = new Float32Array(valid.embeddings.length + rollouts.plain.length);
+  queries.set(valid.embeddings);
+  queries.set(rollouts.plain, valid.embeddings.length);
+  const input: RankInput = {
     index,
-    queries: samples.embeddings,
-    positives: samples.positives,
-    duplicatesOf: (row: number) => duplicatesOf(corpus, row),
+    queries,
+    positives: [...valid.positives, ...rollouts.queries.map(({ positives }) => positives)],
+    duplicatesOf: (row) => duplicatesOf(corpus, row),
   };
-  const found = await rewardRanks(input, (task) => retrievalThreads().run('countNotBelow', task));
-  const ranks = Array.from<number | null>({ length: rollouts.valid.length }).fill(null);
-  samples.places.forEach((place, i) => {
-    ranks[place] = found[i] as number;
+  const count: Parameters<typeof rewardRanks>[1] = (task) => retrievalThreads().run('countNotBelow', task);
+  const found = all ? await positiveRanks(input, count) : Array.from(await rewardRanks(input, count), (rank) => [rank]);
+  const ranks = Array.from<number[] | null>({ length: rollouts.valid.length }).fill(null);
+  valid.places.forEach((place, i) => {
+    ranks[place] = found[i] as number[];
   });
-  return ranks;
+  return { ranks, plain: found.slice(valid.places.length) };
 }
 
-function ruleOf(inputs: Record<string, KindInput>): RewardRule {
-  return {
-    reward: stringInput(inputs, 'reward') as RewardRule['reward'],
-    k: integerInput(inputs, 'k'),
-    malformed: numberInput(inputs, 'malformed'),
-  };
+/** Writes the output: the groups that stay, as they were, with their rewards and the version of the index. */
+async function write(
+  context: KindContext,
+  from: string,
+  given: { rollouts: Rollouts; samples: Rewarded[]; choice: Choice; version: number },
+): Promise<void> {
+  const { manifest } = given.rollouts;
+  const { kept } = given.choice;
+  const dir = await context.outputDir('rollouts');
+  const isWhole = kept.length === manifest.queries;
+  const written = isWhole ? manifest : await keepGroups(from, dir, manifest, kept);
+  await linkRest(from, dir);
+  const text = canonicalJson({ ...written, keep: null, indexVersion: given.version });
+  await writeFile(join(dir, 'manifest.json'), `${text}\n`);
+  const rewards = kept.flatMap((group) => given.samples.slice(group * manifest.group, (group + 1) * manifest.group));
+  await writeFile(join(dir, 'rewards.jsonl'), rewards.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+}
+
+/** Says what the figures mean where a limit is passed. */
+function warn(
+  context: KindContext,
+  figures: Record<string, number | null>,
+  choice: Choice,
+  keep: number | null,
+): void {
+  const limit = numberInput(context.inputs, 'warn_zero_std');
+  const share = figures['zero_std_fraction'] ?? 0;
+  if (share > limit) {
+    context.warn(
+      `Rewards: in ${Math.round(100 * share)} % of the groups all samples get the same reward, so nothing can be learned from them (\`warn_zero_std\` is ${limit}).`,
+    );
+  }
+  const informative = (figures['groups'] ?? 0) - choice.equal;
+  if (keep !== null && informative < keep) {
+    context.warn(
+      `Rewards: ${informative} groups differ in their rewards, and ${keep} are to be trained. A larger \`oversample\` of rl.rollout finds more.`,
+    );
+  }
+}
+
+/** How far the index is behind the policy that sampled. */
+function staleness({ index, manifest }: LoadedIndex, policy: string): Record<string, number> {
+  const freshness = freshnessOf(index, manifest, policy);
+  let stale = 0;
+  for (let row = 0; row < index.rows; row++) if (!freshness.isFresh(row)) stale++;
+  const { mean } = lagOf({ index, freshness, version: manifest.version, refreshed: new Set() });
+  return { index_version: manifest.version, stale_fraction: stale / index.rows, lag_mean: mean };
 }
 
 async function linkRest(from: string, to: string): Promise<void> {
-  const written = new Set(['manifest.json', 'rewards.jsonl']);
+  const written = new Set([...(await readdir(to)), 'manifest.json', 'rewards.jsonl']);
   for (const name of await readdir(from)) {
     if (!written.has(name)) await linkFile(join(from, name), join(to, name));
   }

@@ -1,7 +1,7 @@
 // Ranks by counting against a plain loop, and the cases where ties, NaN and duplicates decide.
 import { afterAll, describe, expect, it } from 'vitest';
 import { countNotBelow } from '../../retrieval/exact-search.js';
-import { rewardRanks, tieMargin } from '../../retrieval/ranks.js';
+import { positiveRanks, rewardRanks, tieMargin } from '../../retrieval/ranks.js';
 import { createThreadPool } from '../../retrieval/thread-pool.js';
 import { dot, indexFromVectors, vectorOf, type VectorIndex } from '../../retrieval/vector-index.js';
 import { randomUnitVectors } from './random-vectors.js';
@@ -42,6 +42,26 @@ describe('rewardRanks', () => {
     );
     expect([...ranks]).toEqual(expected);
     expect(new Set(expected).size).toBeGreaterThan(50);
+  });
+
+  it('ranks every positive after the other positives that score better, as a plain sort does', async () => {
+    const index = indexFromVectors(vectors, dimension);
+    const several = positives.map((own, i) => (i % 2 === 0 ? own : [...own, (i * 3 + 1) % rows, (i * 11 + 5) % rows]));
+    const ranks = await positiveRanks({ index, queries, positives: several, duplicatesOf }, countNotBelow);
+    const expected = several.map((own, i) => {
+      const query = queries.subarray(i * dimension, (i + 1) * dimension);
+      const before = (row: number): number => dot(query, vectorOf(index, row));
+      return own
+        .toSorted((a, b) => before(b) - before(a))
+        .map((row, place) => {
+          const others = own.filter((other) => other !== row);
+          const dropped = [...others, ...own.flatMap(duplicatesOf)];
+          return place + plainRank(index, query, [row], (of) => (of === row ? dropped : []));
+        });
+    });
+    expect(ranks).toEqual(expected);
+    const best = await rewardRanks({ index, queries, positives: several, duplicatesOf }, countNotBelow);
+    expect(ranks.map(([first]) => first)).toEqual([...best]);
   });
 
   it('gives the same ranks from one shard, from many and in a worker thread', async () => {

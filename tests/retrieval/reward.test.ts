@@ -1,10 +1,23 @@
-// Golden values of the rewards.
+// Golden values of the scores and terms of a reward, and rules that contradict themselves.
 import { describe, expect, it } from 'vitest';
-import { discount, median, rewardFigures, rewardOf, type RewardRule } from '../../retrieval/reward.js';
+import { discount } from '../../retrieval/metrics.js';
+import { faultOf, lengthTerm, overlongTerm, rewardOf, scoreOf, type RewardRule } from '../../retrieval/reward.js';
 
-const rule = (reward: RewardRule['reward']): RewardRule => ({ reward, k: 10, malformed: 0 });
+const score = (reward: RewardRule['reward'], ranks: number[], k = 0, documents = 1000): number =>
+  scoreOf({ reward, k }, ranks, documents);
 
-describe('rewardOf', () => {
+const rule: RewardRule = {
+  reward: 'dcg',
+  k: 0,
+  scale: 'unit',
+  weights: { rank: 1, format: 0, length: 0, overlong: 1 },
+  length: { low: 0, high: 0 },
+  overlong: 0,
+  malformed: null,
+};
+const scene = { documents: 100, longest: 20 };
+
+describe('scoreOf', () => {
   it.each([
     [1, 1],
     [2, 0.63093],
@@ -15,37 +28,101 @@ describe('rewardOf', () => {
     [100, 0.15019],
   ])('discounts rank %i to %f', (rank, expected) => {
     expect(discount(rank)).toBeCloseTo(expected, 6);
-    expect(rewardOf(rank, rule('dcg'))).toBeCloseTo(expected, 6);
+    expect(score('dcg', [rank, rank + 1])).toBeCloseTo(expected, 6);
+    expect(score('ndcg', [rank], 100)).toBeCloseTo(expected, 6);
+    expect(score('rr', [rank])).toBe(1 / rank);
   });
 
-  it('cuts ndcg off behind k and nothing else', () => {
-    expect(rewardOf(10, rule('ndcg'))).toBeCloseTo(0.289065, 6);
-    expect(rewardOf(11, rule('ndcg'))).toBe(0);
-    expect(rewardOf(11, rule('dcg'))).toBeGreaterThan(0);
-    expect(rewardOf(4, rule('rr'))).toBe(0.25);
+  it('cuts off behind k: ndcg at 10 where nothing is said, the others nowhere', () => {
+    expect([score('ndcg', [10]), score('ndcg', [11])]).toEqual([discount(10), 0]);
+    expect([score('ndcg', [20], 20), score('ndcg', [21], 20)]).toEqual([discount(20), 0]);
+    expect([score('dcg', [11]), score('dcg', [11], 10), score('dcg', [10], 10)]).toEqual([
+      discount(11),
+      0,
+      discount(10),
+    ]);
+    expect([score('rr', [11]), score('rr', [11], 10)]).toEqual([1 / 11, 0]);
   });
 
-  it('gives a malformed sample what was asked for', () => {
-    expect(rewardOf(null, { ...rule('dcg'), malformed: -0.5 })).toBe(-0.5);
+  it('weighs all positives in ndcg against the best that could be, and the first alone elsewhere', () => {
+    expect(score('ndcg', [1, 2])).toBe(1);
+    expect(score('ndcg', [1, 3])).toBeCloseTo((1 + 0.5) / (1 + 0.63093), 5);
+    expect(score('ndcg', [1, 11])).toBeCloseTo(1 / (1 + 0.63093), 5);
+    expect(score('dcg', [2, 3])).toBe(discount(2));
+  });
+
+  it('falls with the logarithm of the rank from 1 to 0 at the last document, or behind k', () => {
+    expect([score('logrank', [1], 0, 1), score('logrank', [1]), score('logrank', [1000])]).toEqual([1, 1, 0]);
+    expect(score('logrank', [10], 0, 1000)).toBeCloseTo(2 / 3, 12);
+    expect(score('logrank', [10], 99)).toBeCloseTo(1 / 2, 12);
+    expect([score('logrank', [99], 99) > 0, score('logrank', [100], 99)]).toEqual([true, 0]);
   });
 });
 
-describe('rewardFigures', () => {
-  it('has the known mean and population standard deviation', () => {
-    const figures = rewardFigures([1, 2, 3, null], [1, 0.63093, 0.5, 0], 4);
-    expect(figures.mean).toBeCloseTo(0.532732, 5);
-    expect(figures.std).toBeCloseTo(0.35807, 5);
-    expect(figures.rankMedian).toBe(2);
+describe('terms of length', () => {
+  it('cost nothing within the target and 1 at its worst', () => {
+    const target = { low: 4, high: 10 };
+    const found = [0, 2, 4, 10, 15, 20, 25].map((tokens) => lengthTerm(target, tokens, 20));
+    expect(found).toEqual([-1, -0.5, 0, 0, -0.5, -1, -1]);
+    expect(lengthTerm({ low: 0, high: 0 }, 20, 20)).toBe(0);
   });
 
-  it('counts groups of equal rewards, and those of rank 1 throughout', () => {
-    const figures = rewardFigures([1, 1, 3, 3, 1, 2, null, null], [1, 1, 0.5, 0.5, 1, 0.63, 0, 0], 2);
-    expect(figures.zeroStdFraction).toBe(0.75);
-    expect(figures.allBestFraction).toBe(0.25);
+  it('punish the last tokens before the limit in a line, as DAPO does', () => {
+    expect([10, 16, 18, 20, 21].map((tokens) => overlongTerm(4, tokens, 20))).toEqual([0, 0, -0.5, -1, -1]);
+    expect(overlongTerm(0, 20, 20)).toBe(0);
+  });
+});
+
+describe('rewardOf', () => {
+  const sample = { ranks: [3], plainRanks: [1], tokens: 18 };
+
+  it('adds the weighted terms and reports each apart', () => {
+    const whole: RewardRule = {
+      ...rule,
+      weights: { rank: 2, format: 0.25, length: 0.5, overlong: 0.1 },
+      length: { low: 0, high: 16 },
+      overlong: 4,
+    };
+    const found = rewardOf(whole, sample, scene);
+    expect(found).toMatchObject({ score: 0.5, format: 1, length: -0.5, overlong: -0.5 });
+    expect(found.reward).toBeCloseTo(2 * 0.5 + 0.25 - 0.25 - 0.05, 12);
   });
 
-  it('has no median without a valid sample', () => {
-    expect(median([])).toBeNull();
-    expect(median([5, 1, 2, 4])).toBe(3);
+  it('is the score alone, signed, or against the query without reasoning', () => {
+    expect(rewardOf(rule, sample, scene).reward).toBe(0.5);
+    expect(rewardOf({ ...rule, scale: 'signed' }, sample, scene).reward).toBe(0);
+    expect(rewardOf({ ...rule, scale: 'relative' }, sample, scene).reward).toBe(-0.5);
+  });
+
+  it('gives a malformed sample the least that the terms can come to, or what is said', () => {
+    const malformed = { ...sample, ranks: null };
+    const reward = (change: Partial<RewardRule>): number => rewardOf({ ...rule, ...change }, malformed, scene).reward;
+    expect(reward({})).toBe(0);
+    expect(reward({ scale: 'relative' })).toBe(-1);
+    expect(reward({ overlong: 4, weights: { rank: 1, format: 1, length: 0.5, overlong: 0.25 } })).toBe(-0.75);
+    expect(reward({ malformed: -3 })).toBe(-3);
+    expect(rewardOf(rule, malformed, scene)).toMatchObject({ score: null, format: null, length: null, overlong: null });
+  });
+});
+
+describe('faultOf', () => {
+  const weights = { rank: 1, format: 0, length: 0.1, overlong: 1 };
+  it.each<[string, Partial<RewardRule>, RegExp]>([
+    ['no weight', { weights: { rank: 0, format: 0, length: 0, overlong: 0 } }, /nothing is rewarded/],
+    ['a weight without a target', { weights }, /`length_weight` is above 0 without a target/],
+    ['a target without a weight', { length: { low: 3, high: 0 } }, /do nothing while `length_weight` is 0/],
+    ['an empty target', { weights, length: { low: 9, high: 8 } }, /`length_low` is 9 and `length_high` 8/],
+    ['a target out of reach', { weights, length: { low: 21, high: 0 } }, /no sample can have more than 20 tokens/],
+    ['a bound that binds nothing', { weights, length: { low: 0, high: 20 } }, /it does nothing/],
+    ['a punishment of all', { overlong: 20 }, /every sample would be punished/],
+    ['malformed that pays', { malformed: 0, scale: 'relative' }, /may get as little as -1: being malformed would pay/],
+  ])('says what is wrong with %s', (_, change, message) => {
+    expect(faultOf({ ...rule, ...change }, 20)).toMatch(message);
+  });
+
+  it('has nothing against what fits', () => {
+    expect(faultOf(rule, 20)).toBeNull();
+    expect(faultOf({ ...rule, malformed: 0 }, 20)).toBeNull();
+    expect(faultOf({ ...rule, weights, length: { low: 4, high: 16 }, overlong: 4, malformed: -2 }, 20)).toBeNull();
   });
 });

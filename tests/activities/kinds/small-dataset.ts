@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalArtifact } from '../../../activities/kind.js';
 import { drawWithout, seededRandom } from '../../../retrieval/random.js';
-import { writeSafetensors } from '../../../retrieval/safetensors.js';
+import { writeSafetensors, type TensorValue } from '../../../retrieval/safetensors.js';
 import { dimension, embed, writeLines } from './word-model.js';
 
 const words = 'red green blue stone river cloud paper lamp wolf door seven north salt wheel glass moon iron seed'.split(
@@ -46,7 +46,7 @@ export function smallModel(dir: string, identity: string, size = dimension): Loc
   return { path, identity, type: 'model' };
 }
 
-/** Rollouts of the rl queries: `group` samples each, the first of query q10 malformed, and one replayed pair behind. */
+/** Rollouts of the rl queries: `group` samples each, the first of query q10 malformed, and one replayed pair behind. Sample i has i % 4 + 1 tokens. */
 export async function smallRollouts(dir: string, data: SmallDataset, model: string, group = 3): Promise<LocalArtifact> {
   const path = join(dir, 'rollouts');
   mkdirSync(path, { recursive: true });
@@ -59,9 +59,24 @@ export async function smallRollouts(dir: string, data: SmallDataset, model: stri
     const query = queries[Math.floor(i / group)];
     embedding.set(embed(`${query?.text ?? 'replay'} ${words[i % group] as string}`, model), i * dimension);
   }
+  const plain = new Float32Array(queries.length * dimension);
+  queries.forEach(({ text }, i) => plain.set(embed(text, model), i * dimension));
+  const prompts = raggedOf([...valid.keys()].map((i) => [1, i]));
+  const completions = raggedOf(
+    [...valid.keys()].map((i) => Array.from({ length: (i % 4) + 1 }, (_, at) => 10 * i + at)),
+  );
+  const logprobs = Float32Array.from(completions.values, (id) => -id / 100);
   await writeSafetensors(join(path, 'rollouts.safetensors'), {
     embedding: { type: 'F32', shape: [samples + 1, dimension], data: embedding },
     valid: { type: 'U8', shape: [samples + 1], data: valid },
+    plain_embedding: { type: 'F32', shape: [queries.length, dimension], data: plain },
+    prompt_ids: prompts.ids,
+    prompt_offsets: prompts.offsets,
+    completion_ids: completions.ids,
+    completion_offsets: completions.offsets,
+    loss_mask: { type: 'U8', shape: completions.ids.shape, data: new Uint8Array(logprobs.length).fill(1) },
+    sampler_logprobs: { type: 'F32', shape: completions.ids.shape, data: logprobs },
+    old_logprobs: { type: 'F32', shape: completions.ids.shape, data: logprobs },
   });
   writeLines(join(path, 'queries.jsonl'), [
     ...queries.map(({ _id, text }) => ({ query: _id, text, role: 'sample', positives: [_id.replace('q', 'd')] })),
@@ -69,7 +84,9 @@ export async function smallRollouts(dir: string, data: SmallDataset, model: stri
   ]);
   writeLines(
     join(path, 'samples.jsonl'),
-    [...valid.keys()].map((i) => ({ query: i, sample: i % group, text: '', finish: 'embed', valid: valid[i] === 1 })),
+    [...valid.keys()]
+      .slice(0, samples)
+      .map((i) => ({ query: i, sample: i % group, text: '', finish: 'embed', valid: valid[i] === 1 })),
   );
   const manifest = {
     schema: 1,
@@ -90,3 +107,15 @@ export async function smallRollouts(dir: string, data: SmallDataset, model: stri
 
 /** What the declaration of index.build gives where a pipeline says nothing, in a batch of test size. */
 export const buildDefaults = { batch: 8, dtype: 'float32', shard_rows: 0 };
+
+/** Rows of different lengths as values and offsets. */
+function raggedOf(rows: number[][]): { values: Int32Array; ids: TensorValue; offsets: TensorValue } {
+  const ids = Int32Array.from(rows.flat());
+  const offsets = new Int32Array(rows.length + 1);
+  rows.forEach((row, i) => (offsets[i + 1] = (offsets[i] as number) + row.length));
+  return {
+    values: ids,
+    ids: { type: 'I32', shape: [ids.length], data: ids },
+    offsets: { type: 'I32', shape: [offsets.length], data: offsets },
+  };
+}
