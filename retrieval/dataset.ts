@@ -1,5 +1,6 @@
 // Reads the queries and judgements of a dataset artifact.
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Corpus } from './corpus.js';
 import { isObject, readJsonl, stringField } from './jsonl.js';
@@ -8,6 +9,8 @@ import { dataError } from './retrieval-error.js';
 export interface JudgedQuery {
   id: string;
   text: string;
+  /** The instruction around the text, from its set, {} standing for the text; null = none. */
+  instruction: string | null;
   /** Relevant documents: grade above 0. */
   relevant: { row: number; grade: number }[];
   /** Documents judged, whatever the grade. */
@@ -27,11 +30,14 @@ export async function readSplit(
   corpus: Corpus,
 ): Promise<{ queries: JudgedQuery[]; excluded: number }> {
   const byId = new Map<string, JudgedQuery>();
+  const instructions = await instructionsOf(dir);
   for await (const { value, at } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', queryShape)) {
     const id = stringField(value, '_id', at);
     const text = stringField(value, 'text', at);
     if (stringField(value, 'split', at) === split) {
-      byId.set(id, { id, text, relevant: [], judged: new Set() });
+      const set = isObject(value) ? value['set'] : undefined;
+      const instruction = typeof set === 'string' ? (instructions.get(set) ?? null) : null;
+      byId.set(id, { id, text, instruction, relevant: [], judged: new Set() });
     }
   }
   for await (const { value, line, at } of readJsonl(join(dir, 'qrels.jsonl'), 'qrels.jsonl', judgementShape)) {
@@ -49,6 +55,23 @@ export async function readSplit(
   }
   const queries = [...byId.values()].filter((query) => query.relevant.length > 0);
   return { queries, excluded: byId.size - queries.length };
+}
+
+/** The instruction of each set of a mixture that has one. */
+async function instructionsOf(dir: string): Promise<Map<string, string>> {
+  let sets: unknown;
+  try {
+    const manifest: unknown = JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8'));
+    sets = isObject(manifest) ? manifest['sets'] : undefined;
+  } catch {
+    return new Map(); // a folder of files that no step has made
+  }
+  const entries = isObject(sets) ? Object.entries(sets) : [];
+  return new Map(
+    entries.flatMap(([name, set]) =>
+      isObject(set) && typeof set['prompt'] === 'string' ? [[name, set['prompt']] as const] : [],
+    ),
+  );
 }
 
 /** The rows that are relevant to a query of these splits. Fails as readSplit does. */

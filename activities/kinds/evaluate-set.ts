@@ -88,7 +88,11 @@ async function prepare(
     );
   }
   const texts = join(workDir, nameIn(set, 'queries.jsonl'));
-  await writeFile(texts, queries.map(({ id, text }) => `${JSON.stringify({ _id: id, text })}\n`).join(''));
+  const asked = queries.map(({ id, text, instruction }) => ({
+    ...{ _id: id, text },
+    ...(instruction !== null && { prompt: instruction }),
+  }));
+  await writeFile(texts, asked.map((query) => `${JSON.stringify(query)}\n`).join(''));
   const leaveOut = booleanInput(inputs, 'leave_out_duplicates');
   const task: SetTask = {
     ...base,

@@ -1963,6 +1963,11 @@ export const stepKinds: Record<string, StepKind> = {
         required: true,
         help: 'Queries with positives; reasoning targets where there are any.',
       },
+      reasoning: {
+        artifact: 'folder',
+        required: false,
+        help: 'Reasoning targets of a teacher instead of those of the dataset: reasoning.jsonl with {query, reasoning}.',
+      },
       split: {
         type: 'string',
         help: 'Queries to train on.',
@@ -1981,6 +1986,11 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 2,
         default: 128,
         memory: true,
+      },
+      homogeneous: {
+        type: 'boolean',
+        help: 'Each batch holds queries of one set of a mixture, so that negatives are of the same kind.',
+        default: false,
       },
       micro_batch: {
         type: 'integer',

@@ -66,6 +66,22 @@ describe('readSplit', () => {
     expect(queries.map((query) => [...unjudgedDuplicates(query, corpus)])).toEqual([[2]]);
   });
 
+  it('gives each query of a mixture the instruction of its set', async () => {
+    await judge([]);
+    write('queries.jsonl', [
+      { _id: 'q1', text: 'x', split: 'test', set: 'code' },
+      { _id: 'q2', text: 'y', split: 'test', set: 'web' },
+    ]);
+    write(
+      'qrels.jsonl',
+      ['q1', 'q2'].map((query) => ({ query, document: 'd0', grade: 1 })),
+    );
+    write('manifest.json', [{ sets: { code: { prompt: 'Find code: {}' }, web: {} } }]);
+    const { queries } = await readSplit(dir, 'test', await readCorpus(join(dir, 'corpus.jsonl')));
+    expect(queries.map(({ instruction }) => instruction)).toEqual(['Find code: {}', null]);
+    await rm(join(dir, 'manifest.json'));
+  });
+
   it('names the line of a judgement without its document', async () => {
     await expect(
       judge([
@@ -80,6 +96,7 @@ describe('readSplit', () => {
       id: `q${i}`,
       text: '',
       relevant: [],
+      instruction: null,
       judged: new Set<number>(),
     }));
     const kept = limitQueries(queries, 5).map(({ id }) => id);

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pawl_trainer import jsonl
+from pawl_trainer import checkpoint, jsonl
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Artifact, Job
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Texts by id; queries of each split in file order; positives of a query in file order; all its judgements."""
+    """
+    Texts by id; queries of each split in file order; positives of a query in file order; all its judgements. Of a mixture: the
+    set of each query, and the instruction of each set, in which {} stands for the query.
+    """
 
     corpus: dict[str, str]
     queries: dict[str, str]
@@ -24,6 +27,8 @@ class Dataset:
     pairs: list[tuple[str, str]]
     negatives: dict[str, list[str]]
     grades: dict[str, dict[str, int]]
+    sets: dict[str, str]
+    instructions: dict[str, str]
 
     def split(self, name: str) -> list[str]:
         """Ids of the queries of a split; raises Failure(config) when there are none."""
@@ -31,6 +36,12 @@ class Dataset:
         if not ids:
             raise Failure("config", f"The dataset has no query in the split `{name}`; it has {', '.join(sorted(self.splits))}.")
         return ids
+
+    def around(self, queries: Sequence[str]) -> list[str] | None:
+        """The instruction around each query, which comes from its set; None where no set has one."""
+        if not self.instructions:
+            return None
+        return [self.instructions.get(self.sets[query], "{}") for query in queries]
 
 
 def load(job: Job, artifact: Artifact) -> Dataset:
@@ -48,10 +59,13 @@ def read_folder(folder: Path) -> Dataset:
     """Reads a dataset folder; raises Failure(data) with file and line where it does not hold together."""
     corpus = {row["_id"]: row["text"] for row in jsonl.read(folder / "corpus.jsonl", {"_id": str, "text": str})}
     queries: dict[str, str] = {}
+    sets: dict[str, str] = {}
     splits: dict[str, list[str]] = defaultdict(list)
     for row in jsonl.read(folder / "queries.jsonl", {"_id": str, "text": str, "split": str}):
         queries[row["_id"]] = row["text"]
         splits[row["split"]].append(row["_id"])
+        if "set" in row:
+            sets[row["_id"]] = row["set"]
     positives: dict[str, list[str]] = defaultdict(list)
     grades: dict[str, dict[str, int]] = defaultdict(dict)
     needs: dict[str, type] = {"query": str, "document": str, "grade": int}
@@ -73,6 +87,8 @@ def read_folder(folder: Path) -> Dataset:
         _pairs(folder),
         _negatives(folder, queries, corpus),
         dict(grades),
+        sets,
+        _instructions(folder, sets),
     )
 
 
@@ -104,3 +120,20 @@ def _negatives(folder: Path, queries: Mapping[str, str], corpus: Mapping[str, st
         if row["negatives"]:
             negatives[row["query"]] = row["negatives"]
     return negatives
+
+
+def _instructions(folder: Path, sets: Mapping[str, str]) -> dict[str, str]:
+    """The instructions of the manifest, each holding {} once; every query must have a set that the manifest knows."""
+    path = folder / "manifest.json"
+    known = checkpoint.read_json(path).get("sets", {}) if path.exists() else {}
+    unknown = next(((query, name) for query, name in sets.items() if name not in known), None)
+    if unknown is not None:
+        raise Failure("data", f"queries.jsonl: the set {unknown[1]!r} of the query {unknown[0]!r} is not in manifest.json.")
+    instructions = {name: entry["prompt"] for name, entry in known.items() if entry.get("prompt", "{}") != "{}"}
+    for name, instruction in instructions.items():
+        if instruction.count("{}") != 1:
+            message = (
+                f"manifest.json: the prompt of the set `{name}` must hold {{}} once, for the query; it is {instruction!r}."
+            )
+            raise Failure("data", message)
+    return instructions

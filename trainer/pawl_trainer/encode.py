@@ -18,12 +18,16 @@ from torch import Tensor
 
 from pawl_trainer import canary, checkpoint, jsonl, language_model
 from pawl_trainer.batching import buckets
+from pawl_trainer.encoding import PlainRole
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 
 INPUTS = {
     "model": {"artifact": "model", "required": True, "help": "The encoder."},
-    "texts": {"type": "string", "help": "Path of a JSONL file with {_id, text}."},
+    "texts": {
+        "type": "string",
+        "help": "Path of a JSONL file with {_id, text}, and where a text has an instruction around it, prompt.",
+    },
     "rows": {"type": "string", "help": "Path of a JSON array of row numbers; absent = all.", "required": False},
     "role": {"type": "string", "help": "What the texts are.", "enum": ["document", "query"]},
     "batch": {"type": "integer", "help": "Rows a forward pass.", "minimum": 1, "default": 128},
@@ -49,6 +53,7 @@ class Work:
     settings: Settings
     model: language_model.LanguageModel
     texts: list[str]
+    around: list[str]
     blocks: list[Path] = field(default_factory=list)
     done: list[Tensor] = field(default_factory=list)
     passes: int = 0
@@ -65,8 +70,9 @@ def run(job: Job) -> dict[str, float]:
     model = language_model.load(job, job.artifact("model"))
     numbers = None if settings.rows is None else checkpoint.read_json(Path(settings.rows))
     with job.timed("read"):
-        texts = [row["text"] for row in jsonl.read_rows(Path(settings.texts), numbers, {"text": str})]
-    work = Work(job, settings, model, texts)
+        rows = jsonl.read_rows(Path(settings.texts), numbers, {"text": str})
+    texts = [row["text"] for row in rows]
+    work = Work(job, settings, model, texts, [row.get("prompt", "{}") for row in rows])
     checkpoint.remove(work.folder)
     work.folder.mkdir(parents=True)
     with torch.inference_mode():
@@ -103,11 +109,10 @@ def encode_block(work: Work) -> None:
 
 def block_of(work: Work) -> list[list[int]]:
     """The token ids of the block that is next."""
-    start = len(work.blocks) * BLOCK
+    part = slice(len(work.blocks) * BLOCK, (len(work.blocks) + 1) * BLOCK)
     with work.job.timed("tokenise"):
-        return work.model.text.plain(
-            "document" if work.settings.role == "document" else "query", work.texts[start : start + BLOCK]
-        )
+        role: PlainRole = "document" if work.settings.role == "document" else "query"
+        return work.model.text.plain(role, work.texts[part], work.around[part])
 
 
 def save(work: Work, folder: Path) -> None:

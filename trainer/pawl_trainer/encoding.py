@@ -94,14 +94,17 @@ class TextEncoder:
         self._around = {role: self._template_ids(role) for role in ROLES}
         tokenizer.encode_special_tokens = True  # from here on: content, in which special tokens are ordinary text
 
-    def plain(self, role: PlainRole, texts: Sequence[str]) -> list[list[int]]:
-        """Sequences that end in the embed token, without reasoning."""
-        return [self.frame(role, ids) for ids in self.content(role, texts)]
+    def plain(self, role: PlainRole, texts: Sequence[str], around: Sequence[str] | None = None) -> list[list[int]]:
+        """
+        Sequences that end in the embed token, without reasoning. `around` has an instruction for each text, in which {}
+        stands for it; it goes where the text would go and does not count towards its limit.
+        """
+        return [self.frame(role, ids) for ids in self._instructed(self.content(role, texts), around)]
 
-    def prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """Sequences after which the model is to reason."""
+    def prompts(self, texts: Sequence[str], around: Sequence[str] | None = None) -> list[list[int]]:
+        """Sequences after which the model is to reason; `around` as for `plain`."""
         before, after = self._around["reason"]
-        return [[*before, *ids, *after] for ids in self.content("query", texts)]
+        return [[*before, *ids, *after] for ids in self._instructed(self.content("query", texts), around)]
 
     def reasoning(self, texts: Sequence[str]) -> list[list[int]]:
         """Reasoning texts as ids, without the embed token, cut so that it still fits."""
@@ -134,6 +137,17 @@ class TextEncoder:
     def is_clean(self, ids: Sequence[int]) -> bool:
         """Whether ids are text and nothing else: no special token among them, and not all blank."""
         return self._special.isdisjoint(ids) and self.text(ids) != ""
+
+    def _instructed(self, contents: list[list[int]], around: Sequence[str] | None) -> list[list[int]]:
+        if around is None:
+            return contents
+        parts = {instruction: [self._part(text) for text in instruction.split("{}")] for instruction in set(around)}
+        return [
+            [*parts[instruction][0], *ids, *parts[instruction][1]] for instruction, ids in zip(around, contents, strict=True)
+        ]
+
+    def _part(self, text: str) -> list[int]:
+        return self._ids([text])[0] if text else []
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         new = list(dict.fromkeys(text for text in texts if text not in self._known))

@@ -18,7 +18,7 @@ from pawl_trainer.sampling import Sampling
 
 INPUTS = {
     "model": {"artifact": "model", "required": True, "help": "The model that reasons and embeds."},
-    "texts": {"type": "string", "help": "Path of a JSONL file of queries with {_id, text}."},
+    "texts": {"type": "string", "help": "Path of a JSONL file of queries with {_id, text} and optionally prompt."},
     "mode": {"type": "string", "help": "How to reason.", "enum": ["greedy", "sampled"]},
     "samples": {"type": "integer", "help": "Reasonings a query; greedy has one.", "minimum": 1, "default": 1},
     "temperature": {"type": "number", "help": "Of sampling.", "exclusiveMinimum": 0, "default": 0.5},
@@ -53,7 +53,8 @@ def run(job: Job) -> dict[str, float]:
     greedy = settings.mode == "greedy"
     count = 1 if greedy else settings.samples
     rows = [(query["_id"], number) for query in queries for number in range(count)]
-    prompts = [ids for ids in model.text.prompts([query["text"] for query in queries]) for _ in range(count)]
+    around = [query.get("prompt", "{}") for query in queries]
+    prompts = [ids for ids in model.text.prompts([query["text"] for query in queries], around) for _ in range(count)]
     temperature = 0.0 if greedy else settings.temperature
     sampling = Sampling(temperature, settings.min_new, model.contract.max_tokens["reason"])
     keys: list[tuple[str | int, ...]] = [("reason", query, number) for query, number in rows]

@@ -91,7 +91,9 @@ def run(job: Job) -> dict[str, float]:
     batch = Batch(queries, replayed_queries(dataset, settings), settings.group)
     rows = batch.rows
     asked = list(dict.fromkeys([*queries, *batch.replayed]))
-    prompt_of = dict(zip(asked, model.text.prompts([dataset.queries[query] for query in asked]), strict=True))
+    prompt_of = dict(
+        zip(asked, model.text.prompts([dataset.queries[query] for query in asked], dataset.around(asked)), strict=True)
+    )
     prompts = [prompt_of[row.query] for row in rows]
     keys: list[tuple[str | int, ...]] = [(row.role, row.query, row.sample) for row in rows]
     drawing = Drawing(job, model, prompts, keys, sampling, settings.chunk, settings.dtype)
@@ -101,7 +103,10 @@ def run(job: Job) -> dict[str, float]:
     with job.timed("score"), torch.inference_mode(), devices.arithmetic(settings.dtype):
         ids = [found.ids for found in completions]
         scored = score(model, prompts, ids, sampling, settings.micro_batch, sampled.passed, sampled.states)
-        plain = model.embed(model.text.plain("query", [dataset.queries[query] for query in queries]), settings.micro_batch)
+        plain = model.embed(
+            model.text.plain("query", [dataset.queries[query] for query in queries], dataset.around(queries)),
+            settings.micro_batch,
+        )
     logprobs = list(scored.logprobs.float().cpu().split([len(found) for found in ids]))
     embeddings = scored.embeddings.float().cpu()
     defects = defects_of(completions, logprobs, embeddings, model)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pawl_trainer import dataset as datasets
-from pawl_trainer import devices, grad_cache, language_model, optimizer, seeds, sft_dev, sft_schedule
+from pawl_trainer import devices, grad_cache, language_model, optimizer, seeds, sft_dev, sft_schedule, teacher
 from pawl_trainer.batching import Passes, buckets
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
@@ -25,7 +25,7 @@ from pawl_trainer.sampling import Sampling, sample
 from pawl_trainer.sft_batch import step_batch
 from pawl_trainer.sft_losses import step_losses
 from pawl_trainer.sft_material import tokenise
-from pawl_trainer.sft_state import Settings, State, Trainer, batch_at, learning_rate, restore, save
+from pawl_trainer.sft_state import Settings, State, Trainer, batch_at, check_sets, learning_rate, restore, save
 
 HARD_CANDIDATES = 10  # a hard negative is one of so many nearest documents
 EPOCHS_PER_MINING = 2
@@ -67,7 +67,8 @@ def prepare(job: Job) -> Trainer:
     start = language_model.load(job, job.artifact("model"))
     dataset = datasets.load(job, job.artifact("data"))
     with job.timed("tokenise"):
-        material = tokenise(start.text, dataset, settings.split, settings.pairs > 0)
+        taught = reasonings(job, dataset, start)
+        material = tokenise(start.text, dataset, settings.split, settings.pairs > 0, taught)
         dev = None if settings.eval_every == 0 else sft_dev.material(start.text, dataset, settings)
     model = start.for_training(settings.gradient_checkpointing)
     trainer = Trainer(
@@ -81,11 +82,29 @@ def prepare(job: Job) -> Trainer:
         optimizer.adamw(model.network, settings.lr, settings.weight_decay),
         State(),
     )
+    check_sets(trainer)
+    warn_of_targets(trainer)
     seeds.set_global(seeds.derive(job.seed, "sft"))
     if job.resume is not None:
         restore(trainer, job.resume)
         sft_dev.restore(trainer, job.resume)
     return trainer
+
+
+def reasonings(job: Job, dataset: datasets.Dataset, model: language_model.LanguageModel) -> dict[str, str] | None:
+    """The reasoning targets of a teacher, where there is one."""
+    folder = job.optional_artifact("reasoning")
+    return None if folder is None else teacher.read(folder.path, dataset, model.contract.embed_token)
+
+
+def warn_of_targets(trainer: Trainer) -> None:
+    """Says when queries have nothing to learn to say."""
+    settings, material = trainer.settings, trainer.material
+    missing = len(material.queries) - len(material.targets)
+    if missing > 0 and settings.ce_weight > 0:
+        some = f"{missing} of {len(material.queries)} queries" if material.targets else "No query"
+        verb = "have no reasoning target" if material.targets else "has a reasoning target"
+        trainer.job.warn(f"{some} of the split `{settings.split}` {verb}: cross-entropy does not see them.")
 
 
 def refresh_material(trainer: Trainer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +25,7 @@ class Material:
     """The dataset as token ids."""
 
     queries: list[str]
+    sets: dict[str, str]
     plain: dict[str, list[int]]
     prompts: dict[str, list[int]]
     targets: dict[str, list[int]]
@@ -39,16 +40,23 @@ class Material:
             raise Failure("config", "Stage 1 contrasts queries: the split needs two at least.")
 
 
-def tokenise(text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool) -> Material:
-    """Everything that training reads, as token ids; documents are the split's positives and their hard negatives."""
+def tokenise(
+    text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool, taught: Mapping[str, str] | None = None
+) -> Material:
+    """
+    Everything that training reads, as token ids; documents are the split's positives and their hard negatives. `taught` are
+    reasoning targets instead of those of the dataset.
+    """
+    reasoning = dataset.reasoning if taught is None else taught
     queries = sorted(dataset.split(split))
     texts = [dataset.queries[query] for query in queries]
+    around = dataset.around(queries)
     negatives = {query: dataset.negatives[query] for query in queries if query in dataset.negatives}
     positives = {query: dataset.positives[query] for query in queries}
     documents = sorted({document for ids in (*positives.values(), *negatives.values()) for document in ids})
     bodies = [dataset.corpus[document] for document in documents]
-    thought = [query for query in queries if query in dataset.reasoning]
-    targets = text.reasoning([dataset.reasoning[query] for query in thought])
+    thought = [query for query in queries if query in reasoning]
+    targets = text.reasoning([reasoning[query] for query in thought])
     names: list[str] = []
     codes: list[str] = []
     if with_pairs:
@@ -57,8 +65,9 @@ def tokenise(text: TextEncoder, dataset: Dataset, split: str, with_pairs: bool) 
     number_of_text: dict[str, int] = {}
     return Material(
         queries=queries,
-        plain=dict(zip(queries, text.plain("query", texts), strict=True)),
-        prompts=dict(zip(queries, text.prompts(texts), strict=True)),
+        sets={query: dataset.sets.get(query, "") for query in queries},
+        plain=dict(zip(queries, text.plain("query", texts, around), strict=True)),
+        prompts=dict(zip(queries, text.prompts(texts, around), strict=True)),
         targets=dict(zip(thought, targets, strict=True)),
         positives=positives,
         negatives=negatives,
@@ -99,7 +108,7 @@ def dev_material(text: TextEncoder, dataset: Dataset, *, split: str, queries: in
     same: dict[str, list[int]] = {}
     for number, document in enumerate(ids):
         same.setdefault(dataset.corpus[document], []).append(number)
-    asked = [dataset.queries[query] for query in chosen]
+    asked, around = [dataset.queries[query] for query in chosen], dataset.around(chosen)
     relevant = [{row[document]: dataset.grades[query][document] for document in dataset.positives[query]} for query in chosen]
     ignored = []
     for query, grades in zip(chosen, relevant, strict=True):
@@ -107,7 +116,7 @@ def dev_material(text: TextEncoder, dataset: Dataset, *, split: str, queries: in
         twins = {number for document in grades for number in same[dataset.corpus[ids[document]]]}
         ignored.append(sorted(twins - known))
     return Dev(
-        text.plain("query", asked) if mode == "plain" else text.prompts(asked),
+        text.plain("query", asked, around) if mode == "plain" else text.prompts(asked, around),
         text.plain("document", [dataset.corpus[document] for document in ids]),
         relevant,
         ignored,

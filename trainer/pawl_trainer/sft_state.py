@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pawl_trainer import canary, checkpoint, devices, optimizer, seeds
+from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.losses import info_nce
@@ -24,6 +25,7 @@ class Settings:
     batch: int
     micro_batch: int
     micro_tokens: int
+    homogeneous: bool
     grad_cache: bool
     lr: float
     warmup: int
@@ -103,7 +105,17 @@ class Trainer:
     @property
     def epoch_steps(self) -> int:
         """Steps in which every query comes up once, but for what does not fill a batch."""
-        return len(self.material.queries) // self.batch
+        return sum(len(queries) // self.batch for queries in self.pools.values())
+
+    @property
+    def pools(self) -> dict[str, list[str]]:
+        """The queries that may be in a batch together: all, or those of a set."""
+        if not self.settings.homogeneous:
+            return {"": self.material.queries}
+        pools: dict[str, list[str]] = {}
+        for query in self.material.queries:
+            pools.setdefault(self.material.sets[query], []).append(query)
+        return pools
 
     @property
     def own_rows(self) -> int:
@@ -112,10 +124,29 @@ class Trainer:
 
 
 def batch_at(trainer: Trainer, step: int) -> list[str]:
-    """The queries of a step: every epoch is a permutation of its own."""
+    """
+    The queries of a step: every epoch is a permutation of its own; with homogeneous batches one of each set, cut into
+    batches, which come in an order of their own.
+    """
     epoch, place = divmod(step, trainer.epoch_steps)
-    order = seeds.order_of(trainer.material.queries, "sft", trainer.job.seed, epoch)
-    return order[place * trainer.batch : (place + 1) * trainer.batch]
+    seed, pools = trainer.job.seed, trainer.pools
+    if not trainer.settings.homogeneous:
+        order = seeds.order_of(pools[""], "sft", seed, epoch)
+        return order[place * trainer.batch : (place + 1) * trainer.batch]
+    places = [(name, number) for name in sorted(pools) for number in range(len(pools[name]) // trainer.batch)]
+    seeds.chooser(seed, "sets", epoch).shuffle(places)
+    name, number = places[place]
+    order = seeds.order_of(pools[name], "sft", seed, epoch, name)
+    return order[number * trainer.batch : (number + 1) * trainer.batch]
+
+
+def check_sets(trainer: Trainer) -> None:
+    """Raises Failure(config) when a batch of one set cannot be filled."""
+    for name, queries in sorted(trainer.pools.items()):
+        if len(queries) < trainer.batch:
+            which = f"the set `{name}`" if name else "the dataset, which has no sets,"
+            message = f"`homogeneous` takes a batch from one set, and {which} has {len(queries)} queries, fewer than `batch`"
+            raise Failure("config", f"{message} ({trainer.batch}). Lower `batch`.", input="batch")
 
 
 def learning_rate(trainer: Trainer, step: int) -> float:

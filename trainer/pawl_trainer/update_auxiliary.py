@@ -124,7 +124,7 @@ def auxiliary_of(
         sequences += text.plain("document", [dataset.corpus[document] for document in positives])
     else:
         documents = torch.stack([indexed[document] for document in positives])
-    sequences += text.plain("query", [dataset.queries[query] for query in queries])
+    sequences += text.plain("query", [dataset.queries[query] for query in queries], dataset.around(queries))
     rounds: list[list[tuple[int, int]]] = []
     for number in range(rollouts.group if on_batch else 1):
         rows = [
