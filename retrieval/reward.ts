@@ -1,6 +1,6 @@
 // The reward of a sample: a score of the ranks that its embedding gives the positives, and terms for form and length.
 //   R = w_rank S + w_format F + w_length L + w_overlong O, and `malformed` for a sample without a usable embedding
-// S is in [0, 1] (signed or relative: [-1, 1]), F is 1, L and O are in [-1, 0]. docs/training.md has the formulas.
+// S is in [0, 1] (signed or relative: [-1, 1]), F is 1, L and O are in [-1, 0]. docs/rewards.md has the formulas.
 import { discount, ndcgAt } from './metrics.js';
 
 export interface RewardRule {

@@ -11,6 +11,7 @@ export const testedElsewhere: Record<string, string> = {
   'local/supervisor.ts': 'tests/local/supervision.test.ts runs it as a process',
   'retrieval/compare-reports.ts': 'tests/activities/kinds/eval-retrieval.test.ts',
   'retrieval/freshness.ts': 'tests/activities/kinds: index.refresh',
+  'retrieval/keep-groups.ts': 'tests/activities/kinds: rl.reward of oversampled rollouts',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',
   'retrieval/worker-thread.ts': 'runs in a thread, through tests/retrieval of the pool',
   'schemas/command.ts': 'two constants; tests/golden has plans with commands',
