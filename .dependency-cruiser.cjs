@@ -25,6 +25,7 @@ const mayImport = {
     'worker', 'temporal.config.ts',
   ],
   chaos: ['schemas', 'store', 'tracking', 'local', 'worker', 'bench'],
+  study: ['schemas', 'store', 'retrieval', 'bench', 'temporal.config.ts'],
   'temporal.config.ts': ['schemas'],
 }; // prettier-ignore
 

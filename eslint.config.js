@@ -97,7 +97,7 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
-  { files: ['bench/**/*.ts', 'chaos/main.ts'], rules: { 'no-console': 'off' } },
+  { files: ['bench/**/*.ts', 'chaos/main.ts', 'study/main.ts'], rules: { 'no-console': 'off' } },
   sandboxed,
   pure,
 );

@@ -12,6 +12,8 @@ export interface BootstrapOptions {
   resamples?: number;
   /** Probability inside the interval. */
   level?: number;
+  /** Queries of each set that are drawn together, by their positions; default each query by itself. */
+  clusters?: readonly (readonly (readonly number[])[])[];
 }
 
 /** Values by set, replica (a training run with another seed) and query; the queries of a set are the same in all replicas. */
@@ -72,25 +74,33 @@ function intervalOf(values: Replicated, resampled: Float64Array, { level = 0.95 
   return { mean, low: at((1 - level) / 2), high: at((1 + level) / 2) };
 }
 
-function resampledMeans(sets: Replicated, { seed = 0, resamples = 2000 }: BootstrapOptions): Float64Array {
+function resampledMeans(sets: Replicated, options: BootstrapOptions): Float64Array {
+  const { seed = 0, resamples = 2000 } = options;
   if (sets.length === 0 || sets.some((replicas) => replicas.length === 0 || replicas[0]?.length === 0))
     throw new Error('Internal error: bootstrap of no values');
   const random = seededRandom(seed, 'bootstrap');
   const replicas = sets[0]?.length ?? 0;
+  const clusters = options.clusters ?? sets.map(([values]) => (values ?? []).map((_, query) => [query]));
   return Float64Array.from({ length: resamples }, () => {
     const drawn = replicas === 1 ? [0] : Array.from({ length: replicas }, () => random.below(replicas));
-    return meanOf(sets.map((values) => drawnMean(values, drawn, random)));
+    return meanOf(sets.map((values, set) => drawnMean(values, drawn, clusters[set] as readonly number[][], random)));
   });
 }
 
-/** Mean over drawn replicas of the values of as many drawn queries as there are. */
-function drawnMean(values: Replicated[number], replicas: readonly number[], random: Random): number {
-  const queries = values[0]?.length ?? 0;
+/** Mean over drawn replicas of the values of the queries in as many drawn clusters as there are. */
+function drawnMean(
+  values: Replicated[number],
+  replicas: readonly number[],
+  clusters: readonly (readonly number[])[],
+  random: Random,
+): number {
   const of = replicas.map((replica) => values[replica] as readonly number[]);
   let sum = 0;
-  for (let i = 0; i < queries; i++) {
-    const query = random.below(queries);
-    for (const replica of of) sum += replica[query] as number;
+  let queries = 0;
+  for (let i = 0; i < clusters.length; i++) {
+    const cluster = clusters[random.below(clusters.length)] as readonly number[];
+    queries += cluster.length;
+    for (const query of cluster) for (const replica of of) sum += replica[query] as number;
   }
   return sum / (queries * of.length);
 }

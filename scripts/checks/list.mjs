@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /** Folders and files with product code in TypeScript. */
 export const productParts = [
-  'activities', 'bench', 'chaos', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
+  'activities', 'bench', 'chaos', 'study', 'cli', 'compiler', 'expressions', 'local', 'planning', 'retrieval', 'schemas', 'store',
   'testing', 'tracking', 'worker', 'workflows', 'temporal.config.ts',
 ]; // prettier-ignore
 
