@@ -1801,6 +1801,11 @@ export const stepKinds: Record<string, StepKind> = {
         unit: 'tokens',
         goal: null,
       },
+      processed_tokens: {
+        help: 'Tokens of all passes with gradient: prompts and auxiliary sequences included, padding not.',
+        unit: 'tokens',
+        goal: null,
+      },
       untrained_samples: {
         help: 'Samples without a trained token.',
         unit: 'samples',

@@ -39,7 +39,7 @@ def test_prompt_tokens_have_no_loss(sampled: Bench) -> None:
 
 def test_the_policy_gradient_raises_what_was_rewarded(sampled: Bench) -> None:
     metrics = sampled.run("update", "u", inputs(sampled, auxiliary_weight=0.0))
-    assert metrics["tokens"] > 0
+    assert 0 < metrics["tokens"] < metrics["processed_tokens"]  # prompts are processed, too
     assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-5)
     assert metrics["clip_fraction"] == 0
     again = sampled.run("update", "v", inputs(sampled, auxiliary_weight=0.0, policy=sampled.output("u", "model", "model")))
@@ -92,6 +92,7 @@ def test_the_control_without_policy_gradient_trains_all_the_same(sampled: Bench)
     metrics = sampled.run("update", "c", inputs(sampled, policy_weight=0.0))
     assert metrics["auxiliary"] > 0
     assert (metrics["tokens"], metrics["grad_norm_policy"]) == (0, 0)
+    assert metrics["processed_tokens"] > 0
     assert metrics["grad_norm"] == pytest.approx(metrics["grad_norm_auxiliary"])
     assert model_in(sampled, "c") != weights(Path(sampled.model["path"]))
 

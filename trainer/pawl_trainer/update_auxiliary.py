@@ -52,7 +52,8 @@ class Auxiliary:
             rows = [row for row, fine in zip(rows, whole, strict=True) if fine]
             value, whole = self.over(rows) if rows else (0.0, [])
         norms = {"policy_norm": norm_of(held.values()), "auxiliary_norm": self.progress.join_gradients(held)}
-        self.progress.add({"auxiliary": value, **norms})
+        processed = float(sum(len(self.sequences[row]) for row in rows))
+        self.progress.add({"auxiliary": value, "processed": processed, **norms})
 
     def over(self, rows: list[int]) -> tuple[float, list[bool]]:
         """

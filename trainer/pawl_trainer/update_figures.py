@@ -51,6 +51,7 @@ def figures_of(policy: Policy, graded: Graded, lr: float) -> dict[str, float]:
         "advantage_min": float(graded.advantages.min()),
         "zero_advantage_fraction": graded.without_advantage,
         "tokens": trained if policy.is_wanted else 0.0,
+        "processed_tokens": sums.get("processed", 0.0),
         "untrained_samples": float(rollouts.samples - len(policy.trained)),
         "broken": broken(rollouts) + sums.get("broken_passes", 0.0),
         "shortest_fraction": shortest(rollouts),

@@ -171,6 +171,7 @@ class Policy:
             "entropy": float(entropies.detach().sum()),
             "shift": float(kl_estimate("k3", logprobs.detach(), old).sum()),
             "seen": float(len(ratio)),
+            "processed": float(sum(len(self.rollouts.prompts[row]) + len(self.rollouts.completions[row]) for row in rows)),
         }
         progress.add(sums, {"ratio_max": float(ratio.detach().max())})
 
