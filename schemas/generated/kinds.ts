@@ -1816,11 +1816,6 @@ export const stepKinds: Record<string, StepKind> = {
         unit: 'samples',
         goal: 'minimize',
       },
-      shortest_fraction: {
-        help: 'Share of valid samples that are as short as min_new allows.',
-        unit: '',
-        goal: null,
-      },
       embedding_cosine: {
         help: 'Mean cosine between samples of different queries.',
         unit: '',

@@ -132,7 +132,7 @@ def test_broken_numbers_are_counted_and_told_once(sampled: Bench) -> None:
         path.write_bytes(whole)
         reward(sampled, rewards)
     told = [event["message"] for event in sampled.events.sent if event["type"] == "warning"]
-    assert len([message for message in told if message.startswith("2 samples have a reward")]) == 1
+    assert len([message for message in told if message.startswith("Update: 2 samples have a reward")]) == 1
     state = json.loads((sampled.folder / "still" / "outputs" / "state" / "state.json").read_text())
     assert "broken" in state["told"]
 

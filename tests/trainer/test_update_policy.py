@@ -138,7 +138,9 @@ def test_loss_and_gradient_are_those_of_a_plain_loop(sampled: Bench, change: dic
     loss.backward()
     sums = policy.progress.sums
     value = policy.settings.policy_weight * sums["policy_loss"] + policy.settings.kl_loss * sums.get("kl_loss", 0.0)
-    assert value - policy.settings.entropy_weight * sums.get("entropy_bonus", 0.0) == pytest.approx(float(loss), abs=1e-5)
+    assert value - policy.settings.entropy_weight * sums.get("entropy_bonus", 0.0) == pytest.approx(
+        float(loss.detach()), abs=1e-5
+    )
     for name, weight in own.network.named_parameters():
         assert torch.allclose(found[name], weight.grad, atol=2e-6, rtol=1e-3), name
 

@@ -59,7 +59,7 @@ def run(job: Job) -> dict[str, float]:
     graded = optimise(policy, auxiliary, before)
     figures = figures_of(policy, graded, lr)
     told = [] if state is None else optimizer.told(state.path)
-    wrong = collapses(figures, rollouts)
+    wrong = collapses(figures)
     for name, message in wrong.items():
         if name not in told:
             job.warn(message)

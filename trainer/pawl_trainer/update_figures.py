@@ -1,4 +1,5 @@
-"""What an update says of itself: its metrics, and warnings when the policy collapses.
+"""What an update says of itself: its metrics, and warnings of what only it sees. What samples and rewards look like,
+rl.rollout and rl.reward say.
 
 A warning is given when a figure crosses its bound, and again only after it has come back: what was warned of is kept beside
 the optimizer, so that sixty iterations of one illness are one line.
@@ -6,19 +7,13 @@ the optimizer, so that sixty iterations of one illness are one line.
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 from pawl_trainer.update_policy import Graded, Policy
 from pawl_trainer.update_rollouts import Rollouts
 
-LEAST_ENTROPY = 0.1  # nats a token
-MOST_SHORTEST = 0.95  # share of the valid samples that are as short as they may be
-MOST_WITHOUT_ADVANTAGE = 0.9  # share of the groups
 MOST_RATIO = 10.0
 MOST_COSINE = 0.9  # mean over samples of different queries
-LEAST_VALID = 0.1  # share of the samples
 
 
 def figures_of(policy: Policy, graded: Graded, lr: float) -> dict[str, float]:
@@ -54,7 +49,6 @@ def figures_of(policy: Policy, graded: Graded, lr: float) -> dict[str, float]:
         "processed_tokens": sums.get("processed", 0.0),
         "untrained_samples": float(rollouts.samples - len(policy.trained)),
         "broken": broken(rollouts) + sums.get("broken_passes", 0.0),
-        "shortest_fraction": shortest(rollouts),
         "embedding_cosine": mean_cosine(rollouts),
         "optimizer_steps": float(policy.progress.steps),
         "lr": lr,
@@ -67,12 +61,6 @@ def broken(rollouts: Rollouts) -> float:
     embeddings = rollouts.embeddings.isfinite().all(dim=1)
     logprobs = [bool(row.isfinite().all()) for row in rollouts.old_logprobs]
     return float(sum(not (bool(rewards[row]) and bool(embeddings[row]) and logprobs[row]) for row in range(rollouts.samples)))
-
-
-def shortest(rollouts: Rollouts) -> float:
-    """Share of the valid samples that are as short as sampling allows."""
-    lengths = [len(rollouts.completions[row]) for row in range(rollouts.samples) if rollouts.valid[row]]
-    return sum(length <= rollouts.sampling.min_new + 1 for length in lengths) / max(1, len(lengths))
 
 
 def mean_cosine(rollouts: Rollouts) -> float:
@@ -94,44 +82,23 @@ def mean_cosine(rollouts: Rollouts) -> float:
     return (squared(rows) - sum(squared(mine) for mine in by_query.values())) / pairs
 
 
-def collapses(figures: dict[str, float], rollouts: Rollouts) -> dict[str, str]:
-    """What is wrong with the policy, by a name that stays the same from update to update; each says what helps."""
-    valid = sum(rollouts.valid[: rollouts.samples]) / rollouts.samples
-    shortest_length = rollouts.sampling.min_new + 1
+def collapses(figures: dict[str, float]) -> dict[str, str]:
+    """What is wrong, by a name that stays the same from update to update; each says what helps. Pure."""
     found = {
         "broken": (
             figures["broken"] > 0,
-            f"{figures['broken']:.0f} samples have a reward, an embedding or a log-probability that is no number. They were "
-            "left out. Lower `lr`; with bfloat16, try float32.",
-        ),
-        "malformed": (
-            valid < LEAST_VALID,
-            f"{valid:.0%} of the samples end in the embed token. Train stage 1 longer, or raise `max_new` of rl.rollout.",
-        ),
-        "entropy": (
-            figures["tokens"] > 0 and figures["entropy"] < LEAST_ENTROPY,
-            f"The policy hardly chooses any more: its mean entropy is {figures['entropy']:.2g} nats a token. Raise "
-            "`entropy_weight` or the temperature of rl.rollout, or lower `lr`.",
-        ),
-        "length": (
-            figures["shortest_fraction"] >= MOST_SHORTEST and shortest_length < rollouts.sampling.max_new,
-            f"{figures['shortest_fraction']:.0%} of the samples are as short as they may be ({shortest_length} tokens): the "
-            "policy says as little as it can. Look at samples.jsonl; raise `min_new` of rl.rollout, or lower `lr`.",
-        ),
-        "advantage": (
-            figures["zero_advantage_fraction"] > MOST_WITHOUT_ADVANTAGE,
-            f"In {figures['zero_advantage_fraction']:.0%} of the groups all samples have the same reward, and nothing is "
-            "learned from them. Raise `group` or the temperature of rl.rollout, or take a reward with finer steps.",
+            f"Update: {figures['broken']:.0f} samples have a reward, an embedding or a log-probability that is no number; they "
+            "were left out. Lower `lr`; with bfloat16, try float32.",
         ),
         "ratio": (
             figures["ratio_max"] > MOST_RATIO,
-            f"A token became {figures['ratio_max']:.3g} times as likely as when it was sampled. Lower `lr` or `epochs`; with "
-            "one update a rollout, the rollouts are of another policy.",
+            f"Update: a token became {figures['ratio_max']:.3g} times as likely as when it was sampled. Lower `lr` or "
+            "`epochs`. With one optimizer step, the rollouts are of another policy.",
         ),
         "embedding": (
             figures["embedding_cosine"] > MOST_COSINE,
-            f"The embeddings of different queries are nearly the same: their mean cosine is {figures['embedding_cosine']:.2f}. "
-            "Lower `lr`, or raise `auxiliary_weight`.",
+            "Update: the embeddings of different queries are nearly the same: their mean cosine is "
+            f"{figures['embedding_cosine']:.2f}. Lower `lr`, or raise `auxiliary_weight`.",
         ),
     }
-    return {name: message for name, (is_so, message) in found.items() if is_so and not math.isnan(figures["loss"])}
+    return {name: message for name, (is_so, message) in found.items() if is_so}
