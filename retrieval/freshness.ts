@@ -9,7 +9,7 @@ export interface Freshness {
 }
 
 /** Freshness of rows for the encoder `model` (its identity). A row that it made itself is fresh, whenever that was. Pure. */
-export function freshnessOf(index: VectorIndex, manifest: IndexManifest, model: string): Freshness {
+export function freshnessOf(index: VectorIndex, manifest: Pick<IndexManifest, 'encoders'>, model: string): Freshness {
   const byId = new Map(manifest.encoders.map((encoder) => [encoder.id, encoder]));
   const encoder = (row: number): IndexManifest['encoders'][number] => {
     const found = byId.get(encoderOf(index, row));

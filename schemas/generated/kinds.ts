@@ -522,6 +522,62 @@ export const stepKinds: Record<string, StepKind> = {
       },
     },
   },
+  'index.record': {
+    kind: 'index.record',
+    version: 1,
+    runs: 'trainer',
+    help: 'Adds an iteration of a loop to a trajectory: the whole corpus as its policy embeds it, and its rollouts. For index.replay.',
+    seeded: false,
+    checkpoints: true,
+    environment: [],
+    inputs: {
+      trajectory: {
+        artifact: 'folder',
+        required: false,
+        help: 'What is recorded so far; absent at the first iteration.',
+      },
+      model: {
+        artifact: 'model',
+        required: true,
+        help: 'The policy of the iteration.',
+      },
+      data: {
+        artifact: 'dataset',
+        required: true,
+        help: 'Its corpus.',
+      },
+      rollouts: {
+        artifact: 'rollouts',
+        required: true,
+        help: 'Of the iteration.',
+      },
+      batch: {
+        type: 'integer',
+        help: 'Rows a forward pass.',
+        minimum: 1,
+        default: 128,
+        memory: true,
+      },
+    },
+    outputs: {
+      trajectory: {
+        artifact: 'folder',
+        help: 'The trajectory with this iteration; files of the earlier ones are shared.',
+      },
+    },
+    metrics: {
+      iterations: {
+        help: 'Recorded so far.',
+        unit: '',
+        goal: null,
+      },
+      documents_per_second: {
+        help: 'Of the encoder, on this machine; 0 where the step went on from a checkpoint.',
+        unit: 'documents/s',
+        goal: 'maximize',
+      },
+    },
+  },
   'index.refresh': {
     kind: 'index.refresh',
     version: 1,
@@ -685,6 +741,99 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Mean 1 - cos(served, full) over all rows (fidelity).',
         unit: '',
         goal: 'minimize',
+      },
+    },
+  },
+  'index.replay': {
+    kind: 'index.replay',
+    version: 1,
+    runs: 'worker',
+    help: 'Runs every refresh policy at every budget along one recorded trajectory and measures each against full re-encodes, without any more training.',
+    seeded: true,
+    checkpoints: true,
+    environment: [],
+    inputs: {
+      trajectory: {
+        artifact: 'folder',
+        required: true,
+        help: 'As index.record left it.',
+      },
+      policies: {
+        type: 'list',
+        help: 'Those of index.refresh; `none` is always run, and compared with.',
+        items: {
+          enum: ['none', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift'],
+        },
+        default: ['full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift'],
+      },
+      budgets: {
+        type: 'list',
+        help: 'Shares of the corpus (at most 1) or numbers of documents (2 and more) that a refresh may re-encode.',
+        items: {
+          type: 'number',
+        },
+        default: [0.01, 0.02, 0.05, 0.1, 0.2],
+      },
+      draws: {
+        type: 'integer',
+        help: 'Repetitions of a run with other chance; figures are means.',
+        minimum: 1,
+        default: 1,
+      },
+      top: {
+        type: 'integer',
+        help: 'Candidates a rollout.',
+        minimum: 1,
+        default: 5,
+      },
+      ring: {
+        type: 'integer',
+        help: 'Nearest neighbours of golds and candidates.',
+        minimum: 0,
+        default: 10,
+      },
+      probe: {
+        type: 'number',
+        help: 'Share of the budget for a uniform probe.',
+        minimum: 0,
+        maximum: 1,
+        default: 0.2,
+      },
+      share: {
+        type: 'number',
+        help: 'mixture: share of the budget for the neighbourhood, the rest for the oldest.',
+        minimum: 0,
+        maximum: 1,
+        default: 0.5,
+      },
+      encode_rate: {
+        type: 'number',
+        help: 'Documents a second that the encoder makes, for the cost in seconds; 0 = leave that out.',
+        minimum: 0,
+        default: 0,
+      },
+    },
+    outputs: {
+      report: {
+        artifact: 'folder',
+        help: 'replay.json, lines.jsonl (a line an iteration), seconds.json, report.md and plots.',
+      },
+    },
+    metrics: {
+      runs: {
+        help: 'Policies, budgets and draws that were run.',
+        unit: '',
+        goal: null,
+      },
+      iterations: {
+        help: 'Refreshes of each.',
+        unit: '',
+        goal: null,
+      },
+      documents: {
+        help: 'Of the corpus.',
+        unit: 'documents',
+        goal: null,
       },
     },
   },
