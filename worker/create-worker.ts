@@ -140,7 +140,7 @@ async function connect(config: TemporalConfig): Promise<NativeConnection> {
 
 function createSlot(
   config: TemporalConfig,
-  { queue }: TrainerQueue,
+  { queue, gpus }: TrainerQueue,
   { kinds, attached }: { kinds: WorkerKinds; attached: Attached },
 ): Slot {
   const engine = createEngine({
@@ -149,6 +149,7 @@ function createSlot(
     pythonPath: [join(config.packageRoot, 'trainer'), ...kinds.pythonFolders].join(delimiter),
     logFile: join(config.home, 'logs', `trainer-${queue}.log`),
     threads: config.trainer.threads,
+    processes: Math.max(1, gpus),
     cacheBytes: config.trainer.cacheBytes,
     startTimeoutMs: 120_000,
     killGraceMs: 5_000,

@@ -20,6 +20,8 @@ export interface TrainerProgram {
   pythonPath: string;
   logFile: string;
   threads: number;
+  /** How many processes share its jobs, each with an accelerator of its own; absent = one. */
+  processes?: number;
   cacheBytes: number;
   /** From the start to `ready`, in milliseconds. */
   startTimeoutMs: number;
@@ -74,9 +76,9 @@ export async function startTrainer(
     );
     void ended.promise.then((end) => reject(end('starting')));
   });
-  child.stdin.write(
-    encodeJob({ type: 'hello', protocol: protocolVersion, threads: program.threads, cacheBytes: program.cacheBytes }),
-  );
+  const { threads, cacheBytes, processes = 1 } = program;
+  const several = processes > 1 ? { processes } : {};
+  child.stdin.write(encodeJob({ type: 'hello', protocol: protocolVersion, threads, cacheBytes, ...several }));
   try {
     const answer = await within(ready, program, log, signal);
     kills = watchMemoryKills(pid);

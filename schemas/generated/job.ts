@@ -10,6 +10,10 @@ export interface Hello {
   protocol: 1;
   threads: number;
   cacheBytes: number;
+  /**
+   * How many processes share its jobs, each with an accelerator of its own; absent = one.
+   */
+  processes?: number;
 }
 export interface Run {
   type: 'run';

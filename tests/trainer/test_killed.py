@@ -7,7 +7,7 @@ from typing import Any
 
 from conftest import Bench
 from test_interrupted import digests
-from test_serve import Process
+from trainer_process import Process
 
 SFT = {"steps": 9, "batch": 8, "micro_batch": 8, "pairs": 2, "hard_from": 0.5, "self_from": 0.4, "warmup": 2, "lr": 0.003}
 
@@ -27,8 +27,7 @@ def test_training_that_is_killed_ends_with_the_bytes_of_a_straight_run(bench: Be
         first.close()  # by SIGKILL, wherever it is now
     second = Process(tmp_path / "second")
     try:
-        resume = {"path": str(tmp_path / "first" / written["path"]), "step": written["step"]}
-        second.run("a", inputs(bench), op="sft", resume=resume)
+        second.run("a", inputs(bench), op="sft", resume=tmp_path / "first" / written["path"])
         seen = second.until("metrics", "diverged", "failed")
         assert (seen["type"], seen["step"]) == ("metrics", written["step"] + 1)
         assert second.until("done", "failed", "diverged")["type"] == "done"

@@ -10,57 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pawl_trainer import schemas
-
-TRAINER = Path(__file__).resolve().parents[2] / "trainer"
-
-
-class Process:
-    """A trainer process and the events that it has sent."""
-
-    def __init__(self, work: Path) -> None:
-        self.work = work
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pawl_trainer"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(TRAINER)},
-        )
-        self.send(type="hello", protocol=1, threads=1, cacheBytes=1000)
-
-    def send(self, **line: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(line) + "\n")
-        self.process.stdin.flush()
-
-    def run(self, job: str, inputs: dict[str, Any], op: str = "probe", resume: dict[str, Any] | None = None) -> None:
-        cadence = {"everySteps": 1, "everyMs": None}
-        self.send(type="run", id=job, op=op, inputs=inputs, seed=3, workDir=str(self.work), checkpoint=cadence, resume=resume)
-
-    def until(self, *kinds: str) -> dict[str, Any]:
-        """Reads events, checks each against the schema, and returns the first of these kinds."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            event: dict[str, Any] = json.loads(line)
-            assert schemas.problem_of("event", event) is None
-            if event["type"] in kinds:
-                return event
-        raise AssertionError(f"the process ended before {kinds}")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
-
-    def end(self) -> int:
-        return self.process.wait(timeout=20)
+from trainer_process import TRAINER, Process
 
 
 @pytest.fixture
@@ -116,7 +68,7 @@ def test_cancel_writes_a_checkpoint_from_which_the_job_goes_on(trainer: Process)
     assert failed["class"] == "preempted"
     step = failed["details"]["step"]
     assert step < 6
-    trainer.run("b", {"steps": 6}, resume={"path": str(trainer.work / "checkpoints" / str(step)), "step": step})
+    trainer.run("b", {"steps": 6}, resume=trainer.work / "checkpoints" / str(step))
     assert trainer.until("done")["metrics"] == whole
 
 

@@ -4,4 +4,4 @@ import sys
 
 from pawl_trainer.serve import main
 
-sys.exit(main())
+sys.exit(main(sys.argv[1:]))

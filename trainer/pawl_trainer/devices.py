@@ -6,13 +6,15 @@ import os
 
 import torch
 
+from pawl_trainer import distributed
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def device() -> torch.device:
     """The accelerator if torch finds one (of several processes each has its own), else the processor."""
     if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cuda", distributed.world().rank)
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 

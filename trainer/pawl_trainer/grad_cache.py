@@ -4,6 +4,8 @@ A contrastive loss needs all embeddings of a batch at once, but not the activati
 without a gradient for the states, the loss and its gradient with respect to the states, then a second pass, group by
 group, that carries this gradient to the weights. The generators are put back before each second pass, so that dropout
 draws the same masks; what comes out is the plain gradient but for the order in which sums are taken.
+
+Of several processes each makes its share of the passes, and all compute the loss of all states (distributed.py).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from pawl_trainer import distributed
 from pawl_trainer.batching import Passes
 
 Found = TypeVar("Found")
@@ -28,8 +31,8 @@ def plain(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic: Arit
     `arithmetic` makes the context of each forward pass.
     """
     with arithmetic():
-        states = passes.together([passes.states(network, place) for place in range(len(passes.groups))])
-        total, found = loss_of(states)
+        own = [passes.states(network, place) for place in distributed.share(len(passes.groups))]
+        total, found = loss_of(passes.together(_of_all(network, passes, own)))
     _backward(total)
     return total.detach(), found
 
@@ -39,18 +42,18 @@ def two_passes(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic:
     before: list[list[Tensor]] = []
     leaves: list[Tensor] = []
     with torch.no_grad(), arithmetic():
-        for place in range(len(passes.groups)):
+        for place in distributed.share(len(passes.groups)):
             before.append(_generators(network))
             leaves.append(passes.states(network, place))
     for leaf in leaves:
         leaf.requires_grad_(True)
     with arithmetic():
-        total, found = loss_of(passes.together(leaves))
+        total, found = loss_of(passes.together(_of_all(network, passes, leaves)))
     _backward(total)
     after = _generators(network)
-    for place, leaf in enumerate(leaves):
+    for place, state, leaf in zip(distributed.share(len(passes.groups)), before, leaves, strict=True):
         if leaf.grad is not None:
-            _set_generators(before[place])
+            _set_generators(state)
             with arithmetic():
                 states = passes.states(network, place)
             states.backward(leaf.grad)
@@ -61,7 +64,15 @@ def two_passes(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic:
 
 def _backward(total: Tensor) -> None:
     if total.requires_grad:  # no loss may apply to a batch
-        total.backward()
+        distributed.part_of(total).backward()
+
+
+def _of_all(network: Any, passes: Passes, own: list[Tensor]) -> list[Tensor]:
+    """The states of all groups, of which this process has made its share."""
+    if distributed.world().size == 1:
+        return own
+    rows = [sum(len(passes.wanted[number]) for number in group) for group in passes.groups]
+    return distributed.gathered(own, rows, network.config.hidden_size, network.device)
 
 
 def _generators(network: Any) -> list[Tensor]:

@@ -78,6 +78,9 @@ class Job:
     cache: Cache
     figures: dict[str, float] = field(default_factory=dict)
     last_checkpoint: float = field(default_factory=time.monotonic)
+    # Of the processes that do a job together, the first leads: it alone writes, and what it is told holds for all.
+    leads: bool = True
+    agree: Callable[[list[bool]], list[bool]] = list
     _last_progress: float = 0.0
 
     def settings(self, shape: type[Settings]) -> Settings:
@@ -127,13 +130,13 @@ class Job:
         The place between two steps: writes a checkpoint when one is due or was asked for, and raises Stopped when the job
         is to end. `step` counts the steps that are done; `save` writes the state into a folder, None = it has none.
         """
-        asked = self.stop.asked
-        if save is not None and (self._is_due(step) or (asked and self.stop.with_checkpoint)):
+        asked, with_checkpoint, due = self.agree([self.stop.asked, self.stop.with_checkpoint, self._is_due(step)])
+        if save is not None and self.leads and (due or (asked and with_checkpoint)):
             path = checkpoint.write(self.work, step, save)
             self.last_checkpoint = time.monotonic()
             self.events.send("checkpoint", id=self.id, step=step, path=path)
         if asked:
-            raise Stopped(step, self.stop.with_checkpoint)
+            raise Stopped(step, with_checkpoint)
 
     def _is_due(self, step: int) -> bool:
         if self.every_steps is not None and step % self.every_steps == 0:

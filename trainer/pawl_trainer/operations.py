@@ -26,6 +26,8 @@ OPERATIONS: dict[str, tuple[str, str | None]] = {
     "probe": ("probe", None),
 }
 
+# Those that all processes of a slot do together; the others are done by the first alone.
+SHARED = frozenset({"sft"})
 
 # How an operation outside this package is named: this, then its module.
 MODULE = "module:"

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pawl_trainer import checkpoint, schemas
+from pawl_trainer import checkpoint, distributed, schemas
 from pawl_trainer.failures import Failure
 
 BETAS = (0.9, 0.98)
@@ -40,6 +40,7 @@ def warm_cosine(step: int, steps: int, warmup: int, peak: float) -> float:
 
 def take_step(optimizer: torch.optim.AdamW, network: Any, clip: float, what: str) -> float:
     """Clips the gradient, takes the step and clears the gradient; returns its norm before. Raises when it is not finite."""
+    distributed.add_gradients(network.parameters())
     norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), clip))
     if not math.isfinite(norm):
         raise Failure("non_finite", f"The gradient is not finite at {what}. Lower the learning rate.")

@@ -36,13 +36,22 @@ class Events:
         self.send("log", id=job, level=level, message=message)
 
 
-def take_over_stdout() -> Events:
+class Quiet(Events):
+    """Writes only how jobs end."""
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Writes `done` and `failed`."""
+        if kind in ("done", "failed"):
+            super().send(kind, **fields)
+
+
+def take_over_stdout(kind: type[Events] = Events) -> Events:
     """Keeps the protocol stream aside and points file descriptor 1 at stderr. Call once, before anything prints."""
     sys.stdout.flush()
     descriptor = os.dup(1)
     os.set_inheritable(descriptor, False)
     os.dup2(2, 1)
-    return Events(descriptor)
+    return kind(descriptor)
 
 
 def finite_or_null(values: Mapping[str, float]) -> tuple[dict[str, float | None], list[str]]:

@@ -11,6 +11,8 @@ import hashlib
 import json
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,6 +63,17 @@ def set_global(seed: int) -> None:
         import torch
 
         torch.manual_seed(seed)
+
+
+@contextmanager
+def forked(seed: int) -> Iterator[None]:
+    """A block with the global generators at a seed; behind it they are as they were."""
+    kept = global_state()
+    set_global(seed)
+    try:
+        yield
+    finally:
+        restore_global(*kept)
 
 
 def global_state() -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -3,10 +3,13 @@
 Owns: the protocol stream, the running job, the way out. Does not own: what jobs do (operations.py).
 I1: jobs run in the main thread, in the order they came; the reader thread only listens for cancel and the end of stdin.
 I2: every job ends with exactly one `done` or `failed`. I3: when stdin ends, or the parent dies, so does the process.
+A slot with several accelerators has a process for each: this one and its companions (companions.py), which are this program
+with `--rank`. They share the jobs of operations.SHARED.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import json
 import os
@@ -19,14 +22,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pawl_trainer import declaration, operations, schemas, seeds
 from pawl_trainer.cache import Cache
 from pawl_trainer.failures import FATAL, Failure, failure_of
 from pawl_trainer.job import Job, StopRequest
-from pawl_trainer.protocol import VERSION, Events, finite_or_null, take_over_stdout
+from pawl_trainer.protocol import VERSION, Events, Quiet, finite_or_null, take_over_stdout
 from pawl_trainer.provenance import provenance
+
+if TYPE_CHECKING:
+    from pawl_trainer.companions import Companions
 
 PR_SET_PDEATHSIG = 1
 
@@ -41,11 +47,27 @@ class Server:
     cancelled: dict[str, bool] = field(default_factory=dict)
     terminating: bool = False
     cache: Cache = field(default_factory=lambda: Cache(0))
+    place: Place = field(default_factory=lambda: Place())
+    companions: Companions | None = None
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Place:
+    """Which of the processes of its slot this one is, and where they meet; the first learns their number with `hello`."""
+
+    rank: int = 0
+    size: int = 1
+    port: int = 0
+
+
+def main(arguments: list[str]) -> int:
     """Serves until told to stop; returns the exit code (schemas/failure-classes.json)."""
-    server = Server(take_over_stdout())
+    parser = argparse.ArgumentParser()
+    for name, default in (("--rank", 0), ("--of", 1), ("--port", 0)):
+        parser.add_argument(name, type=int, default=default)
+    given = parser.parse_args(arguments)
+    place = Place(given.rank, given.of, given.port)
+    server = Server(take_over_stdout(Quiet if place.rank > 0 else Events), place=place)
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the worker's terminal is for the worker
 
@@ -66,6 +88,8 @@ def main() -> int:
 
 def leaves(server: Server, failure: Failure) -> bool:
     """Whether the process ends after this failure, because its memory or device is not to be trusted, or it has to."""
+    if server.place.rank > 0:
+        return True
     if failure.failure_class == "preempted":
         return server.terminating
     return failure.failure_class in FATAL or failure.failure_class == "worker_outdated" or "ends" in failure.details
@@ -112,13 +136,18 @@ def greet(server: Server, line: dict[str, Any]) -> Failure | None:
         message = f"The worker speaks protocol {line['protocol']} and this trainer {VERSION}. Update the older one."
         server.events.send("failed", id="hello", details={}, traceback=None, message=message, **{"class": "worker_outdated"})
         return Failure("worker_outdated", message)
-    threads = int(line["threads"])
+    processes = int(line.get("processes", 1))
+    threads = max(1, int(line["threads"]) // processes)
     # Read by the numerical libraries when they are loaded, with the first job that needs them.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     server.cache = Cache(int(line["cacheBytes"]))
+    if processes > 1:
+        from pawl_trainer.companions import Companions
+
+        server.companions = Companions({**line, "threads": threads, "processes": 1}, processes)
     server.events.send("ready", protocol=VERSION, pid=os.getpid(), provenance=provenance(threads))
     return None
 
@@ -130,16 +159,25 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
     server.running = (line["id"], stop)
     if line["id"] in server.cancelled:
         stop.ask(server.cancelled[line["id"]])
+    shared = line["op"] in operations.SHARED
+    companions = server.companions if shared else None
     try:
         job = make_job(server, line, stop)
+        if shared:
+            share(server, job, line)
         function, declared = operations.find(job.op)
         if declared is not None:
             job.inputs = declaration.checked(job.op, declared, job.inputs)
         seeds.set_global(job.seed)
         job.boundary(0, None)
         metrics = function(job)
+        if companions is not None:
+            companions.end()
     except BaseException as error:
         failure = failure_of(error, Path(line["workDir"]))
+        if companions is not None:
+            failure = companions.cause_of(failure)
+            companions.stop(leave=failure.failure_class not in FATAL)
         text = None if failure is error else "".join(traceback.format_exception(error))
         fields = {"class": failure.failure_class, "message": failure.message, "details": failure.details}
         server.events.send("failed", id=line["id"], traceback=text, **fields)
@@ -151,6 +189,22 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
     seconds = time.perf_counter() - start
     server.events.send("done", id=job.id, metrics=plain, seconds=seconds, figures=job.figures)
     return None
+
+
+def share(server: Server, job: Job, line: dict[str, Any]) -> None:
+    """Makes the job one that the processes of the slot do together; returns when all are there."""
+    place = server.place
+    if server.companions is None and place.rank == 0:
+        return
+    from pawl_trainer import distributed
+
+    if server.companions is not None:
+        server.companions.begin(line)
+    elif distributed.world().size == 1:
+        distributed.join(place.rank, place.size, distributed.find(place.port))
+    job.leads, job.agree = place.rank == 0, distributed.agree
+    if not job.leads:
+        job.work = job.work / f"process-{place.rank}"  # for what it keeps for itself; what it makes is written by the first
 
 
 def make_job(server: Server, line: dict[str, Any], stop: StopRequest) -> Job:

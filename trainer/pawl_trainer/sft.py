@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pawl_trainer import dataset as datasets
-from pawl_trainer import devices, grad_cache, language_model, optimizer, seeds, sft_dev, sft_schedule, teacher
+from pawl_trainer import devices, distributed, grad_cache, language_model, optimizer, seeds, sft_dev, sft_schedule, teacher
 from pawl_trainer.batching import Passes, buckets
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
@@ -49,6 +49,8 @@ def run(job: Job) -> dict[str, float]:
         job.progress(step, settings.steps, f"loss {losses['loss']:.3f}")
         if not sft_dev.is_over(trainer) or job.stop.asked:
             job.boundary(step, lambda folder: save_all(trainer, folder))
+    if not job.leads:
+        return {}
     with job.timed("save"):
         state = job.output("state")
         if settings.output == "best":
@@ -195,7 +197,8 @@ def train_step(trainer: Trainer) -> dict[str, float]:
         return total, losses
 
     gradient = grad_cache.two_passes if settings.grad_cache else grad_cache.plain
-    with trainer.job.timed("gradient"):
+    own = distributed.own_chance(trainer.job.seed, "step", state.step)
+    with trainer.job.timed("gradient"), own:
         total, losses = gradient(model.network, passes, loss_of, lambda: devices.arithmetic(settings.dtype))
     lr = learning_rate(trainer, state.step)
     optimizer.set_lr(trainer.optimizer, lr)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pawl_trainer.batching import hidden_at
+from pawl_trainer.distributed import by_rows
 from pawl_trainer.likelihood import in_parts
 from pawl_trainer.losses import divergence, hardest, info_nce, triplet
 from pawl_trainer.sft_batch import StepBatch
@@ -65,8 +66,9 @@ def language_losses(trainer: Trainer, batch: StepBatch, with_kl: bool, states: T
 
     width = model.network.config.vocab_size
     if not with_kl:
-        return {"ce": in_parts(entropy, states, tokens, width=width)[0].mean()}
-    entropies, divergences = in_parts(both, states, tokens, states_before(trainer, batch), width=width)
+        return {"ce": by_rows(partial(in_parts, entropy, width=width), states, tokens)[0].mean()}
+    before = states_before(trainer, batch)
+    entropies, divergences = by_rows(partial(in_parts, both, width=width), states, tokens, before)
     is_text = torch.tensor(
         [at < len(answer) - 2 for answer in batch.answers for at in range(len(answer))], device=states.device
     )

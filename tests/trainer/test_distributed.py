@@ -1,0 +1,143 @@
+"""A job that two processes share: the same batch, negatives and denominators as in one, and nobody is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Bench
+from safetensors.torch import load_file
+from trainer_process import Process
+
+SFT = {"steps": 3, "batch": 8, "micro_batch": 3, "warmup": 1, "lr": 0.003, "kl_weight": 0.1, "pairs": 4}
+# Sums are taken in another order. AdamW divides by the size of a gradient, so what is next to zero may move otherwise.
+CLOSE = {"rtol": 0.0, "atol": 2e-4}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    process = Process(tmp_path_factory.mktemp("two"), processes=2)
+    yield process
+    process.close()
+
+
+def given(bench: Bench, **change: Any) -> dict[str, Any]:
+    return {"model": bench.model, "data": bench.dataset, "hard_from": 0.5, "self_from": 0.25, **SFT, **change}
+
+
+def done(process: Process, work: Path, inputs: dict[str, Any], resume: Path | None = None) -> list[dict[str, Any]]:
+    """Runs a job to its end; returns the metrics of its steps."""
+    process.run(work.name, inputs, op="sft", work=work, resume=resume)
+    steps: list[dict[str, Any]] = []
+    while True:
+        event = process.until("metrics", "done", "failed", "diverged")
+        assert event["type"] not in ("failed", "diverged"), event
+        if event["type"] == "done":
+            return steps
+        steps.append(event["values"])
+
+
+def weights(work: Path) -> dict[str, torch.Tensor]:
+    return load_file(work / "outputs" / "model" / "model.safetensors")
+
+
+def assert_close(one: Path, other: Path) -> None:
+    left, right = weights(one), weights(other)
+    assert left.keys() == right.keys()
+    for name in left:
+        assert torch.allclose(left[name], right[name], **CLOSE), name
+
+
+@pytest.mark.parametrize("change", [{"grad_cache": True}, {"micro_batch": 64}], ids=["grad-cache", "one-pass"])
+def test_two_processes_train_as_one(bench: Bench, two: Process, tmp_path: Path, change: dict[str, Any]) -> None:
+    bench.run("sft", "one", given(bench, **change), seed=3)
+    alone = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
+    shared = done(two, tmp_path / "shared", given(bench, **change))
+    assert len(shared) == len(alone) == SFT["steps"]
+    for name in alone[0]:
+        assert shared[0][name] == pytest.approx(alone[0][name], rel=1e-5, abs=1e-6), name
+    assert shared[-1]["loss"] == pytest.approx(alone[-1]["loss"], rel=1e-3)
+    assert_close(bench.folder / "one", tmp_path / "shared")
+
+
+def test_what_two_began_one_ends_and_the_other_way_round(bench: Bench, two: Process, tmp_path: Path) -> None:
+    bench.run("sft", "one", given(bench), seed=3, every_steps=1)
+    shared = done(two, tmp_path / "shared", given(bench))
+    alone = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
+    for name in alone[0]:
+        assert shared[0][name] == pytest.approx(alone[0][name], rel=1e-5, abs=1e-6), name
+    assert_close(bench.folder / "one", tmp_path / "shared")
+    bench.run("sft", "resumed", given(bench), seed=3, resume=tmp_path / "shared" / "checkpoints" / "2")
+    assert_close(bench.folder / "one", bench.folder / "resumed")
+    done(two, tmp_path / "back", given(bench), resume=bench.folder / "one" / "checkpoints" / "2")
+    assert_close(bench.folder / "one", tmp_path / "back")
+    done(two, tmp_path / "again", given(bench), resume=tmp_path / "shared" / "checkpoints" / "2")
+    first, again = ((tmp_path / work / "outputs/model/model.safetensors").read_bytes() for work in ("shared", "again"))
+    assert first == again, "with as many processes, interrupted is uninterrupted to the bit"
+    files = [path for path in (tmp_path / "shared" / "checkpoints").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".safetensors", ".json"}
+
+
+def companion_of(process: Process) -> int:
+    children = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children").read_text().split()
+    assert len(children) == 1
+    return int(children[0])
+
+
+def is_gone(pid: int) -> bool:
+    for _ in range(200):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")
+
+
+@linux
+def test_a_process_that_dies_ends_the_job_and_is_named(bench: Bench, two: Process, tmp_path: Path) -> None:
+    two.run("broken", given(bench, steps=500), op="sft", work=tmp_path / "broken")
+    two.until("metrics")
+    os.kill(companion_of(two), signal.SIGKILL)
+    failed = two.until("failed", "done")
+    assert (failed["type"], failed["class"]) == ("failed", "comm")
+    assert "Process 1 of the 2 of this job ended (killed by signal 9)" in failed["message"]
+    assert two.end() == 14, "its communication is not to be trusted any more: the engine starts another"
+
+
+@linux
+def test_nobody_is_left_behind_when_the_first_is_killed(bench: Bench, tmp_path: Path) -> None:
+    process = Process(tmp_path, processes=2)
+    try:
+        process.run("a", given(bench, steps=500), op="sft")
+        process.until("metrics")
+        other = companion_of(process)
+        process.process.kill()
+        assert is_gone(other)
+    finally:
+        process.close()
+
+
+@linux
+def test_a_failure_of_all_is_told_once_and_the_process_stays(bench: Bench, tmp_path: Path) -> None:
+    process = Process(tmp_path, processes=2)
+    try:
+        process.run("bad", given(bench, lr=1e30, clip=1e30, warmup=0), op="sft")
+        failed = process.until("failed", "done")
+        assert (failed["type"], failed["class"]) == ("failed", "non_finite")
+        process.run("alone", {"steps": 1})
+        assert process.until("failed", "done")["id"] == "alone"
+        process.process.send_signal(signal.SIGTERM)
+        assert process.end() == 0
+    finally:
+        process.close()
