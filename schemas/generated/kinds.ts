@@ -1526,6 +1526,11 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 0,
         default: 0.05,
       },
+      generation: {
+        type: 'object',
+        help: 'Who samples: {backend: torch}, the trainer itself; or {backend: vllm, memory: 0.4, dtype: bfloat16}, where vLLM is installed (docs/models.md).',
+        default: {},
+      },
     },
     outputs: {
       rollouts: {

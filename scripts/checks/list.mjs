@@ -23,7 +23,14 @@ export function checks(root) {
     { name: 'eslint', command: node('eslint/bin/eslint.js', '.'), hint: '`npm run format` mends some' },
     {
       name: 'mypy',
-      command: python('mypy', '--config-file', 'trainer/pyproject.toml', 'trainer/pawl_trainer', 'bench/plain_loop.py'),
+      command: python(
+        'mypy',
+        '--config-file',
+        'trainer/pyproject.toml',
+        'trainer/pawl_trainer',
+        'bench/plain_loop.py',
+        'bench/gpu.py',
+      ),
       hint: 'types of the trainer',
     },
     { name: 'types', command: node('typescript/bin/tsc', '--noEmit', '-p', '.'), hint: '`npx tsc --noEmit -p .`' },

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pawl_trainer import checkpoint, devices, jsonl, language_model, seeds
+from pawl_trainer import checkpoint, devices, generation_vllm, jsonl, language_model, seeds
 from pawl_trainer import dataset as datasets
 from pawl_trainer.completion import Completion, Defect, defect_of
 from pawl_trainer.failures import Failure
@@ -48,6 +48,7 @@ class Settings:
     chunk: int
     micro_batch: int
     dtype: str
+    generation: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,10 @@ def run(job: Job) -> dict[str, float]:
     )
     prompts = [prompt_of[row.query] for row in rows]
     keys: list[tuple[str | int, ...]] = [(row.role, row.query, row.sample) for row in rows]
-    drawing = Drawing(job, model, prompts, keys, sampling, settings.chunk, settings.dtype)
-    sampled = Sampled.opened(drawing, "sampled")
-    with job.timed("sample"):
+    generation = generation_vllm.generation_of(settings.generation, sampling)
+    with generation_vllm.opened(generation, model) as generate, job.timed("sample"):
+        drawing = Drawing(job, model, prompts, keys, sampling, settings.chunk, settings.dtype, generate)
+        sampled = Sampled.opened(drawing, "sampled")
         completions = sampled.draw()
     with job.timed("score"), torch.inference_mode(), devices.arithmetic(settings.dtype):
         ids = [found.ids for found in completions]
