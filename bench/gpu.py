@@ -6,9 +6,10 @@ Makes a decoder of the given size from random weights and does, with the trainer
 a rollout do: encode, train all weights, train adapters, sample. All sequences have the same length, so no token is padding.
 Prints one JSON line a part. `--size test` runs anywhere in seconds; its figures say nothing.
 
-MFU is the floating-point operations that the model needs, over seconds and `--peak`. A token needs, with N parameters in the
-layers and L layers of width d over T tokens of which half are seen: forward 2 N + 2 L d T; backward twice that, of which adapters need the half (no gradient of the weights); the head 2 V d a token, where it is used, three
-times in training. What recomputing adds does not count.
+MFU is the floating-point operations that the model needs, over seconds and `--peak`. A token needs, with N parameters in
+L layers of width d over T tokens, of which half are seen: forward 2 N + 2 L d T; backward twice that, of which adapters
+need the half (no gradient of the weights); the head 2 V d a token, where it is used, three times in training. What
+recomputing adds does not count.
 """
 
 from __future__ import annotations
