@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -36,12 +36,24 @@ class World:
 
 
 ALONE = World(0, 1)
-_world = ALONE
+_member = ALONE  # of the processes that have joined
+_world = ALONE  # of those that do the job under way
 
 
 def world() -> World:
-    """Which process this is; rank 0 of 1 unless a job is shared."""
+    """Which process this is; rank 0 of 1 unless the job under way is shared."""
     return _world
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """A block, the same in all processes that have joined, which they do together."""
+    global _world
+    _world = _member
+    try:
+        yield
+    finally:
+        _world = ALONE
 
 
 def host() -> Store:
@@ -61,21 +73,26 @@ def find(port: int) -> Store:
     return store
 
 
+def has_joined() -> bool:
+    """Whether this process has joined others."""
+    return _member.size > 1
+
+
 def join(rank: int, size: int, store: Store) -> None:
     """Joins the processes of a job; returns when all have."""
-    global _world
+    global _member
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(rank)
     dist.init_process_group(backend, store=PrefixStore("pawl", store), rank=rank, world_size=size)
-    _world = World(rank, size)
+    _member = World(rank, size)
 
 
 def leave() -> None:
     """Leaves the processes of a job."""
-    global _world
-    _world = ALONE
+    global _member
+    _member = ALONE
     if dist.is_initialized():
         dist.destroy_process_group()
 

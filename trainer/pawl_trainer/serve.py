@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -161,10 +162,11 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
         stop.ask(server.cancelled[line["id"]])
     shared = line["op"] in operations.SHARED
     companions = server.companions if shared else None
+    stack = ExitStack()
     try:
         job = make_job(server, line, stop)
         if shared:
-            share(server, job, line)
+            stack.enter_context(share(server, job, line))
         function, declared = operations.find(job.op)
         if declared is not None:
             job.inputs = declaration.checked(job.op, declared, job.inputs)
@@ -183,6 +185,7 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
         server.events.send("failed", id=line["id"], traceback=text, **fields)
         return failure
     finally:
+        stack.close()
         server.running = None
         server.cancelled.pop(line["id"], None)
     plain, _ = finite_or_null(metrics)
@@ -191,20 +194,21 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
     return None
 
 
-def share(server: Server, job: Job, line: dict[str, Any]) -> None:
-    """Makes the job one that the processes of the slot do together; returns when all are there."""
+def share(server: Server, job: Job, line: dict[str, Any]) -> AbstractContextManager[None]:
+    """The context in which the processes of the slot do the job together; returns when all are there."""
     place = server.place
     if server.companions is None and place.rank == 0:
-        return
+        return nullcontext()
     from pawl_trainer import distributed
 
     if server.companions is not None:
         server.companions.begin(line)
-    elif distributed.world().size == 1:
+    elif not distributed.has_joined():
         distributed.join(place.rank, place.size, distributed.find(place.port))
     job.leads, job.agree = place.rank == 0, distributed.agree
     if not job.leads:
         job.work = job.work / f"process-{place.rank}"  # for what it keeps for itself; what it makes is written by the first
+    return distributed.together()
 
 
 def make_job(server: Server, line: dict[str, Any], stop: StopRequest) -> Job:

@@ -25,7 +25,13 @@ describe('an engine', () => {
     expect(done.metrics).toEqual({ steps: 4, value: 14 });
     expect(events.filter((event) => event.type === 'metrics').map((event) => event.step)).toEqual([1, 2, 3, 4]);
     expect(events.filter((event) => event.type === 'checkpoint')).toMatchObject([{ step: 2, path: 'checkpoints/2' }]);
-    expect(bench.engine.provenance()).toMatchObject({ program: 'fixture' });
+    expect(bench.engine.provenance()).toMatchObject({ program: 'fixture', processes: '1' });
+  });
+
+  it('tells the trainer of a slot with several accelerators that it is several processes', async () => {
+    bench = await openBench('', { processes: 4 });
+    await bench.engine.run(bench.job({ steps: 1 }), () => undefined, never);
+    expect(bench.engine.provenance()).toMatchObject({ processes: '4' });
   });
 
   it('keeps one process warm over jobs, one job at a time', async () => {
