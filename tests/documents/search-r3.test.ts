@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { run } from '../../activities/kinds/data-jsonl.js';
+import type { KindInput } from '../../activities/kind.js';
 import { compileFile } from '../../cli/pipeline-file.js';
 import { fakeContext, readLines } from '../activities/kinds/word-model.js';
 
@@ -24,7 +25,10 @@ it('pins the base and says of each value of training whose it is', async () => {
 
 it('comes with rows that its data step takes', async () => {
   const folder = join(path, '..', 'search-r3', 'data');
-  const context = await fakeContext({ folder: { path: folder, digest: 'sha256:0' } });
+  const { plan } = (await compileFile(path, { set: {} })).output;
+  const step = plan?.steps['corpus'];
+  const given = (step?.node === 'step' ? step.with : {}) as Record<string, KindInput>;
+  const context = await fakeContext({ ...given, folder: { path: folder, digest: 'sha256:0' } });
   try {
     expect(await run(context)).toMatchObject({ corpus: 12, queries: 12 });
     const queries = readLines(join(context.outputs['dataset'] ?? '', 'queries.jsonl')) as { split: string }[];

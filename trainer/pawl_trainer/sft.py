@@ -47,7 +47,7 @@ def run(job: Job) -> dict[str, float]:
         step = trainer.state.step
         job.metrics(step, losses)
         job.progress(step, settings.steps, f"loss {losses['loss']:.3f}")
-        if not sft_dev.is_over(trainer) or job.stop.asked:
+        if not sft_dev.is_over(trainer) or job.agree([job.stop.asked])[0]:
             job.boundary(step, lambda folder: save_all(trainer, folder))
     if not job.leads:
         return {}
