@@ -7,7 +7,7 @@ finished stay in the batch until all have; a row whose probabilities are no numb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,6 @@ def sample(
     prompts: Sequence[Sequence[int]],
     uniforms: Tensor | None,
     sampling: Sampling,
-    between: Callable[[], None] | None = None,
 ) -> list[Completion]:
     """
     One completion a prompt. `uniforms` [prompts, max_new] in [0, 1) decide the draws; None = the most likely token.
@@ -79,8 +78,6 @@ def sample(
             ended = (tokens == contract.embed_id) | (tokens == contract.end_id) | ~chosen.isfinite()
             lengths = torch.where(ended & ~done, step + 1, lengths)
             done = done | ended
-            if between is not None:
-                between()
             if bool(done.all()):
                 break
     rows = zip(torch.stack(drawn, 1).tolist(), torch.stack(logprobs, 1).tolist(), lengths.tolist(), strict=True)
