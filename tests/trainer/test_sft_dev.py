@@ -54,6 +54,7 @@ def test_figures_are_those_of_a_ranking_of_the_whole_corpus(bench: Bench, tmp_pa
     with (data / "qrels.jsonl").open("a") as judged:
         judged.write('{"query": "q17", "document": "d03", "grade": 3}\n{"query": "q18", "document": "d04", "grade": 0}\n')
     bench.dataset = {"path": str(data), "identity": "graded", "type": "dataset"}
+    assert dev(bench).ignored == [[24], [], [], []], "the copy of an answer that nobody judged"
     metrics = bench.run("sft", "sft", inputs(bench, steps=2, eval_every=2))
     model = language_model.load(
         bench.job("sft", "read", {}), Artifact(bench.folder / "sft" / "outputs" / "model", "trained", "model")
@@ -84,14 +85,16 @@ def test_figures_are_those_of_a_ranking_of_the_whole_corpus(bench: Bench, tmp_pa
     assert metrics["dev_accuracy"] == first / 4
 
 
-def test_the_judged_corpus_and_a_part_of_the_queries(bench: Bench) -> None:
-    def dev(**change: Any) -> sft_dev.Dev:
-        job = bench.prepared("sft", "sft", inputs(bench, **change))
-        text = language_model.load(job, job.artifact("model")).text
-        return sft_dev.material(text, dataset.load(job, job.artifact("data")), job.settings(Settings))
+def dev(bench: Bench, **change: Any) -> sft_dev.Dev:
+    """What is evaluated under these inputs."""
+    job = bench.prepared("sft", "sft", inputs(bench, **change))
+    text = language_model.load(job, job.artifact("model")).text
+    return sft_dev.material(text, dataset.load(job, job.artifact("data")), job.settings(Settings))
 
-    assert [len(dev(eval_corpus=corpus).documents) for corpus in ("all", "judged")] == [24, 4]
-    assert [len(dev(eval_queries=queries).queries) for queries in (0, 2)] == [4, 2]
+
+def test_the_judged_corpus_and_a_part_of_the_queries(bench: Bench) -> None:
+    assert [len(dev(bench, eval_corpus=corpus).documents) for corpus in ("all", "judged")] == [24, 4]
+    assert [len(dev(bench, eval_queries=queries).queries) for queries in (0, 2)] == [4, 2]
 
 
 def test_the_best_model_comes_out_with_its_optimizer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
