@@ -26,12 +26,12 @@ const tried = {
 
 /** Per query, the rank of each relevant document; 0 = it shares no term with the query, so it is not retrieved. */
 export async function bm25Ranks(input: Bm25Input): Promise<Int32Array[]> {
-  return ranksIn({ ...(await readIndex(input.corpus)), settings: input.settings }, input);
+  return ranksIn({ ...(await readBm25(input.corpus)), settings: input.settings }, input);
 }
 
 /** The settings of the grid with the best mean nDCG@10; of equal ones the smaller k1, then the smaller b. */
 export async function tuneBm25(input: Bm25TuningInput): Promise<Bm25Settings & { ndcg_at_10: number }> {
-  const index = await readIndex(input.corpus);
+  const index = await readBm25(input.corpus);
   let best = { k1: NaN, b: NaN, ndcg_at_10: -1 };
   for (const k1 of tried.k1) {
     for (const b of tried.b) {
@@ -43,7 +43,8 @@ export async function tuneBm25(input: Bm25TuningInput): Promise<Bm25Settings & {
   return best;
 }
 
-async function readIndex(corpus: string): Promise<Bm25> {
+/** The index of a corpus; its settings are still to be given. */
+export async function readBm25(corpus: string): Promise<Bm25> {
   const index = emptyBm25({ k1: 0, b: 0 });
   for await (const { text } of readDocuments(corpus)) addDocument(index, text);
   return index;

@@ -1,56 +1,116 @@
-// Compares two reports query by query.
+// Compares reports query by query: pairs of a report before and one after, a pair a training run (a replica, with another seed).
 import { join } from 'node:path';
-import { pairedBootstrap, type BootstrapOptions, type Interval } from './bootstrap.js';
+import { bootstrapDifference, type BootstrapOptions, type Difference } from './bootstrap.js';
 import { isObject, readJsonl, stringField } from './jsonl.js';
 import type { EvaluationMode, FigureName } from './report.js';
 import { dataError } from './retrieval-error.js';
 
-/**
- * Mean of `after - before` of one figure over the queries of two report folders, with its paired bootstrap interval and the number of
- * queries. Fails with class `data` when the mode is missing or the queries differ.
- */
-export async function compareReports(
-  before: string,
-  after: string,
-  figure: { mode: EvaluationMode; name: FigureName },
-  options: BootstrapOptions = {},
-): Promise<Interval & { queries: number }> {
-  const a = await readFigures(before, figure);
-  const b = await readFigures(after, figure);
-  const ids = [...a.keys()];
-  const unpaired = ids.find((id) => !b.has(id)) ?? [...b.keys()].find((id) => !a.has(id));
-  if (unpaired !== undefined)
-    throw dataError(
-      'queries.jsonl',
-      null,
-      `query ${JSON.stringify(unpaired)} is in one report only; compare reports of the same split and number of queries`,
-    );
-  if (ids.length === 0)
-    throw dataError(
-      'queries.jsonl',
-      null,
-      `there is nothing of the mode ${figure.mode}; ask eval.retrieval for it in \`modes\``,
-    );
-  const interval = pairedBootstrap(
-    ids.map((id) => a.get(id) as number),
-    ids.map((id) => b.get(id) as number),
-    options,
-  );
-  return { ...interval, queries: ids.length };
+export interface ReportPair {
+  /** Folders of reports. */
+  before: string;
+  after: string;
 }
 
-async function readFigures(
-  dir: string,
-  { mode, name }: { mode: EvaluationMode; name: FigureName },
-): Promise<Map<string, number>> {
-  const figures = new Map<string, number>();
+export interface ComparedFigure {
+  name: FigureName;
+  before: EvaluationMode;
+  after: EvaluationMode;
+}
+
+export interface Comparison extends Difference {
+  /** Means on both sides: over replicas and queries, then over sets. */
+  before: number;
+  after: number;
+  queries: number;
+  sets: number;
+  /** The smallest true difference that a test at 5 % finds four times out of five: (1.960 + 0.842) standard errors. */
+  detectable: number;
+  /** By query, the mean over replicas. */
+  lines: { set?: string; query: string; before: number; after: number; difference: number }[];
+}
+
+export interface CompareInput {
+  pairs: readonly ReportPair[];
+  figure: ComparedFigure;
+  options: BootstrapOptions;
+}
+
+/** Values by set ('' where there is one) and query. */
+type Figures = Map<string, Map<string, number>>;
+
+/**
+ * Mean of `after - before` of one figure over the queries, paired, with its bootstrap interval and p-value. Several sets weigh alike;
+ * replicas are drawn, too. Fails with class `data` when a mode is missing or the queries differ.
+ */
+export async function compareReports({ pairs, figure, options }: CompareInput): Promise<Comparison> {
+  const read: { before: Figures; after: Figures }[] = [];
+  for (const { before, after } of pairs)
+    read.push({
+      before: await readFigures(before, figure.name, figure.before),
+      after: await readFigures(after, figure.name, figure.after),
+    });
+  const [first] = read;
+  if (first === undefined) throw new Error('Internal error: no reports to compare');
+  for (const { before, after } of read) for (const side of [before, after]) requireSameQueries(first.before, side);
+  const lines = [...first.before].flatMap(([set, queries]) =>
+    [...queries.keys()].map((query) => {
+      const mean = (side: 'before' | 'after'): number => meanOf(read.map((one) => valueOf(one[side], set, query)));
+      const [before, after] = [mean('before'), mean('after')];
+      return { ...(set === '' ? {} : { set }), query, before, after, difference: after - before };
+    }),
+  );
+  const sets = [...first.before].map(([set, queries]) => ({ set, ids: [...queries.keys()] }));
+  const differences = sets.map(({ set, ids }) =>
+    read.map((one) => ids.map((query) => valueOf(one.after, set, query) - valueOf(one.before, set, query))),
+  );
+  const found = bootstrapDifference(differences, options);
+  const meanBySet = (side: 'before' | 'after'): number =>
+    meanOf(sets.map(({ set }) => meanOf(lines.filter((line) => (line.set ?? '') === set).map((line) => line[side]))));
+  return {
+    ...found,
+    before: meanBySet('before'),
+    after: meanBySet('after'),
+    queries: lines.length,
+    sets: sets.length,
+    detectable: (1.959964 + 0.841621) * found.standardError,
+    lines,
+  };
+}
+
+const valueOf = (figures: Figures, set: string, query: string): number => figures.get(set)?.get(query) ?? NaN;
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function requireSameQueries(a: Figures, b: Figures): void {
+  const keys = (figures: Figures): Set<string> =>
+    new Set([...figures].flatMap(([set, queries]) => [...queries.keys()].map((query) => JSON.stringify([set, query]))));
+  const [left, right] = [keys(a), keys(b)];
+  const unpaired = [...left].find((key) => !right.has(key)) ?? [...right].find((key) => !left.has(key));
+  if (unpaired === undefined) return;
+  const [set, query] = JSON.parse(unpaired) as [string, string];
+  throw dataError(
+    'queries.jsonl',
+    null,
+    `query ${JSON.stringify(query)}${set === '' ? '' : ` of ${set}`} is in one report only; compare reports of the same data sets, split and number of queries`,
+  );
+}
+
+async function readFigures(dir: string, name: FigureName, mode: EvaluationMode): Promise<Figures> {
+  const figures: Figures = new Map();
   const shape = `an object with \`query\`, \`mode\` and the number \`${name}\``;
   for await (const { value, line, at } of readJsonl(join(dir, 'queries.jsonl'), 'queries.jsonl', shape)) {
     const query = stringField(value, 'query', at);
     if (!isObject(value) || value['mode'] !== mode) continue;
     const found = value[name];
     if (typeof found !== 'number') throw dataError('queries.jsonl', line, `expected ${shape}`);
-    figures.set(query, found);
+    const set = typeof value['set'] === 'string' ? value['set'] : '';
+    const own = figures.get(set) ?? new Map<string, number>();
+    figures.set(set, own.set(query, found));
   }
+  if (figures.size === 0)
+    throw dataError(
+      'queries.jsonl',
+      null,
+      `there is nothing of the mode ${mode}; ask eval.retrieval for it in \`modes\``,
+    );
   return figures;
 }

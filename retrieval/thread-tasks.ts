@@ -1,11 +1,23 @@
 // What a worker thread of retrieval/ can do, by name. Inputs and outputs cross between threads, so they are plain data and typed arrays.
 import { bm25Ranks, tuneBm25 } from './bm25-ranks.js';
+import { bm25Top } from './bm25-top.js';
+import { compareReports } from './compare-reports.js';
 import { evaluationRanks } from './evaluation-ranks.js';
 import { idOrderOf } from './corpus.js';
 import { countNotBelow, topRows } from './exact-search.js';
 import { modeFigures } from './report.js';
 
-export const threadTasks = { countNotBelow, topRows, evaluationRanks, bm25Ranks, tuneBm25, idOrderOf, modeFigures };
+export const threadTasks = {
+  countNotBelow,
+  topRows,
+  evaluationRanks,
+  bm25Ranks,
+  tuneBm25,
+  bm25Top,
+  compareReports,
+  idOrderOf,
+  modeFigures,
+};
 
 export type TaskName = keyof typeof threadTasks;
 export type TaskInput<T extends TaskName> = Parameters<(typeof threadTasks)[T]>[0];

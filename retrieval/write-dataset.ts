@@ -1,14 +1,12 @@
 // Writes a data set of any format as a dataset artifact, and checks it: ids are unique, judgements name what there is, a query
 // belongs to one split, and each query that is kept has an answer.
-import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { DatasetManifest } from '../schemas/generated/dataset.js';
 import { canonicalJson } from '../schemas/identity.js';
 import { dataError, RetrievalError } from './retrieval-error.js';
 import type { DatasetSplit, Place, Source, SourceDocument, SourceJudgement } from './source.js';
+import { writeLines } from './write-lines.js';
 
 interface Judged {
   /** Split of each query with a relevant document. */
@@ -166,12 +164,4 @@ function refuseTwice(places: Map<string, Place>, id: string, { file, line }: Pla
 function placeFrom({ file, line }: Place, here: string): string {
   if (line === null) return `at ${file}`;
   return file === here ? `on line ${line}` : `at ${file}:${line}`;
-}
-
-/** Writes values as JSON Lines. */
-export const writeLines = (path: string, values: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> =>
-  pipeline(Readable.from(asLines(values)), createWriteStream(path));
-
-async function* asLines(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<string> {
-  for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }

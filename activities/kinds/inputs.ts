@@ -12,6 +12,12 @@ export function numberInput(inputs: Inputs, name: string): number {
   throw wrong(name, 'a number', value);
 }
 
+/** The number under `name`, or null where it is absent. */
+export function optionalNumber(inputs: Inputs, name: string): number | null {
+  const value = inputs[name];
+  return value === undefined || value === null ? null : numberInput(inputs, name);
+}
+
 /** The whole number under `name`. */
 export function integerInput(inputs: Inputs, name: string): number {
   const value = inputs[name];

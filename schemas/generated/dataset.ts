@@ -21,11 +21,16 @@ export interface DatasetManifest {
    */
   negatives?: number;
   /**
-   * Of a mixture: the sets by name. The prompt goes around each query of the set, inside the prompts of the model; {} stands for the query.
+   * Of a mixture: the sets by name. The prompt goes around each query of the set, inside the prompts of the model; {} stands for the query. weight: how often training should draw from the set, relative to the others; corpus and queries: what it had before.
    */
   sets?: {
     [k: string]: {
       prompt?: string;
+      weight?: number;
+      corpus?: number;
+      queries?: {
+        [k: string]: number;
+      };
     };
   };
 }

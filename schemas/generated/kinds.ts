@@ -152,6 +152,286 @@ export const stepKinds: Record<string, StepKind> = {
       },
     },
   },
+  'data.mine-negatives': {
+    kind: 'data.mine-negatives',
+    version: 1,
+    runs: 'trainer',
+    help: 'Gives the queries of a split hard negatives: documents that rank high and are no answer.',
+    seeded: true,
+    checkpoints: true,
+    environment: [],
+    inputs: {
+      data: {
+        artifact: 'dataset',
+        required: true,
+        help: 'Corpus and queries.',
+      },
+      model: {
+        artifact: 'model',
+        required: false,
+        help: 'Encodes the queries, and the corpus without `index`.',
+      },
+      index: {
+        artifact: 'index',
+        required: false,
+        help: 'The corpus as the model encoded it.',
+      },
+      split: {
+        type: 'string',
+        help: 'Queries.',
+        enum: ['sft', 'rl', 'dev', 'test'],
+        default: 'sft',
+      },
+      by: {
+        type: 'string',
+        help: 'What ranks the documents.',
+        enum: ['model', 'bm25'],
+        default: 'model',
+      },
+      number: {
+        type: 'integer',
+        help: 'Negatives a query.',
+        minimum: 1,
+        default: 4,
+      },
+      range_min: {
+        type: 'integer',
+        help: 'First rank to take from; answers and copies of them have no rank.',
+        minimum: 1,
+        default: 1,
+      },
+      range_max: {
+        type: 'integer',
+        help: 'Last rank to take from.',
+        minimum: 1,
+        default: 100,
+      },
+      absolute_margin: {
+        type: 'number',
+        help: 'A negative scores at least so much below every answer; absent = any score.',
+        minimum: 0,
+        default: null,
+      },
+      relative_margin: {
+        type: 'number',
+        help: 'A negative scores at most (1 - margin) of the lowest score of an answer; absent = any score.',
+        minimum: 0,
+        maximum: 1,
+        default: 0.05,
+      },
+      sampling: {
+        type: 'string',
+        help: 'top: the best of the range; random: any of it.',
+        enum: ['top', 'random'],
+        default: 'top',
+      },
+      bm25_k1: {
+        type: 'number',
+        help: 'k1 of BM25.',
+        minimum: 0,
+        default: 1.2,
+      },
+      bm25_b: {
+        type: 'number',
+        help: 'b of BM25.',
+        minimum: 0,
+        maximum: 1,
+        default: 0.75,
+      },
+      batch: {
+        type: 'integer',
+        help: 'Rows a forward pass.',
+        minimum: 1,
+        default: 128,
+        memory: true,
+      },
+    },
+    outputs: {
+      dataset: {
+        artifact: 'dataset',
+        help: 'The data set with negatives.jsonl.',
+      },
+    },
+    metrics: {
+      queries: {
+        help: 'Queries of the split.',
+        unit: '',
+        goal: null,
+      },
+      negatives: {
+        help: 'Negatives of all queries.',
+        unit: '',
+        goal: null,
+      },
+      short: {
+        help: 'Queries with fewer than `number`.',
+        unit: '',
+        goal: 'minimize',
+      },
+      too_near: {
+        help: 'Documents of the range that were left out by a margin.',
+        unit: '',
+        goal: null,
+      },
+    },
+  },
+  'data.mix': {
+    kind: 'data.mix',
+    version: 1,
+    runs: 'worker',
+    help: 'Several data sets as one, each with a prompt and a weight of its own.',
+    seeded: false,
+    checkpoints: false,
+    environment: [],
+    inputs: {
+      sets: {
+        artifact: 'dataset',
+        required: true,
+        many: true,
+        help: 'The data sets, as a map of names.',
+      },
+      weights: {
+        type: 'object',
+        help: 'How often training should draw from each set, relative to the others: kept in the manifest; none = by their queries in sft.',
+        default: {},
+      },
+      prompts: {
+        type: 'object',
+        help: 'Put around the queries of a set when a model reads them; {} stands for the query.',
+        default: {},
+      },
+      texts: {
+        type: 'string',
+        help: 'Documents of the same text: merge makes them the first of them, keep leaves them.',
+        enum: ['merge', 'keep'],
+        default: 'merge',
+      },
+    },
+    outputs: {
+      dataset: {
+        artifact: 'dataset',
+        help: 'The mix; each query says its set.',
+      },
+    },
+    metrics: {
+      corpus: {
+        help: 'Documents.',
+        unit: '',
+        goal: null,
+      },
+      queries: {
+        help: 'Queries.',
+        unit: '',
+        goal: null,
+      },
+      merged: {
+        help: 'Documents that became another of the same text.',
+        unit: '',
+        goal: null,
+      },
+      trained_and_tested: {
+        help: 'Query texts that are both in sft or rl and in dev or test.',
+        unit: '',
+        goal: 'minimize',
+      },
+    },
+  },
+  'eval.compare': {
+    kind: 'eval.compare',
+    version: 1,
+    runs: 'worker',
+    help: 'Compares reports of the same queries: the paired difference of a figure, with its bootstrap interval and p-value.',
+    seeded: false,
+    checkpoints: false,
+    environment: [],
+    inputs: {
+      before: {
+        artifact: 'report',
+        required: true,
+        many: true,
+        help: 'What is compared with; several (runs with other seeds) as a map of names.',
+      },
+      after: {
+        artifact: 'report',
+        required: true,
+        many: true,
+        help: 'What should be better; with the same names.',
+      },
+      figure: {
+        type: 'string',
+        help: 'Of each query.',
+        enum: ['ndcg_at_1', 'ndcg_at_10', 'recall_at_10', 'recall_at_100', 'mrr_at_10', 'map', 'reward'],
+        default: 'ndcg_at_10',
+      },
+      mode: {
+        type: 'string',
+        help: 'How the queries were asked.',
+        enum: ['plain', 'greedy', 'sampled', 'bm25'],
+        default: 'plain',
+      },
+      after_mode: {
+        type: 'string',
+        help: 'The mode of `after`; same = that of `before`. Another one compares, e.g., with reasoning to without.',
+        enum: ['same', 'plain', 'greedy', 'sampled', 'bm25'],
+        default: 'same',
+      },
+      resamples: {
+        type: 'integer',
+        help: 'Bootstrap samples; the smallest p-value is one over so many.',
+        minimum: 100,
+        maximum: 1000000,
+        default: 10000,
+      },
+    },
+    outputs: {
+      comparison: {
+        artifact: 'folder',
+        help: 'comparison.json with all figures, queries.jsonl with the difference of each query.',
+      },
+    },
+    metrics: {
+      before: {
+        help: 'Mean of the figure before.',
+        unit: '',
+        goal: null,
+      },
+      after: {
+        help: 'Mean of the figure after.',
+        unit: '',
+        goal: 'maximize',
+      },
+      difference: {
+        help: 'Mean of after minus before.',
+        unit: '',
+        goal: 'maximize',
+      },
+      difference_low: {
+        help: 'Lower end of its 95 % interval.',
+        unit: '',
+        goal: 'maximize',
+      },
+      difference_high: {
+        help: 'Upper end of its 95 % interval.',
+        unit: '',
+        goal: 'maximize',
+      },
+      p_value: {
+        help: 'How likely a difference so far from 0 is when there is none; two-sided.',
+        unit: '',
+        goal: null,
+      },
+      detectable: {
+        help: 'The smallest true difference that would be found with a probability of 80 % (at 5 %).',
+        unit: '',
+        goal: null,
+      },
+      queries: {
+        help: 'Paired queries.',
+        unit: '',
+        goal: null,
+      },
+    },
+  },
   'eval.retrieval': {
     kind: 'eval.retrieval',
     version: 2,

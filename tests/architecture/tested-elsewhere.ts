@@ -9,7 +9,7 @@ export const testedElsewhere: Record<string, string> = {
   'cli/main.ts': 'tests/cli runs it as a process',
   'local/supervisor-main.ts': 'tests/local runs it as a process',
   'local/supervisor.ts': 'tests/local/supervision.test.ts runs it as a process',
-  'retrieval/compare-reports.ts': 'tests/activities/kinds/eval-retrieval.test.ts',
+  'retrieval/compare-reports.ts': 'tests/activities/kinds/eval-compare.test.ts',
   'retrieval/freshness.ts': 'tests/activities/kinds: index.refresh',
   'retrieval/keep-groups.ts': 'tests/activities/kinds: rl.reward of oversampled rollouts',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',
