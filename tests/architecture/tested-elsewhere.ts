@@ -3,6 +3,7 @@
 /** Path from the root, or folder with a slash at its end -> the reason. */
 export const testedElsewhere: Record<string, string> = {
   'bench/control-workflows.ts': '`npm run bench` runs it against a real server',
+  'bench/index-main.ts': 'the composition of `npm run bench -- index`',
   'bench/machine.ts': 'facts of the machine, shown as they are',
   'bench/main.ts': 'the composition of `npm run bench`',
   'chaos/main.ts': 'the composition of `npm run chaos`',
@@ -12,7 +13,10 @@ export const testedElsewhere: Record<string, string> = {
   'retrieval/compare-reports.ts': 'tests/activities/kinds/eval-compare.test.ts',
   'retrieval/freshness.ts': 'tests/activities/kinds: index.refresh',
   'retrieval/keep-groups.ts': 'tests/activities/kinds: rl.reward of oversampled rollouts',
+  'retrieval/replay-report.ts': 'tests/activities/kinds: index.replay',
+  'retrieval/replay.ts': 'tests/activities/kinds: index.replay',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',
+  'retrieval/trajectory.ts': 'tests/activities/kinds: index.record and index.replay',
   'retrieval/worker-thread.ts': 'runs in a thread, through tests/retrieval of the pool',
   'schemas/command.ts': 'two constants; tests/golden has plans with commands',
   'schemas/failures.ts': 'lookups in a generated table, used in every test of a failure',
