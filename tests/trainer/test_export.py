@@ -108,6 +108,13 @@ def test_prompts_that_cannot_be_said_are_named_with_the_way_out(bench: Bench) ->
     assert not (folder / "modules.json").exists()
 
 
+def test_a_model_with_adapters_has_to_be_merged_first(bench: Bench) -> None:
+    bench.run("model_lora", "lora", {"model": bench.model})
+    with pytest.raises(Failure, match=r"Put `model\.merge` between") as failed:
+        exported(bench, bench.output("lora", "model", "model"))
+    assert failed.value.failure_class == "config"
+
+
 def test_a_tokenizer_that_gives_other_tokens_is_not_exported(bench: Bench) -> None:
     folder = exported(bench, bench.model)
     tokenizer = json.loads((folder / "tokenizer.json").read_text())

@@ -6,13 +6,18 @@ needs generation, so it stays with the model artifact. Nothing is written that w
 
 from __future__ import annotations
 
+import copy
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pawl_trainer import checkpoint, export_graph, export_parity, export_text, language_model
+import torch
+
+from pawl_trainer import checkpoint, export_graph, export_parity, export_text, language_model, lora
+from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
+from pawl_trainer.language_model import LanguageModel
 
 GRAPH = "model.onnx"
 NOT_SERVED = frozenset({"chat_template.jinja", "special_tokens_map.json", "added_tokens.json"})
@@ -27,7 +32,7 @@ class Settings:
 def run(job: Job) -> dict[str, float]:
     """Writes the folder; returns how far the ONNX graph is from the model. Fails when something does not give the same."""
     settings = job.settings(Settings)
-    model = language_model.load(job, job.artifact("model"))
+    model = in_float32(language_model.load(job, job.artifact("model")))
     folder = job.output("export")
     with job.timed("copy"):
         copy_model(model.folder, folder)
@@ -64,6 +69,17 @@ def run(job: Job) -> dict[str, float]:
     checkpoint.write_json(folder / "export.json", manifest)
     job.progress(3, 3, "compared")
     return figures
+
+
+def in_float32(model: LanguageModel) -> LanguageModel:
+    """The model on the processor in float32, as which it is exported. Raises Failure(config) when it has adapters."""
+    if lora.has_adapters(model.network):
+        message = "The model has adapters beside its weights. Put `model.merge` between, and export what that makes."
+        raise Failure("config", message)
+    if model.network.dtype == torch.float32 and model.network.device.type == "cpu":
+        return model
+    network = copy.deepcopy(model.network).to("cpu", torch.float32)
+    return LanguageModel(model.folder, network, model.contract, model.text)
 
 
 def copy_model(source: Path, folder: Path) -> None:

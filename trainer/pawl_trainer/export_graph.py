@@ -7,7 +7,6 @@ follow from names and shapes. So two checkpoints of one architecture have the sa
 
 from __future__ import annotations
 
-import copy
 import logging
 import warnings
 from pathlib import Path
@@ -85,9 +84,7 @@ def simplify(graph: Any, own: dict[str, Any]) -> None:
 
 def traced(model: LanguageModel) -> Any:
     """The forward pass as an onnx_ir model, not simplified, with batch and length left open."""
-    network = model.network.base_model
-    base = network if network.device.type == "cpu" else copy.deepcopy(network).to("cpu")
-    forward = EmbeddingForward(base, model.contract.normalise).eval()
+    forward = EmbeddingForward(model.network.base_model, model.contract.normalise).eval()
     ids = torch.full((2, 8), model.contract.embed_id)
     open_axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
     level = logging.getLogger("torch.onnx").level
