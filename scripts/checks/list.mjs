@@ -29,6 +29,8 @@ export function checks(root) {
         'trainer/pyproject.toml',
         'trainer/pawl_trainer',
         'bench/plain_loop.py',
+        'bench/beside_trl.py',
+        'bench/pawl_side.py',
         'bench/gpu.py',
       ),
       hint: 'types of the trainer',
