@@ -12,7 +12,7 @@ import { seededRandom } from '../retrieval/random.js';
 import { rewardRanks } from '../retrieval/ranks.js';
 import type { LoadedIndex } from '../retrieval/read-index.js';
 import { runPolicy } from '../retrieval/refresh/run-policy.js';
-import type { RefreshSearch } from '../retrieval/refresh/policy.js';
+import { threadSearch } from '../retrieval/refresh/thread-search.js';
 import type { RowType } from '../retrieval/row-files.js';
 import { retrievalThreads } from '../retrieval/thread-pool.js';
 import { gatherRows, planShards } from '../retrieval/vector-index.js';
@@ -117,10 +117,7 @@ async function measure(size: LargeIndexSize, root: string, time: Time): Promise<
   await time('compact: a new base', () => refresh(compacted, 0), [compacted, built]);
 }
 
-const search: RefreshSearch = {
-  top: (task) => retrievalThreads().run('topRows', task),
-  count: (task) => retrievalThreads().run('countNotBelow', task),
-};
+const search = threadSearch(retrievalThreads());
 
 /** Queries near their golds, which are spread over the whole index. */
 function samplesOf(
@@ -162,7 +159,7 @@ async function choose(loaded: LoadedIndex, size: LargeIndexSize): Promise<{ rows
       places: [...groups.keys()],
     },
     duplicatesOf: () => [],
-    options: { top: 5, ring: 10, probe: 0.2, share: 0.5 },
+    options: { top: 5, ring: 10, probe: 0.2, share: 0.5, target: 0.95, confidence: 0.95, ranks: 'served' },
     ...{ seed: 1, search },
     encode: (rows) => Promise.resolve(gatherRows(loaded.index, rows).map((x) => x * 0.999)),
   });

@@ -1,5 +1,6 @@
 // The graphs of the exact index. In each, `queries` is [q, d], `rows` is a block of document vectors [n, d], float32 or float16, and
-// scores = queries · rowsᵀ by one Gemm in float32. No matrix of scores leaves a graph: what comes out is counts, and scores of single pairs.
+// scores = queries · rowsᵀ by one Gemm in float32. What comes out is counts and scores
+// of single pairs; only scoreGraph hands over the scores of a block, for passes that look at each.
 import { elementTypes, type Graph, type GraphNode, type GraphValue } from './onnx-graph.js';
 import type { RowType } from './row-files.js';
 
@@ -25,6 +26,14 @@ const counted = (truth: string, number: string, sum: string): GraphNode[] => [
 
 /** A kind of graph for rows of either type. */
 export type GraphOf = (type: RowType) => Graph;
+
+/** All scores of the block, [q, n]. */
+export const scoreGraph: GraphOf = (type) => ({
+  name: `score ${type}`,
+  inputs: [queries, rows(type)],
+  nodes: scored(type),
+  outputs: [{ name: 'scores', type: 'float32', dims: ['q', 'n'] }],
+});
 
 /**
  * How many documents of the block score below the query's threshold ([q, 1]), and the same question for single pairs

@@ -5,6 +5,7 @@ import { compareReports } from './compare-reports.js';
 import { evaluationRanks } from './evaluation-ranks.js';
 import { idOrderOf } from './corpus.js';
 import { countNotBelow, topRows } from './exact-search.js';
+import { exposures, flips, proximities } from './refresh/proximity.js';
 import { modeFigures } from './report.js';
 
 export const threadTasks = {
@@ -17,6 +18,9 @@ export const threadTasks = {
   compareReports,
   idOrderOf,
   modeFigures,
+  proximities,
+  exposures,
+  flips,
 };
 
 export type TaskName = keyof typeof threadTasks;

@@ -6,8 +6,8 @@ import { duplicatesOf } from '../../retrieval/corpus.js';
 import { indexCache } from '../../retrieval/index-cache.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
 import { budgetRows } from '../../retrieval/refresh/policies.js';
-import type { RefreshSearch } from '../../retrieval/refresh/policy.js';
 import { runPolicy, type Refreshed } from '../../retrieval/refresh/run-policy.js';
+import { threadSearch } from '../../retrieval/refresh/thread-search.js';
 import type { ValidSamples } from '../../retrieval/rollouts.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { writeRefreshedIndex } from '../../retrieval/write-index.js';
@@ -46,9 +46,16 @@ export async function run(context: KindContext): Promise<Record<string, number |
       lag_mean: lag.mean,
       never_refreshed: lag.neverRefreshed,
       ...fidelity,
+      ...estimateMetrics(refreshed),
     };
   });
 }
+
+const estimateMetrics = ({ estimate }: Refreshed): Record<string, number | null> => ({
+  agreement_lower: estimate === undefined ? null : (estimate?.lower ?? 0),
+  target_met: estimate === undefined ? null : Number(estimate?.isMet ?? false),
+  rounds: estimate === undefined ? null : (estimate?.rounds ?? 0),
+});
 
 /** Runs the policy; each of its encodings is a part of the step. */
 function refresh(
@@ -78,10 +85,7 @@ function refresh(
   });
 }
 
-const search: RefreshSearch = {
-  top: (task) => retrievalThreads().run('topRows', task),
-  count: (task) => retrievalThreads().run('countNotBelow', task),
-};
+const search = threadSearch(retrievalThreads());
 
 async function encodeRows(
   context: KindContext,

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refreshPolicies, type RefreshPolicyName } from '../../retrieval/refresh/policies.js';
-import type { RefreshSearch } from '../../retrieval/refresh/policy.js';
+import { threadSearch } from '../../retrieval/refresh/thread-search.js';
 import { replay, type ReplayLine } from '../../retrieval/replay.js';
 import {
   replayPlot,
@@ -108,10 +108,7 @@ async function replayed(
   return JSON.parse(await readFile(join(dir, 'run.json'), 'utf8')) as { lines: ReplayLine[]; seconds: number[] };
 }
 
-const search: RefreshSearch = {
-  top: (task) => retrievalThreads().run('topRows', task),
-  count: (task) => retrievalThreads().run('countNotBelow', task),
-};
+const search = threadSearch(retrievalThreads());
 
 /** replay.json and lines.jsonl hold what follows from the inputs; seconds.json what was timed; report.md and the plots are for people. */
 async function writeReport(context: KindContext, found: readonly ReplayedRuns[], rows: number): Promise<void> {

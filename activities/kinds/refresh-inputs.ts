@@ -32,6 +32,9 @@ export const optionsInput = (inputs: Inputs): RefreshOptions => ({
   ring: integerInput(inputs, 'ring'),
   probe: numberInput(inputs, 'probe'),
   share: numberInput(inputs, 'share'),
+  target: numberInput(inputs, 'target'),
+  confidence: numberInput(inputs, 'confidence'),
+  ranks: 'served',
 });
 
 /** {fraction} or {docs}; config when it is neither. Pure. */
@@ -68,7 +71,7 @@ export async function samplesInput(inputs: Inputs, { index, corpus }: LoadedInde
 
 function needsRollouts(inputs: Inputs): string | null {
   const policy = stringInput(inputs, 'policy');
-  if (['neighbourhood', 'mixture'].includes(policy)) return `policy: ${policy}`;
+  if (['neighbourhood', 'mixture', 'adaptive'].includes(policy)) return `policy: ${policy}`;
   return booleanInput(inputs, 'fidelity') ? 'fidelity: true' : null;
 }
 

@@ -1,4 +1,5 @@
 // The refresh policies by the names that pipelines use.
+import { adaptive } from './adaptive.js';
 import { drift } from './drift.js';
 import { full } from './full.js';
 import { mixture } from './mixture.js';
@@ -18,6 +19,7 @@ export const refreshPolicies = {
   oldest,
   mixture,
   drift,
+  adaptive,
 } satisfies Record<string, RefreshPolicy>;
 
 export type RefreshPolicyName = keyof typeof refreshPolicies;

@@ -3,6 +3,7 @@
 import type { CountInput, TopInput, TopOutput } from '../exact-search.js';
 import type { ValidSamples } from '../rollouts.js';
 import type { VectorIndex } from '../vector-index.js';
+import type { ExposureInput, FlipInput, Flips, ProximityInput } from './proximity.js';
 
 export interface RefreshOptions {
   /** Candidates a rollout. */
@@ -13,12 +14,21 @@ export interface RefreshOptions {
   probe: number;
   /** mixture: share of the budget, the probe left out, that goes to the neighbourhood. */
   share: number;
+  /** adaptive: the share of pairs within groups that must be in the order of a full re-encode, for it to stop before the budget. */
+  target: number;
+  /** adaptive: probability with which the bound of that share holds. */
+  confidence: number;
+  /** adaptive: which ranks the bound is for: those in the refreshed index, or the estimates. */
+  ranks: 'served' | 'estimated';
 }
 
-/** The searches of exact-search.ts, in this thread or in another. */
+/** The searches of exact-search.ts and proximity.ts, in this thread or in another. */
 export interface RefreshSearch {
   top: (input: TopInput) => Promise<TopOutput>;
   count: (input: CountInput) => Promise<Int32Array>;
+  proximities: (input: ProximityInput) => Promise<Float64Array>;
+  exposures: (input: ExposureInput) => Promise<Float64Array>;
+  flips: (input: FlipInput) => Promise<Flips>;
 }
 
 /** Vectors of rows by the current encoder, row-major in the order of `rows`. */
@@ -51,6 +61,23 @@ export interface RefreshChoice {
   rows: number[];
   /** Those of `rows` that were drawn uniformly from all stale ones, ascending: an unbiased estimate of the drift. */
   probe: number[];
+  /** adaptive: what it knows of a full re-encode; null where the budget ended before anything could be said. Others have none. */
+  estimate?: RankEstimate | null;
+}
+
+/** What is known of the ranks that a full re-encode would give, one figure a sample. */
+export interface RankEstimate {
+  /** Unbiased at any round that is fixed beforehand; not whole, and below 1 at times. */
+  ranks: Float64Array;
+  /** Variance of each. */
+  variances: Float64Array;
+  /** Ranks that the reward is to use: in the refreshed index, or the estimates as whole numbers from 1. */
+  used: Float64Array;
+  /** Lower bound of the share of pairs within groups that `used` puts in the order of a full re-encode. */
+  lower: number;
+  /** Whether the bound meets the target; if not, the budget ended first. */
+  isMet: boolean;
+  rounds: number;
 }
 
 /** Chooses among stale rows only, `budget` at most. Safe to run twice: the same input gives the same choice. */

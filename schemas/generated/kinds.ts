@@ -880,12 +880,12 @@ export const stepKinds: Record<string, StepKind> = {
       rollouts: {
         artifact: 'rollouts',
         required: false,
-        help: 'This iteration, for the policies `neighbourhood` and `mixture`, and for `fidelity`.',
+        help: 'This iteration, for the policies `neighbourhood`, `mixture` and `adaptive`, and for `fidelity`.',
       },
       policy: {
         type: 'string',
         help: 'Which documents; see docs/reindex.md.',
-        enum: ['none', 'frozen', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift'],
+        enum: ['none', 'frozen', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift', 'adaptive'],
         default: 'neighbourhood',
       },
       budget: {
@@ -920,6 +920,20 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 0,
         maximum: 1,
         default: 0.5,
+      },
+      target: {
+        type: 'number',
+        help: 'adaptive: stops when at least this share of pairs within groups is in the order of a full re-encode.',
+        exclusiveMinimum: 0,
+        maximum: 0.999,
+        default: 0.95,
+      },
+      confidence: {
+        type: 'number',
+        help: 'adaptive: probability with which the bound of that share holds.',
+        exclusiveMinimum: 0,
+        maximum: 0.999,
+        default: 0.95,
       },
       compact: {
         type: 'number',
@@ -1022,6 +1036,21 @@ export const stepKinds: Record<string, StepKind> = {
         unit: '',
         goal: 'minimize',
       },
+      agreement_lower: {
+        help: 'Lower bound of the share of pairs within groups in the order of a full re-encode (adaptive).',
+        unit: '',
+        goal: 'maximize',
+      },
+      target_met: {
+        help: '1 when the bound meets the target, 0 when the budget ended first (adaptive).',
+        unit: '',
+        goal: null,
+      },
+      rounds: {
+        help: 'Samples drawn until then (adaptive).',
+        unit: '',
+        goal: null,
+      },
     },
   },
   'index.replay': {
@@ -1042,7 +1071,7 @@ export const stepKinds: Record<string, StepKind> = {
         type: 'list',
         help: 'Those of index.refresh; `none` is always run, and compared with.',
         items: {
-          enum: ['none', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift'],
+          enum: ['none', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift', 'adaptive'],
         },
         default: ['full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift'],
       },
@@ -1085,6 +1114,20 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 0,
         maximum: 1,
         default: 0.5,
+      },
+      target: {
+        type: 'number',
+        help: 'adaptive: stops when at least this share of pairs within groups is in the order of a full re-encode.',
+        exclusiveMinimum: 0,
+        maximum: 0.999,
+        default: 0.95,
+      },
+      confidence: {
+        type: 'number',
+        help: 'adaptive: probability with which the bound of that share holds.',
+        exclusiveMinimum: 0,
+        maximum: 0.999,
+        default: 0.95,
       },
       encode_rate: {
         type: 'number',

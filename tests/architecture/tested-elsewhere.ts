@@ -15,6 +15,7 @@ export const testedElsewhere: Record<string, string> = {
   'retrieval/keep-groups.ts': 'tests/activities/kinds: rl.reward of oversampled rollouts',
   'retrieval/replay-report.ts': 'tests/activities/kinds: index.replay',
   'retrieval/replay.ts': 'tests/activities/kinds: index.replay',
+  'retrieval/refresh/thread-search.ts': 'tests/activities/kinds: index.refresh',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',
   'retrieval/trajectory.ts': 'tests/activities/kinds: index.record and index.replay',
   'retrieval/worker-thread.ts': 'runs in a thread, through tests/retrieval of the pool',

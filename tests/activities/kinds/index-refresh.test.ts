@@ -27,6 +27,8 @@ const defaults = {
   ring: 3,
   probe: 0.25,
   share: 0.5,
+  target: 0.95,
+  confidence: 0.95,
   compact: 0.5,
   fidelity: false,
   batch: 8,
@@ -211,6 +213,33 @@ describe('index.refresh', () => {
     const part = await refreshed(first, 'step1/model', { fidelity: true, budget: { docs: 3 } });
     expect(part.metrics['recall_at_10']).toBeLessThan(1);
     expect(part.metrics['rank_shift']).toBeGreaterThan(0);
+  });
+
+  it('draws in rounds under `adaptive`, and says how well the order of the ranks is known', async () => {
+    const adaptive = { policy: 'adaptive', budget: { fraction: 1 }, target: 0.999 };
+    const { metrics, encoded, artifact } = await refreshed(first, 'step1/model', adaptive);
+    expect(metrics).toMatchObject({ agreement_lower: 1, target_met: 1, rounds: 5, encoded: 60 });
+    // Asked for in a first part, golds and probe, and one a round.
+    expect(encoded.length).toBeLessThan(60);
+    const { index } = await load(artifact);
+    data.documents.forEach(({ text }, row) => {
+      expect([...vectorOf(index, row)]).toEqual([...embed(text, 'step1/model')]);
+    });
+    const small = await refreshed(first, 'step1/model', { ...adaptive, budget: { docs: 4 } });
+    expect(small.metrics).toMatchObject({ agreement_lower: 0, target_met: 0, rounds: 0, encoded: 4 });
+  });
+
+  it('says which inputs do not go together', async () => {
+    await expect(refreshed(first, 'm/model', { policy: 'frozen', fidelity: true })).rejects.toThrow(
+      /leave `fidelity` out/,
+    );
+    await expect(refreshed(first, 'm/model', { policy: 'drift', probe: 0 })).rejects.toThrow(/set `probe` above 0/);
+    const mixed = (await refreshed(first, 'step1/model')).artifact;
+    await expect(refreshed(mixed, 'm/model', { policy: 'frozen' })).rejects.toThrow(/holds rows of 2/);
+    expect((await refreshed(first, 'm/model', { policy: 'frozen' })).metrics).toMatchObject({
+      encoded: 0,
+      drift: null,
+    });
   });
 
   it('says what to give when rollouts are missing, the budget is wrong or the model has another shape', async () => {

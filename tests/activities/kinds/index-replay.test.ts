@@ -19,7 +19,7 @@ import { buildDefaults, smallDataset, smallModel, smallRollouts, type SmallDatas
 import { embed, fakeContext, readLines, type FakeContext } from './word-model.js';
 
 const models = ['p0/model', 'p1/model', 'p2/model', 'p3/model'];
-const options = { top: 2, ring: 3, probe: 0.25, share: 0.5 };
+const options = { top: 2, ring: 3, probe: 0.25, share: 0.5, target: 0.95, confidence: 0.95 };
 let root: string;
 let data: SmallDataset;
 let trajectory: LocalArtifact;

@@ -58,7 +58,19 @@ const evaluation = (model: InputValue): Record<string, InputValue> => ({
 });
 
 const refreshing = (model: InputValue, index: InputValue): Record<string, InputValue> => ({
-  ...{ index, model, policy: 'full', budget: { fraction: 1 }, top: 2, ring: 3, probe: 0.25, share: 0.5, compact: 0.5 },
+  ...{
+    index,
+    model,
+    policy: 'full',
+    budget: { fraction: 1 },
+    top: 2,
+    ring: 3,
+    probe: 0.25,
+    share: 0.5,
+    target: 0.95,
+    confidence: 0.95,
+    compact: 0.5,
+  },
   ...{ fidelity: false, batch: 4 },
 });
 

@@ -2,6 +2,7 @@
 import { countNotBelow, topRows } from '../../../retrieval/exact-search.js';
 import { seededRandom } from '../../../retrieval/random.js';
 import type { RefreshInput, RefreshSearch } from '../../../retrieval/refresh/policy.js';
+import { exposures, flips, proximities } from '../../../retrieval/refresh/proximity.js';
 import { noSamples } from '../../../retrieval/rollouts.js';
 import { gatherRows, indexFromVectors, type VectorIndex } from '../../../retrieval/vector-index.js';
 import { randomUnitVectors } from '../random-vectors.js';
@@ -11,9 +12,9 @@ export const onCircle = (rows: readonly number[]): Float32Array =>
   Float32Array.from(rows.flatMap((row) => [Math.cos((row * Math.PI) / 18), Math.sin((row * Math.PI) / 18)]));
 export const allOnCircle = Array.from({ length: 36 }, (_, row) => row);
 
-export const directSearch: RefreshSearch = { top: topRows, count: countNotBelow };
+export const directSearch: RefreshSearch = { top: topRows, count: countNotBelow, proximities, exposures, flips };
 
-const options = { top: 1, ring: 2, probe: 0, share: 0.5 };
+const options = { top: 1, ring: 2, probe: 0, share: 0.5, target: 0.95, confidence: 0.95, ranks: 'served' as const };
 
 type Changes = Partial<Omit<RefreshInput, 'options'>> & { options?: Partial<RefreshInput['options']> };
 
