@@ -105,7 +105,7 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'data.jsonl': {
     kind: 'data.jsonl',
-    version: 1,
+    version: 2,
     runs: 'worker',
     help: 'A data set from files: BEIR folders, plain JSON Lines, and the files of some public data sets.',
     seeded: false,
@@ -746,7 +746,7 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'index.build': {
     kind: 'index.build',
-    version: 1,
+    version: 2,
     runs: 'trainer',
     help: 'Encodes the whole corpus.',
     seeded: false,
@@ -860,7 +860,7 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'index.refresh': {
     kind: 'index.refresh',
-    version: 1,
+    version: 2,
     runs: 'trainer',
     help: 'Re-encodes some documents with the current policy, before the reward.',
     seeded: true,
@@ -1212,7 +1212,7 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'model.init': {
     kind: 'model.init',
-    version: 1,
+    version: 2,
     runs: 'trainer',
     help: 'A Qwen2-architecture model and its tokenizer from scratch.',
     seeded: true,
@@ -1966,7 +1966,7 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'rl.update': {
     kind: 'rl.update',
-    version: 1,
+    version: 2,
     runs: 'trainer',
     help: 'Stage 2: GRPO updates from one set of rollouts, with an auxiliary InfoNCE.',
     seeded: false,
