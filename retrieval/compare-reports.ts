@@ -25,6 +25,10 @@ export interface Comparison extends Difference {
   sets: number;
   /** The smallest true difference that a test at 5 % finds four times out of five: (1.960 + 0.842) standard errors. */
   detectable: number;
+  /** Mean difference of each replica: over queries, then over sets. */
+  byReplica: number[];
+  /** Clusters of queries that are drawn together. */
+  clusters: number;
   /** By query, the mean over replicas. */
   lines: { set?: string; query: string; before: number; after: number; difference: number }[];
 }
@@ -32,7 +36,9 @@ export interface Comparison extends Difference {
 export interface CompareInput {
   pairs: readonly ReportPair[];
   figure: ComparedFigure;
-  options: BootstrapOptions;
+  options: Omit<BootstrapOptions, 'clusters'>;
+  /** Queries of a set with the same cluster are drawn together; default each by itself. */
+  clusterOf?: (query: string) => string;
 }
 
 /** Values by set ('' where there is one) and query. */
@@ -42,7 +48,7 @@ type Figures = Map<string, Map<string, number>>;
  * Mean of `after - before` of one figure over the queries, paired, with its bootstrap interval and p-value. Several sets weigh alike;
  * replicas are drawn, too. Fails with class `data` when a mode is missing or the queries differ.
  */
-export async function compareReports({ pairs, figure, options }: CompareInput): Promise<Comparison> {
+export async function compareReports({ pairs, figure, options, clusterOf }: CompareInput): Promise<Comparison> {
   const read: { before: Figures; after: Figures }[] = [];
   for (const { before, after } of pairs)
     read.push({
@@ -63,7 +69,8 @@ export async function compareReports({ pairs, figure, options }: CompareInput): 
   const differences = sets.map(({ set, ids }) =>
     read.map((one) => ids.map((query) => valueOf(one.after, set, query) - valueOf(one.before, set, query))),
   );
-  const found = bootstrapDifference(differences, options);
+  const clusters = sets.map(({ ids }) => clustersOf(ids, clusterOf ?? ((query) => query)));
+  const found = bootstrapDifference(differences, { ...options, clusters });
   const meanBySet = (side: 'before' | 'after'): number =>
     meanOf(sets.map(({ set }) => meanOf(lines.filter((line) => (line.set ?? '') === set).map((line) => line[side]))));
   return {
@@ -72,9 +79,21 @@ export async function compareReports({ pairs, figure, options }: CompareInput): 
     after: meanBySet('after'),
     queries: lines.length,
     sets: sets.length,
+    byReplica: read.map((_, replica) => meanOf(differences.map((of) => meanOf(of[replica] ?? [])))),
+    clusters: clusters.flat().length,
     detectable: (1.959964 + 0.841621) * found.standardError,
     lines,
   };
+}
+
+/** Positions of the queries by cluster, in the order in which clusters first appear. */
+function clustersOf(ids: readonly string[], clusterOf: (query: string) => string): number[][] {
+  const clusters = new Map<string, number[]>();
+  for (const [at, id] of ids.entries()) {
+    const cluster = clusterOf(id);
+    clusters.set(cluster, [...(clusters.get(cluster) ?? []), at]);
+  }
+  return [...clusters.values()];
 }
 
 const valueOf = (figures: Figures, set: string, query: string): number => figures.get(set)?.get(query) ?? NaN;

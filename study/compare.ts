@@ -1,19 +1,12 @@
-// The endpoints over all replicas: paired by seed and query, bootstrap over seeds × query clusters, Holm over the endpoints. Pure.
-import { bootstrapDifference, type Difference } from '../retrieval/bootstrap.js';
-import type { QueryFigures } from '../retrieval/report.js';
+// The endpoints over all replicas: paired by seed and query, bootstrap over seeds × query clusters, Holm over the endpoints.
+import { compareReports, type Comparison } from '../retrieval/compare-reports.js';
 import type { Endpoint } from './endpoints.js';
-import { linesOf, type Replica } from './replica.js';
+import { folderOf, type Replica } from './replica.js';
 
-export interface Compared extends Difference {
+export interface Compared extends Comparison {
   endpoint: Endpoint;
-  /** Mean difference of each replica. */
-  byReplica: number[];
-  queries: number;
-  clusters: number;
   /** p after Holm. */
   adjusted: number;
-  /** Smallest difference that such a study would find with probability .8, at the level that Holm asks of the smallest p. */
-  detectable: number;
   verdict: 'better' | 'worse' | 'undecided';
 }
 
@@ -22,71 +15,37 @@ const level = 0.05;
 const power = 0.8416;
 
 /**
- * Compares. A difference counts when it is significant after Holm and not below what is detectable.
- * Throws an Error where the replicas were not evaluated on the same queries.
+ * Compares. `detectable` is at the level that Holm asks of the smallest p. A difference counts when it is significant after
+ * Holm and not below what is detectable. Fails as compareReports does where the sides or replicas have different queries.
  */
-export function compare(endpoints: readonly Endpoint[], replicas: readonly Replica[], resamples = 10_000): Compared[] {
-  const differences = endpoints.map((endpoint) => differenceOf(endpoint, replicas, resamples));
-  const adjusted = holm(differences.map(({ p }) => p));
-  return differences.map((found, index) => {
+export async function compare(
+  endpoints: readonly Endpoint[],
+  replicas: readonly Replica[],
+  resamples = 10_000,
+): Promise<Compared[]> {
+  const found: (Comparison & { endpoint: Endpoint })[] = [];
+  for (const endpoint of endpoints) {
+    const { treated, control, figure } = endpoint;
+    const pairs = replicas.map((one) => ({ before: folderOf(one, control), after: folderOf(one, treated) }));
+    const named = { name: figure, before: control.mode, after: treated.mode };
+    found.push({ endpoint, ...(await compareReports({ pairs, figure: named, options: { resamples }, clusterOf })) });
+  }
+  const adjusted = holm(found.map(({ p }) => p));
+  return found.map((one, index) => {
     const p = adjusted[index] as number;
-    const detectable = (normalQuantile(1 - level / endpoints.length / 2) + power) * found.standardError;
-    const counts = p < level && Math.abs(found.mean) >= detectable;
-    const verdict = !counts ? 'undecided' : found.mean > 0 ? 'better' : 'worse';
-    return { ...found, adjusted: p, detectable, verdict };
-  });
-}
-
-type Found = Omit<Compared, 'adjusted' | 'detectable' | 'verdict'>;
-
-function differenceOf(endpoint: Endpoint, replicas: readonly Replica[], resamples: number): Found {
-  const paired = replicas.map((replica) => {
-    const treated = linesOf(replica, endpoint.treated);
-    const control = linesOf(replica, endpoint.control);
-    return pair(treated, control, endpoint);
-  });
-  const [first] = paired;
-  if (first === undefined) throw new Error('A study without a replica has nothing to compare.');
-  const ids = first.map(({ query }) => query);
-  if (paired.some((lines) => lines.length !== ids.length || lines.some(({ query }, at) => query !== ids[at])))
-    throw new Error(`The endpoint \`${endpoint.text}\`: the replicas were evaluated on different queries.`);
-  const clusters = clustersOf(ids);
-  const values = paired.map((lines) => lines.map(({ difference }) => difference));
-  return {
-    endpoint,
-    ...bootstrapDifference([values], { resamples, clusters: [clusters] }),
-    byReplica: values.map((of) => of.reduce((sum, value) => sum + value, 0) / of.length),
-    queries: ids.length,
-    clusters: clusters.length,
-  };
-}
-
-function pair(
-  treated: readonly QueryFigures[],
-  control: readonly QueryFigures[],
-  { figure, text }: Endpoint,
-): { query: string; difference: number }[] {
-  const other = new Map(control.map((line) => [line.query, line[figure]]));
-  return treated.map((line) => {
-    const value = other.get(line.query);
-    if (value === undefined || other.size !== treated.length)
-      throw new Error(`The endpoint \`${text}\`: its two sides were evaluated on different queries.`);
-    return { query: line.query, difference: line[figure] - value };
+    const detectable = (normalQuantile(1 - level / endpoints.length / 2) + power) * one.standardError;
+    const counts = p < level && Math.abs(one.mean) >= detectable;
+    return { ...one, adjusted: p, detectable, verdict: !counts ? 'undecided' : one.mean > 0 ? 'better' : 'worse' };
   });
 }
 
 /**
- * Positions of the queries by cluster. Functions of one top-level package are written by the same people about the same things,
- * and the splits are made by package: `q:asyncio.queues.Queue.get` belongs to asyncio. A query without a dot is its own. Pure.
+ * The cluster of a query: `q:asyncio.queues.Queue.get` belongs to asyncio. Functions of one top-level package are written by the
+ * same people about the same things, and the splits are made by package. A query without a dot is its own. Pure.
  */
-export function clustersOf(ids: readonly string[]): number[][] {
-  const clusters = new Map<string, number[]>();
-  for (const [at, id] of ids.entries()) {
-    const dot = id.indexOf('.');
-    const name = dot === -1 ? id : id.slice(0, dot + 1);
-    clusters.set(name, [...(clusters.get(name) ?? []), at]);
-  }
-  return [...clusters.values()];
+export function clusterOf(query: string): string {
+  const dot = query.indexOf('.');
+  return dot === -1 ? query : query.slice(0, dot + 1);
 }
 
 /** Holm's step-down adjusted p-values (Holm 1979), in the order given. Pure. */

@@ -34,7 +34,7 @@ export async function study({ root, run, seeds, command, page }: StudyOptions): 
     replicas.push(await runReplica({ root, run, store, cacheDir: join(config.home, 'cache') }, seed));
   }
   const minutes = (Date.now() - startedAt) / 60_000;
-  const text = studyPage(compare(endpoints, replicas), replicas, {
+  const text = studyPage(await compare(endpoints, replicas), replicas, {
     command,
     commit: commit(root),
     machine: machine(),

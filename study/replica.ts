@@ -1,9 +1,8 @@
-// What a replica of a study has measured: figures by arm, mode and query, read from the reports of a run.
+// What a replica of a study has measured: the reports of a run, by arm.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Report } from '../schemas/generated/report.js';
 import { report as isReport } from '../schemas/generated/validators.js';
-import type { QueryFigures } from '../retrieval/report.js';
 import type { Side } from './endpoints.js';
 
 export interface Replica {
@@ -14,24 +13,20 @@ export interface Replica {
 }
 
 export interface Arm {
+  folder: string;
   report: Report;
-  lines: QueryFigures[];
 }
 
 /** Reads a report folder. Throws an Error for one that is none. */
 export async function readArm(folder: string): Promise<Arm> {
   const report: unknown = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'));
   if (!isReport(report)) throw new Error(`${folder} holds no report of eval.retrieval.`);
-  const lines = (await readFile(join(folder, 'queries.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
-  return { report: report as Report, lines: lines.map((line) => JSON.parse(line) as QueryFigures) };
+  return { folder, report: report as Report };
 }
 
-/** Figures of one side by query, in the order of the file. Throws an Error for an arm or mode that was not evaluated. */
-export function linesOf({ arms, seed }: Replica, { arm, mode }: Side): QueryFigures[] {
-  const lines = arms.get(arm)?.lines.filter((line) => line.mode === mode) ?? [];
-  if (lines.length === 0)
-    throw new Error(
-      `The replica of seed ${seed} has no figures of ${arm}.${mode}: its eval.retrieval needs that mode.`,
-    );
-  return lines;
+/** The report of one side. Throws an Error for an arm that the run did not hand out. */
+export function folderOf({ arms, seed }: Replica, { arm }: Side): string {
+  const found = arms.get(arm);
+  if (found === undefined) throw new Error(`The replica of seed ${seed} handed out no report \`${arm}\`.`);
+  return found.folder;
 }

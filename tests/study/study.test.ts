@@ -1,41 +1,52 @@
 // What a study claims: endpoints as the file states them, differences paired by seed and query, and no claim without evidence.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { modeFigures, queryFigures, type EvaluationMode, type QueryFigures } from '../../retrieval/report.js';
+import { modeFigures, queryFigures } from '../../retrieval/report.js';
 import { seededRandom } from '../../retrieval/random.js';
-import { clustersOf, compare, holm, normalQuantile } from '../../study/compare.js';
+import { clusterOf, compare, holm, normalQuantile } from '../../study/compare.js';
 import { parseEndpoints } from '../../study/endpoints.js';
 import { statedIn } from '../../study/main.js';
 import { studyPage } from '../../study/page.js';
-import { linesOf, readArm, type Arm, type Replica } from '../../study/replica.js';
+import { folderOf, readArm, type Arm, type Replica } from '../../study/replica.js';
 
 const arms = ['sft', 'rl'];
 const endpoint = 'rl.plain - sft.plain: ndcg_at_10';
 
-/** Reports of an arm whose queries rank their document at `rankOf`. */
-function armOf(rankOf: (query: number) => number, queries = 60, modes: EvaluationMode[] = ['plain']): Arm {
-  const lines = modes.flatMap((mode) =>
-    Array.from({ length: queries }, (_, at) =>
-      queryFigures(`q:package${at % 20}.f${at}`, mode, [{ judged: [{ rank: rankOf(at), grade: 1 }] }]),
-    ),
+let root: string;
+let made = 0;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'pawl-study-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+/** Report of an arm whose queries rank their document at `rankOf`. */
+async function armOf(rankOf: (query: number) => number, queries = 60): Promise<Arm> {
+  const lines = Array.from({ length: queries }, (_, at) =>
+    queryFigures(`q:package${at % 20}.f${at}`, 'plain', [{ judged: [{ rank: rankOf(at), grade: 1 }] }]),
   );
-  const figures = modes.map((mode) => [mode, modeFigures([lines.filter((line) => line.mode === mode)])]);
-  const report = { schema: 1 as const, split: 'test', queries, excluded: 0, corpus: 100, duplicates: 0 };
-  return { report: { ...report, modes: Object.fromEntries(figures) } as Arm['report'], lines };
+  const folder = join(root, String((made += 1)));
+  await mkdir(folder);
+  const modes = { plain: modeFigures([lines]) };
+  const report = { schema: 1, split: 'test', queries, excluded: 0, corpus: 100, duplicates: 0, modes };
+  await writeFile(join(folder, 'report.json'), JSON.stringify(report));
+  await writeFile(join(folder, 'queries.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return readArm(folder);
 }
 
 /** Replicas whose second arm ranks better by `shift` and by chance otherwise. */
-const replicasOf = (shift: number, seeds = 5): Replica[] =>
-  Array.from({ length: seeds }, (_, seed) => {
-    const random = seededRandom(seed, 'ranks');
-    const ranks = Array.from({ length: 60 }, () => [10 + random.below(20), 10 + random.below(20)] as const);
-    const sft = armOf((at) => ranks[at]![0]);
-    const rl = armOf((at) => Math.max(1, ranks[at]![1] - shift));
-    return { seed, arms: new Map([['sft', sft], ['rl', rl]]), metrics: { tokens: 100 + seed } }; // prettier-ignore
-  });
+const replicasOf = (shift: number, seeds = 5): Promise<Replica[]> =>
+  Promise.all(
+    Array.from({ length: seeds }, async (_, seed) => {
+      const random = seededRandom(seed, 'ranks');
+      const ranks = Array.from({ length: 60 }, () => [10 + random.below(20), 10 + random.below(20)] as const);
+      const sft = await armOf((at) => ranks[at]![0]);
+      const rl = await armOf((at) => Math.max(1, ranks[at]![1] - shift));
+      return { seed, arms: new Map([['sft', sft], ['rl', rl]]), metrics: { tokens: 100 + seed } }; // prettier-ignore
+    }),
+  );
 
 const compared = (replicas: Replica[], texts = [endpoint]) => compare(parseEndpoints(texts, arms), replicas, 2000);
 
@@ -67,43 +78,38 @@ describe('endpoints', () => {
 });
 
 describe('a comparison', () => {
-  it('claims a difference that is there, with an interval around it', () => {
-    const [found] = compared(replicasOf(9));
+  it('claims a difference that is there, with an interval around it', async () => {
+    const replicas = await replicasOf(9);
+    const [found] = await compared(replicas);
     expect(found).toMatchObject({ verdict: 'better', queries: 60, clusters: 20 });
     expect(found!.low).toBeGreaterThan(0);
     expect(found!.low).toBeLessThan(found!.mean);
     expect(found!.high).toBeGreaterThan(found!.mean);
-    expect(found!.byReplica).toHaveLength(5);
-    const [other] = compared(replicasOf(9), ['sft.plain - rl.plain: ndcg_at_10']);
+    expect(found!.byReplica.reduce((sum, value) => sum + value, 0) / 5).toBeCloseTo(found!.mean, 12);
+    const [other] = await compared(replicas, ['sft.plain - rl.plain: ndcg_at_10']);
     expect(other!.mean).toBeCloseTo(-found!.mean, 12);
     expect(other!.verdict).toBe('worse');
   });
 
-  it('claims nothing of chance, and says what it would have seen', () => {
-    const [found] = compared(replicasOf(0));
+  it('claims nothing of chance, and says what it would have seen', async () => {
+    const [found] = await compared(await replicasOf(0));
     expect(found!.verdict).toBe('undecided');
     expect(found!.detectable).toBeCloseTo((1.96 + 0.8416) * found!.standardError, 4);
   });
 
-  it('asks more of each of several endpoints', () => {
-    const replicas = replicasOf(9);
-    const [alone] = compared(replicas);
-    const [first] = compared(replicas, [endpoint, 'sft.plain - rl.plain: map']);
+  it('asks more of each of several endpoints', async () => {
+    const replicas = await replicasOf(9);
+    const [alone] = await compared(replicas);
+    const [first] = await compared(replicas, [endpoint, 'sft.plain - rl.plain: map']);
     expect(first!.adjusted).toBeCloseTo(2 * alone!.p, 12);
     expect(first!.detectable).toBeGreaterThan(alone!.detectable);
   });
 
-  it('refuses sides and replicas of different queries, and modes that were not evaluated', () => {
-    const [one, two] = replicasOf(3, 2) as [Replica, Replica];
-    const short = new Map(two.arms).set(
-      'rl',
-      armOf(() => 3, 59),
-    );
-    expect(() => compared([one, { ...two, arms: short }])).toThrow('its two sides were evaluated on different queries');
-    const both = new Map([...short, ['sft', armOf(() => 3, 59)]] as [string, Arm][]);
-    expect(() => compared([one, { ...two, arms: both }])).toThrow('the replicas were evaluated on different queries');
-    expect(() => linesOf(one, { arm: 'rl', mode: 'greedy' })).toThrow('no figures of rl.greedy');
-    expect(() => compared([])).toThrow('without a replica');
+  it('refuses sides and replicas of different queries, and arms that were not handed out', async () => {
+    const [one, two] = (await replicasOf(3, 2)) as [Replica, Replica];
+    const short = new Map(two.arms).set('rl', await armOf(() => 3, 59));
+    await expect(compared([one, { ...two, arms: short }])).rejects.toThrow('is in one report only');
+    expect(() => folderOf(one, { arm: 'base', mode: 'plain' })).toThrow('handed out no report `base`');
   });
 });
 
@@ -120,40 +126,27 @@ describe('statistics', () => {
   });
 
   it('queries of one package are drawn together, others by themselves', () => {
-    expect(clustersOf(['q:a.b.c', 'q:b.x', 'q:a.d', 'plain'])).toEqual([[0, 2], [1], [3]]);
+    expect(['q:a.b.c', 'q:b.x', 'q:a.d', 'plain'].map(clusterOf)).toEqual(['q:a.', 'q:b.', 'q:a.', 'plain']);
   });
 });
 
 describe('the page', () => {
   const facts = { command: 'npm run study', commit: 'abc', machine: 'a machine', minutes: 3 };
 
-  it('says what was found, what was not, and what could have been', () => {
-    const better = replicasOf(9);
-    const page = studyPage(compared(better), better, facts);
+  it('says what was found, what was not, and what could have been', async () => {
+    const better = await replicasOf(9);
+    const page = studyPage(await compared(better), better, facts);
     expect(page).toContain('`rl.plain` against `sft.plain`: **better** by');
     expect(page).toContain('| rl | plain |');
     expect(page).toContain('| tokens | 100 | 101 | 102 | 103 | 104 |');
-    const chance = replicasOf(0);
-    expect(studyPage(compared(chance), chance, facts)).toContain('no difference is claimed');
+    const chance = await replicasOf(0);
+    expect(studyPage(await compared(chance), chance, facts)).toContain('no difference is claimed');
   });
 });
 
-describe('a report', () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'pawl-study-'));
-  });
-  afterAll(() => rm(folder, { recursive: true }));
-
-  it('is read with its queries; something else is refused', async () => {
-    const arm = armOf(() => 2, 3);
-    await writeFile(join(folder, 'report.json'), JSON.stringify(arm.report));
-    await writeFile(
-      join(folder, 'queries.jsonl'),
-      arm.lines.map((line: QueryFigures) => `${JSON.stringify(line)}\n`).join(''),
-    );
-    expect(await readArm(folder)).toEqual(arm);
-    await writeFile(join(folder, 'report.json'), '{}');
-    await expect(readArm(folder)).rejects.toThrow('holds no report');
-  });
+it('a folder that is no report is refused', async () => {
+  const folder = join(root, 'other');
+  await mkdir(folder);
+  await writeFile(join(folder, 'report.json'), '{}');
+  await expect(readArm(folder)).rejects.toThrow('holds no report');
 });
