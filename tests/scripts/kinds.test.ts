@@ -34,7 +34,7 @@ describe('the record of what makes the result of a step kind', () => {
   it('notices the kind itself, what it imports, what its threads run, and the modules of its operation', () => {
     touch('activities/kinds/test-sleep.ts');
     expect(kindsAtFault()).toEqual(['test.sleep']);
-    touch('retrieval/beir.ts');
+    touch('retrieval/formats/beir.ts');
     expect(kindsAtFault()).toEqual(['data.jsonl', 'test.sleep']);
     touch('retrieval/exact-search.ts');
     expect(kindsAtFault()).toContain('rl.reward');
@@ -42,7 +42,7 @@ describe('the record of what makes the result of a step kind', () => {
     expect(kindsAtFault()).toContain('train.sft');
     expect(kindsAtFault()).not.toContain('rl.update');
     expect(faultsOf(root).find((fault) => fault.startsWith('train.sft'))).toBe(
-      'train.sft: its version is still 1, but trainer/pawl_trainer/sft_losses.py changed: results of the old code would be taken for those of the new.\n' +
+      'train.sft: its version is still 2, but trainer/pawl_trainer/sft_losses.py changed: results of the old code would be taken for those of the new.\n' +
         '    Raise `version` in schemas/steps/train.sft.json, then `node scripts/kinds.mjs accept train.sft`. Where a test shows that the results are the same bytes: `node scripts/kinds.mjs accept train.sft --same-result tests/…`.',
     );
   });
