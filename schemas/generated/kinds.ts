@@ -292,7 +292,7 @@ export const stepKinds: Record<string, StepKind> = {
       },
       weights: {
         type: 'object',
-        help: 'How often training should draw from each set, relative to the others: kept in the manifest; none = by their queries in sft.',
+        help: 'How often training draws from each set, relative to the others; none = by their queries in sft.',
         default: {},
       },
       prompts: {

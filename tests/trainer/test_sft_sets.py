@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from conftest import Bench
 from pawl_trainer import sft
 from pawl_trainer.dataset import read_folder
 from pawl_trainer.failures import Failure
-from pawl_trainer.sft_state import batch_at
+from pawl_trainer.sft_draw import Draw, apportioned
 
 INSTRUCTION = "window {} cloud"
 
@@ -61,14 +62,14 @@ def test_an_instruction_does_not_count_towards_the_limit(mixed: Bench) -> None:
 
 def test_a_homogeneous_batch_is_of_one_set_and_an_epoch_has_every_query(mixed: Bench) -> None:
     trainer = prepared(mixed, homogeneous=True)
-    assert trainer.epoch_steps == 4
-    epochs = [[batch_at(trainer, step) for step in range(first, first + 4)] for first in (0, 4)]
+    assert trainer.draw.epoch_steps == 4
+    epochs = [[trainer.draw.at(step) for step in range(first, first + 4)] for first in (0, 4)]
     for batches in epochs:
         kinds = [{trainer.material.sets[query] for query in batch} for batch in batches]
         assert all(len(kind) == 1 for kind in kinds)
         assert sorted(query for batch in batches for query in batch) == sorted(trainer.material.queries)
     assert epochs[0] != epochs[1]
-    orders = {tuple(batch_at(prepared(mixed, homogeneous=True), step)[0] for step in range(4)) for _ in range(2)}
+    orders = {tuple(prepared(mixed, homogeneous=True).draw.at(step)[0] for step in range(4)) for _ in range(2)}
     assert len(orders) == 1, "the order follows from the seed"
 
 
@@ -114,3 +115,47 @@ def test_a_manifest_that_does_not_fit_is_said(mixed: Bench, sets: dict[str, Any]
     (folder / "manifest.json").write_text(json.dumps({"sets": sets}))
     with pytest.raises(Failure, match=said):
         read_folder(folder)
+
+
+def drawn(weights: dict[str, float], *, homogeneous: bool = False) -> Draw:
+    """Twelve queries of the set `few`, 24 of `many`."""
+    sets = {f"q{number:02}": "few" if number < 12 else "many" for number in range(36)}
+    return Draw(sorted(sets), sets, weights, 6, homogeneous, 3)
+
+
+@pytest.mark.parametrize("homogeneous", [False, True])
+def test_a_set_is_drawn_from_as_often_as_its_weight_says(homogeneous: bool) -> None:
+    draw = drawn({"few": 2.0, "many": 1.0}, homogeneous=homogeneous)
+    steps = [draw.at(step) for step in range(6 * draw.epoch_steps)]
+    names = Counter(draw.sets[query] for batch in steps for query in batch)
+    assert names["few"] == 2 * names["many"] == 144
+    counts = Counter(query for batch in steps for query in batch)
+    assert {counts[query] for query in draw.queries if draw.sets[query] == "few"} == {12}, "within a set all are drawn alike"
+    assert {counts[query] for query in draw.queries if draw.sets[query] == "many"} == {3}
+    assert all(len({draw.sets[query] for query in batch}) == 1 for batch in steps) == homogeneous
+    assert steps == [drawn({"few": 2.0, "many": 1.0}, homogeneous=homogeneous).at(step) for step in range(len(steps))]
+
+
+def test_weights_in_proportion_to_the_queries_change_nothing() -> None:
+    plain, weighted = drawn({}), drawn({"few": 12.0, "many": 24.0})
+    assert [plain.at(step) for step in range(12)] == [weighted.at(step) for step in range(12)]
+
+
+def test_a_set_of_weight_0_is_not_drawn_from() -> None:
+    draw = drawn({"few": 0.0, "many": 5.0})
+    assert {draw.sets[query] for step in range(6) for query in draw.at(step)} == {"many"}
+
+
+def test_shares_are_whole_and_add_up() -> None:
+    assert apportioned(10, {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}) == {"a": 4, "b": 3, "c": 3}
+
+
+def test_weights_that_draw_nothing_are_refused(mixed: Bench) -> None:
+    manifest = Path(mixed.dataset["path"]) / "manifest.json"
+    manifest.write_text(json.dumps({"sets": {"even": {"weight": 0}, "odd": {"weight": 0}}}))
+    with pytest.raises(Failure, match="All sets of the dataset have the weight 0"):
+        prepared(mixed)
+    manifest.write_text(json.dumps({"sets": {"even": {"weight": -1}, "odd": {"weight": 1}}}))
+    mixed.dataset["identity"] = "negative"
+    with pytest.raises(Failure, match="the weight of the set `even` must be a number from 0 on"):
+        prepared(mixed)

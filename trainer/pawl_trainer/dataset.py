@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pawl_trainer import checkpoint, jsonl
 from pawl_trainer.failures import Failure
@@ -29,6 +30,7 @@ class Dataset:
     grades: dict[str, dict[str, int]]
     sets: dict[str, str]
     instructions: dict[str, str]
+    weights: dict[str, float]
 
     def split(self, name: str) -> list[str]:
         """Ids of the queries of a split; raises Failure(config) when there are none."""
@@ -89,6 +91,7 @@ def read_folder(folder: Path) -> Dataset:
         dict(grades),
         sets,
         _instructions(folder, sets),
+        _weights(folder),
     )
 
 
@@ -122,10 +125,29 @@ def _negatives(folder: Path, queries: Mapping[str, str], corpus: Mapping[str, st
     return negatives
 
 
+def _weights(folder: Path) -> dict[str, float]:
+    """How often each set of the manifest is to be drawn from, relative to the others; none where it does not say so of all."""
+    known = _sets(folder)
+    weights = {name: float(entry["weight"]) for name, entry in known.items() if "weight" in entry}
+    if len(weights) < len(known):
+        return {}
+    wrong = next((name for name, weight in weights.items() if not 0 <= weight < float("inf")), None)
+    if wrong is not None:
+        raise Failure(
+            "data", f"manifest.json: the weight of the set `{wrong}` must be a number from 0 on; it is {weights[wrong]}."
+        )
+    return weights
+
+
+def _sets(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / "manifest.json"
+    sets: dict[str, dict[str, Any]] = checkpoint.read_json(path).get("sets", {}) if path.exists() else {}
+    return sets
+
+
 def _instructions(folder: Path, sets: Mapping[str, str]) -> dict[str, str]:
     """The instructions of the manifest, each holding {} once; every query must have a set that the manifest knows."""
-    path = folder / "manifest.json"
-    known = checkpoint.read_json(path).get("sets", {}) if path.exists() else {}
+    known = _sets(folder)
     unknown = next(((query, name) for query, name in sets.items() if name not in known), None)
     if unknown is not None:
         raise Failure("data", f"queries.jsonl: the set {unknown[1]!r} of the query {unknown[0]!r} is not in manifest.json.")

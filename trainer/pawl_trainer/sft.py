@@ -25,7 +25,7 @@ from pawl_trainer.sampling import Sampling, sample
 from pawl_trainer.sft_batch import step_batch
 from pawl_trainer.sft_losses import step_losses
 from pawl_trainer.sft_material import tokenise
-from pawl_trainer.sft_state import Settings, State, Trainer, batch_at, check_sets, learning_rate, restore, save
+from pawl_trainer.sft_state import Settings, State, Trainer, check_sets, learning_rate, restore, save
 
 HARD_CANDIDATES = 10  # a hard negative is one of so many nearest documents
 EPOCHS_PER_MINING = 2
@@ -114,12 +114,12 @@ def refresh_material(trainer: Trainer) -> None:
     settings, state = trainer.settings, trainer.state
     done = state.step / settings.steps
     if settings.hard_from < 1 and done >= settings.hard_from:
-        due = (state.step - first_step(settings.hard_from, settings.steps)) % (EPOCHS_PER_MINING * trainer.epoch_steps)
+        due = (state.step - first_step(settings.hard_from, settings.steps)) % (EPOCHS_PER_MINING * trainer.draw.epoch_steps)
         if due == 0 or not state.hard:
             with trainer.job.timed("mine"):
                 state.hard = mine(trainer)
     if settings.self_from < 1 and trainer.own_rows > 0 and done >= settings.self_from:
-        due = (state.step - first_step(settings.self_from, settings.steps)) % trainer.epoch_steps
+        due = (state.step - first_step(settings.self_from, settings.steps)) % trainer.draw.epoch_steps
         if due == 0:
             with trainer.job.timed("sample"):
                 state.own = sample_own(trainer)
@@ -163,8 +163,8 @@ def mine(trainer: Trainer) -> dict[str, list[str]]:
 def sample_own(trainer: Trainer) -> dict[str, list[int]]:
     """Reasonings that the model samples now for the queries that will use one before the next time; only valid ones."""
     settings, state, material = trainer.settings, trainer.state, trainer.material
-    steps = range(state.step, min(state.step + trainer.epoch_steps, settings.steps))
-    queries = list(dict.fromkeys(query for step in steps for query in batch_at(trainer, step)[: trainer.own_rows]))
+    steps = range(state.step, min(state.step + trainer.draw.epoch_steps, settings.steps))
+    queries = list(dict.fromkeys(query for step in steps for query in trainer.draw.at(step)[: trainer.own_rows]))
     sampling = Sampling(settings.sampling_temperature, settings.min_new, trainer.model.contract.max_tokens["reason"])
     own: dict[str, list[int]] = {}
     trainer.model.network.eval()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pawl_trainer import seeds
 from pawl_trainer.sft_material import known_positives, pseudo_pairs
-from pawl_trainer.sft_state import Trainer, batch_at
+from pawl_trainer.sft_state import Trainer
 
 
 @dataclass
@@ -69,7 +69,7 @@ def step_batch(trainer: Trainer, weights: dict[str, float]) -> StepBatch:
     """
     settings, state, material, model = trainer.settings, trainer.state, trainer.material, trainer.model
     chance = seeds.chooser(trainer.job.seed, "step", state.step)
-    batch = batch_at(trainer, state.step)
+    batch = trainer.draw.at(state.step)
     positives = [chance.choice(material.positives[query]) for query in batch]
     mined = state.hard or material.negatives
     hard = [

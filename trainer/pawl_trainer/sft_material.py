@@ -26,6 +26,7 @@ class Material:
 
     queries: list[str]
     sets: dict[str, str]
+    weights: dict[str, float]
     plain: dict[str, list[int]]
     prompts: dict[str, list[int]]
     targets: dict[str, list[int]]
@@ -66,6 +67,7 @@ def tokenise(
     return Material(
         queries=queries,
         sets={query: dataset.sets.get(query, "") for query in queries},
+        weights=dataset.weights,
         plain=dict(zip(queries, text.plain("query", texts, around), strict=True)),
         prompts=dict(zip(queries, text.prompts(texts, around), strict=True)),
         targets=dict(zip(thought, targets, strict=True)),

@@ -14,6 +14,7 @@ from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.losses import info_nce
+from pawl_trainer.sft_draw import Draw
 from pawl_trainer.sft_material import Dev, Material
 from pawl_trainer.sft_schedule import Schedule
 
@@ -103,19 +104,10 @@ class Trainer:
         return min(self.settings.batch, len(self.material.queries))
 
     @property
-    def epoch_steps(self) -> int:
-        """Steps in which every query comes up once, but for what does not fill a batch."""
-        return sum(len(queries) // self.batch for queries in self.pools.values())
-
-    @property
-    def pools(self) -> dict[str, list[str]]:
-        """The queries that may be in a batch together: all, or those of a set."""
-        if not self.settings.homogeneous:
-            return {"": self.material.queries}
-        pools: dict[str, list[str]] = {}
-        for query in self.material.queries:
-            pools.setdefault(self.material.sets[query], []).append(query)
-        return pools
+    def draw(self) -> Draw:
+        """Which queries each step reads."""
+        material, settings = self.material, self.settings
+        return Draw(material.queries, material.sets, material.weights, self.batch, settings.homogeneous, self.job.seed)
 
     @property
     def own_rows(self) -> int:
@@ -123,26 +115,16 @@ class Trainer:
         return round(self.settings.self_share * self.batch)
 
 
-def batch_at(trainer: Trainer, step: int) -> list[str]:
-    """
-    The queries of a step: every epoch is a permutation of its own; with homogeneous batches one of each set, cut into
-    batches, which come in an order of their own.
-    """
-    epoch, place = divmod(step, trainer.epoch_steps)
-    seed, pools = trainer.job.seed, trainer.pools
-    if not trainer.settings.homogeneous:
-        order = seeds.order_of(pools[""], "sft", seed, epoch)
-        return order[place * trainer.batch : (place + 1) * trainer.batch]
-    places = [(name, number) for name in sorted(pools) for number in range(len(pools[name]) // trainer.batch)]
-    seeds.chooser(seed, "sets", epoch).shuffle(places)
-    name, number = places[place]
-    order = seeds.order_of(pools[name], "sft", seed, epoch, name)
-    return order[number * trainer.batch : (number + 1) * trainer.batch]
-
-
 def check_sets(trainer: Trainer) -> None:
-    """Raises Failure(config) when a batch of one set cannot be filled."""
-    for name, queries in sorted(trainer.pools.items()):
+    """Raises Failure(config) when a batch of one set cannot be filled, or when nothing would be drawn."""
+    draw = trainer.draw
+    if draw.weights and not any(draw.weights.get(name, 0.0) for name in draw.pools):
+        raise Failure(
+            "config", "All sets of the dataset have the weight 0: nothing would be drawn. Give data.mix other `weights`."
+        )
+    if not trainer.settings.homogeneous:
+        return
+    for name, queries in sorted(draw.pools.items()):
         if len(queries) < trainer.batch:
             which = f"the set `{name}`" if name else "the dataset, which has no sets,"
             message = f"`homogeneous` takes a batch from one set, and {which} has {len(queries)} queries, fewer than `batch`"
@@ -197,7 +179,7 @@ def small_step(trainer: Trainer) -> dict[str, float | str]:
     and moments.
     """
     network, material, settings = trainer.model.network, trainer.material, trainer.settings
-    queries = batch_at(trainer, max(0, trainer.state.step - 1))[: canary.ROWS]
+    queries = trainer.draw.at(max(0, trainer.state.step - 1))[: canary.ROWS]
     sequences = [material.plain[query] for query in queries]
     sequences += [material.documents[material.positives[query][0]] for query in queries]
 
