@@ -5,6 +5,8 @@ export const testedElsewhere: Record<string, string> = {
   'bench/control-workflows.ts': '`npm run bench` runs it against a real server',
   'bench/index-main.ts': 'the composition of `npm run bench -- index`',
   'bench/machine.ts': 'facts of the machine, shown as they are',
+  'bench/refresh-main.ts': 'the composition of `npm run bench -- refresh`',
+  'bench/refresh.ts': '`npm run bench -- refresh` runs it',
   'bench/main.ts': 'the composition of `npm run bench`',
   'chaos/main.ts': 'the composition of `npm run chaos`',
   'cli/main.ts': 'tests/cli runs it as a process',
