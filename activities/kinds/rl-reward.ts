@@ -115,12 +115,7 @@ async function write(
 }
 
 /** Says what the figures mean where a limit is passed. */
-function warn(
-  context: KindContext,
-  figures: Record<string, number | null>,
-  choice: Choice,
-  keep: number | null,
-): void {
+function warn(context: KindContext, figures: Record<string, number | null>, choice: Choice, keep: number | null): void {
   const limit = numberInput(context.inputs, 'warn_zero_std');
   const share = figures['zero_std_fraction'] ?? 0;
   if (share > limit) {
