@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, TrainerControl, TrainerState
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_pt_utils import safe_globals
 from trl import SFTConfig, SFTTrainer
 
@@ -135,7 +135,7 @@ config = SFTConfig(
 )  # fmt: skip
 trainer = SFTTrainer(
     model=AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
-    processing_class=AutoTokenizer.from_pretrained(base),
+    processing_class=PreTrainedTokenizerFast.from_pretrained(base),
     train_dataset=Dataset.from_list([{"text": line["text"]} for line in lines]),
     args=config,
     callbacks=[Reporter()],

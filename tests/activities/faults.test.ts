@@ -176,10 +176,17 @@ describe.skipIf(disk === null)('a full disk', () => {
 describe('a broken input', () => {
   it('is named with its file and line, and not tried again', async () => {
     const folder = join(bench.home, 'given');
-    await mkdir(folder);
+    await mkdir(join(folder, 'qrels'), { recursive: true });
+    await writeFile(join(folder, 'queries.jsonl'), '{"_id":"q1","text":"b"}\n');
+    await writeFile(join(folder, 'qrels', 'test.tsv'), 'query-id\tcorpus-id\tscore\nq1\td1\t1\n');
     await writeFile(join(folder, 'corpus.jsonl'), '{"_id":"d1","text":"a"}\n{"_id":"d2",');
     const given = { $file: { path: folder, ...(await putInput(bench.store, folder)) } };
-    const failure = await failureOf(attempt(bench, callOf(bench, 'data.jsonl', { folder: given })).outcome);
+    const failure = await failureOf(
+      attempt(
+        bench,
+        callOf(bench, 'data.jsonl', { folder: given, format: 'beir', language: '', document_language: '' }),
+      ).outcome,
+    );
     expect(failure).toMatchObject({ type: 'data', nonRetryable: true });
     expect(failure.message).toMatch(/corpus\.jsonl:2/);
     expect(hintIn(failure)).toContain('the place that the message names');

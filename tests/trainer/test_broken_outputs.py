@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 from collections.abc import Callable
@@ -66,7 +65,7 @@ def twice(patch: pytest.MonkeyPatch) -> None:
         rows = [[90, EMBED, 91, EMBED] for _ in found]
         return [completion_of(row, [-1.0] * len(row), model.contract) for row in rows]
 
-    patch.setattr(rollout, "Drawing", functools.partial(Drawing, generate=generate))
+    patch.setattr(rollout, "Drawing", lambda *given, **_: Drawing(*given, generate=generate))
 
 
 def without_embedding(patch: pytest.MonkeyPatch) -> None:

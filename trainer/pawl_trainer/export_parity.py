@@ -65,7 +65,9 @@ def require_same_ids(text: TextEncoder, folder: Path) -> None:
     """Raises Failure(config) when the tokenizer of the folder does not give the token ids of the contract."""
     import transformers
 
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True
+    )
     contract = text.contract
     texts = [*TEXTS, f"{contract.embed_token} within", "word " * max(contract.max_tokens.values())]
     prompts = checkpoint.read_json(folder / "config_sentence_transformers.json")["prompts"]

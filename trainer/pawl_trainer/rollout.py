@@ -99,7 +99,7 @@ def run(job: Job) -> dict[str, float]:
     keys: list[tuple[str | int, ...]] = [(row.role, row.query, row.sample) for row in rows]
     generation = generation_vllm.generation_of(settings.generation, sampling)
     with generation_vllm.opened(generation, model) as generate, job.timed("sample"):
-        drawing = Drawing(job, model, prompts, keys, sampling, settings.chunk, settings.dtype, generate)
+        drawing = Drawing(job, model, prompts, keys, sampling, settings.chunk, settings.dtype, generate=generate)
         sampled = Sampled.opened(drawing, "sampled")
         completions = sampled.draw()
     with job.timed("score"), torch.inference_mode(), devices.arithmetic(settings.dtype):

@@ -16,6 +16,7 @@ import { readResult } from '../../../store/results.js';
 import { attempt, callOf, openBench, type Attempt, type Bench } from '../bench.js';
 import { buildDefaults, smallDataset, smallModel } from './small-dataset.js';
 import { wordEngine, writeLines } from './word-model.js';
+import { evaluationDefaults } from './evaluation-defaults.js';
 
 const repository = resolve(import.meta.dirname, '../../..');
 let bench: Bench;
@@ -53,8 +54,7 @@ const trees = async ({ key }: StepCall): Promise<string[]> =>
   Object.values((await readResult(bench.store, key))?.outputs ?? {}).map(({ tree }) => tree);
 
 const evaluation = (model: InputValue): Record<string, InputValue> => ({
-  ...{ model, data, split: 'test', queries: 0, modes: ['plain', 'sampled', 'bm25'], samples: 2 },
-  ...{ temperature: 0.5, min_new: 2, bm25_k1: 1.2, bm25_b: 0.75, batch: 4 },
+  ...{ ...evaluationDefaults, model, data, modes: ['plain', 'sampled', 'bm25'], samples: 2, min_new: 2, batch: 4 },
 });
 
 const refreshing = (model: InputValue, index: InputValue): Record<string, InputValue> => ({
