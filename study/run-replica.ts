@@ -21,9 +21,17 @@ export interface Study {
 
 /** Runs a replica, showing its progress, and reads what it measured. Throws an Error when the run does not succeed. */
 export async function runReplica(study: Study, seed: number): Promise<Replica> {
-  const workflowId = await succeeded(study, seed);
-  const record = (await listRuns(study.store)).filter((one) => one.workflowId === workflowId).at(-1);
-  if (record === undefined) throw new Error(`The store has no record of ${workflowId}.`);
+  return { seed, ...(await measuredBy(study, await succeeded(study, seed))) };
+}
+
+/** What the latest execution of a run handed out. Throws an Error when the store has no record of one that is done. */
+export async function measuredBy(
+  study: Pick<Study, 'store' | 'cacheDir'>,
+  workflowId: string,
+): Promise<Omit<Replica, 'seed'>> {
+  // The latest comes first; earlier ones of the same name may have failed.
+  const record = (await listRuns(study.store)).find((one) => one.workflowId === workflowId && one.state === 'done');
+  if (record === undefined) throw new Error(`The store has no record of ${workflowId} that is done.`);
   const arms: [string, Arm][] = [];
   for (const [arm, output] of Object.entries(record.outputs)) {
     const { key, output: name } = (output as ArtifactRef).$artifact;
@@ -31,7 +39,7 @@ export async function runReplica(study: Study, seed: number): Promise<Replica> {
     if (stored?.type === 'report')
       arms.push([arm, await readArm(await materialise(study.store, study.cacheDir, stored.tree))]);
   }
-  return { seed, arms: new Map(arms), metrics: record.metrics };
+  return { arms: new Map(arms), metrics: record.metrics };
 }
 
 function succeeded({ root, run }: Study, seed: number): Promise<string> {
