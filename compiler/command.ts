@@ -20,6 +20,7 @@ export function declaredKind(step: AuthoredMap): StepKind | null {
     help: '',
     seeded: isTrue(step, 'seeded'),
     checkpoints: isTrue(step, 'checkpoints'),
+    shared: true, // how is the program's business
     environment: [],
     inputs: {},
     outputs,

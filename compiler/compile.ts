@@ -29,6 +29,7 @@ import { localFiles } from './rules/local-files.js';
 import { matrix } from './rules/matrix.js';
 import { mayBeSkipped } from './rules/may-be-skipped.js';
 import { names } from './rules/names.js';
+import { notShared } from './rules/not-shared.js';
 import { notYet } from './rules/not-yet.js';
 import { notify } from './rules/notify.js';
 import { references } from './rules/references.js';
@@ -108,6 +109,7 @@ const rules: Rule[] = [
   shards,
   notify,
   noQueue,
+  notShared,
   endlessLoop,
   plaintextSecret,
   unusedParam,

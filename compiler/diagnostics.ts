@@ -38,6 +38,7 @@ export const diagnosticCodes = [
   'bad-time-zone',
   'bad-webhook',
   'not-sharded',
+  'not-shared',
   'bad-axis',
   'matrix-too-wide',
   'plan-too-large',

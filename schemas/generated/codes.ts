@@ -430,7 +430,7 @@ export const codeTexts: readonly CodeText[] = [
     output:
       'no-queue-gpus.yaml:11:16: no trainer has 16 GPUs, h200, which `sft` asks for [no-queue]\n  11 |     resources: { gpus: 16, labels: [h200] }\n     |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = `pawl-trainer` has 0 GPUs; `big` has 8 GPUs, h200, nvlink\n\nno-queue-gpus.yaml:15:16: no trainer has 1 GPU, a100, which `more` asks for [no-queue]\n  15 |     resources: { labels: [a100] }\n     |                ^^^^^^^^^^^^^^^^^^\n  = `pawl-trainer` has 0 GPUs; `big` has 8 GPUs, h200, nvlink\n',
     right:
-      '# queues: pawl-trainer:0 big:8:h200,nvlink\npawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base:\n    uses: model.init\n    with: { data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 8, labels: [h200] }\noutputs: { model: "${{ steps.base.outputs.model }}" }\n',
+      '# queues: pawl-trainer:0 big:8:h200,nvlink\npawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base:\n    uses: model.init\n    with: { data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 1, labels: [h200] }\noutputs: { model: "${{ steps.base.outputs.model }}" }\n',
     files: {},
   },
   {
@@ -475,6 +475,21 @@ export const codeTexts: readonly CodeText[] = [
     output:
       'not-sharded-kind.yaml:4:26: `test.sleep` cannot be split into shards [not-sharded]\n  4 |   a: { uses: test.sleep, shards: 4 }\n    |                          ^^^^^^\n  = no step kind can yet; remove it: the step runs as one\n',
     right: 'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n',
+    files: {},
+  },
+  {
+    code: 'not-shared',
+    title: 'Several GPUs for a kind that uses one',
+    severity: 'error',
+    meaning:
+      '`gpus` above 1 asks for a trainer of several processes, each with a GPU of its own. The declaration of a step kind says whether they share its work; this one is done by one of them, and the other GPUs would be held for nothing.',
+    remedy: 'Ask for one GPU at most. To send the step to a certain queue, use `labels`.',
+    wrong:
+      'pawl: 1\nname: bad\nsteps:\n  corpus: { uses: data.code-search }\n  base:\n    uses: model.init\n    with: { data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 4 }\n',
+    output:
+      'not-shared-kind.yaml:8:24: `base` asks for 4 GPUs, and `model.init` is done by one process [not-shared]\n  8 |     resources: { gpus: 4 }\n    |                        ^\n  = several share the work of `data.mine-negatives`, `eval.retrieval`, `index.build`, `index.record`, `index.refresh`, `rl.rollout`, `rl.update`, `train.sft`\n',
+    right:
+      'pawl: 1\nname: good\ndefaults: { resources: { gpus: 4 } }\nsteps:\n  corpus: { uses: data.code-search }\n  base:\n    uses: model.init\n    with: { data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 1 }\n  sft:\n    uses: train.sft\n    with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" }\n',
     files: {},
   },
   {

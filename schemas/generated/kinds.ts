@@ -159,6 +159,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Gives the queries of a split hard negatives: documents that rank high and are no answer.',
     seeded: true,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       data: {
@@ -439,6 +440,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Encodes the corpus of one or several data sets with the model and ranks the queries of a split, with and without reasoning, beside BM25.',
     seeded: true,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       model: {
@@ -751,6 +753,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Encodes the whole corpus.',
     seeded: false,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       model: {
@@ -809,6 +812,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Adds an iteration of a loop to a trajectory: the whole corpus as its policy embeds it, and its rollouts. For index.replay.',
     seeded: false,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       trajectory: {
@@ -865,6 +869,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Re-encodes some documents with the current policy, before the reward.',
     seeded: true,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       index: {
@@ -1703,6 +1708,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Samples G reasonings a query and embeds each; ends with a teacher-forced pass for log-probabilities. A sample is malformed when no embed token ended it (no-embed: the end token did; endless: the limit), when several came, when there is no word before it (empty), or when a probability or its embedding is no number (nan): it is kept, counted, gets the least reward and is not trained.',
     seeded: true,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       policy: {
@@ -1971,6 +1977,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Stage 2: GRPO updates from one set of rollouts, with an auxiliary InfoNCE.',
     seeded: false,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       policy: {
@@ -2376,6 +2383,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Waits, with a checkpoint a step. Proves the durable loop before there is any training.',
     seeded: false,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       steps: {
@@ -2428,6 +2436,7 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Stage 1: teaches the model to reason and to end in an embedding.',
     seeded: true,
     checkpoints: true,
+    shared: true,
     environment: [],
     inputs: {
       model: {

@@ -14,6 +14,10 @@ export interface StepKind {
   seeded: boolean;
   checkpoints: boolean;
   /**
+   * Whether the processes of a trainer with several GPUs do it together; without it, more than one GPU is refused.
+   */
+  shared?: boolean;
+  /**
    * Environment fields that enter the key.
    */
   environment: string[];

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+import update_bench
 from conftest import Bench
+from pawl_trainer.protocol import finite_or_null
 from safetensors.torch import load_file
 from trainer_process import Process
 
@@ -31,16 +33,23 @@ def given(bench: Bench, **change: Any) -> dict[str, Any]:
     return {"model": bench.model, "data": bench.dataset, "hard_from": 0.5, "self_from": 0.25, **SFT, **change}
 
 
-def done(process: Process, work: Path, inputs: dict[str, Any], resume: Path | None = None) -> list[dict[str, Any]]:
-    """Runs a job to its end; returns the metrics of its steps."""
-    process.run(work.name, inputs, op="sft", work=work, resume=resume)
-    steps: list[dict[str, Any]] = []
+def done(
+    process: Process, work: Path, inputs: dict[str, Any], resume: Path | None = None, op: str = "sft"
+) -> list[dict[str, Any]]:
+    """Runs a job to its end; returns the metrics of its steps, then those of the job."""
+    process.run(work.name, inputs, op=op, work=work, resume=resume)
+    found: list[dict[str, Any]] = []
     while True:
         event = process.until("metrics", "done", "failed", "diverged")
         assert event["type"] not in ("failed", "diverged"), event
         if event["type"] == "done":
-            return steps
-        steps.append(event["values"])
+            return [*found, event["metrics"]]
+        found.append(event["values"])
+
+
+def final(process: Process, work: Path, inputs: dict[str, Any], op: str) -> dict[str, Any]:
+    """Runs a job to its end; returns its metrics."""
+    return done(process, work, inputs, op=op)[-1]
 
 
 def weights(work: Path) -> dict[str, torch.Tensor]:
@@ -58,7 +67,7 @@ def assert_close(one: Path, other: Path) -> None:
 def test_two_processes_train_as_one(bench: Bench, two: Process, tmp_path: Path, change: dict[str, Any]) -> None:
     bench.run("sft", "one", given(bench, **change), seed=3)
     alone = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
-    shared = done(two, tmp_path / "shared", given(bench, **change))
+    *shared, _ = done(two, tmp_path / "shared", given(bench, **change))
     assert len(shared) == len(alone) == SFT["steps"]
     for name in alone[0]:
         assert shared[0][name] == pytest.approx(alone[0][name], rel=1e-5, abs=1e-6), name
@@ -68,7 +77,7 @@ def test_two_processes_train_as_one(bench: Bench, two: Process, tmp_path: Path, 
 
 def test_what_two_began_one_ends_and_the_other_way_round(bench: Bench, two: Process, tmp_path: Path) -> None:
     bench.run("sft", "one", given(bench), seed=3, every_steps=1)
-    shared = done(two, tmp_path / "shared", given(bench))
+    *shared, _ = done(two, tmp_path / "shared", given(bench))
     alone = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
     for name in alone[0]:
         assert shared[0][name] == pytest.approx(alone[0][name], rel=1e-5, abs=1e-6), name
@@ -82,6 +91,83 @@ def test_what_two_began_one_ends_and_the_other_way_round(bench: Bench, two: Proc
     assert first == again, "with as many processes, interrupted is uninterrupted to the bit"
     files = [path for path in (tmp_path / "shared" / "checkpoints").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".safetensors", ".json"}
+
+
+ROLLOUT = {"split": "rl", "queries": 3, "group": 4, "min_new": 2, "temperature": 1.0, "replay": 5, "chunk": 5, "micro_batch": 4}
+UPDATE = {"epochs": 2, "mini_batch": 2, "micro_batch": 3, "kl": "k1", "kl_in": "reward", "beta": 0.1, "lr": 0.003}
+
+
+@pytest.fixture(scope="module")
+def sampled(made: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return update_bench.sample(made, tmp_path_factory.mktemp("sampled"))
+
+
+def left(work: Path) -> dict[str, bytes]:
+    files = [path for path in (work / "outputs").rglob("*") if path.is_file()]
+    return {str(path.relative_to(work)): path.read_bytes() for path in files}
+
+
+def checkpoints(work: Path) -> list[Path]:
+    return sorted((work / "checkpoints").iterdir(), key=lambda path: int(path.name))
+
+
+def test_a_shared_rollout_has_the_bytes_of_one_process(bench: Bench, two: Process, tmp_path: Path) -> None:
+    given = {"policy": bench.model, "data": bench.dataset, **ROLLOUT}
+    metrics = bench.run("rollout", "one", given, seed=3, every_steps=1)
+    assert final(two, tmp_path / "shared", given, op="rollout") == finite_or_null(metrics)[0]
+    assert left(tmp_path / "shared") == left(bench.folder / "one")
+    # Three batches and three passes: two processes do two at a time, and each may go on with what the other number began.
+    alone, shared = checkpoints(bench.folder / "one"), checkpoints(tmp_path / "shared")
+    assert [int(path.name) for path in shared] == [2, 3, 5, 6]
+    for cut in (alone[0], alone[3]):
+        done(two, tmp_path / f"back-{cut.name}", given, op="rollout", resume=cut)
+        assert left(tmp_path / f"back-{cut.name}") == left(bench.folder / "one")
+    bench.run("rollout", "resumed", given, seed=3, resume=shared[1])
+    assert left(bench.folder / "resumed") == left(bench.folder / "one")
+    assert not [event for event in bench.events.sent if event["type"] == "diverged"]
+
+
+def test_a_shared_update_is_that_of_one_process(sampled: Bench, two: Process, tmp_path: Path) -> None:
+    given = update_bench.inputs(sampled, reference=update_bench.untrained(sampled), **UPDATE)
+    metrics = sampled.run("update", "one", given, seed=3, every_steps=1)
+    shared = final(two, tmp_path / "shared", given, op="update")
+    assert shared.keys() == metrics.keys()
+    for name in metrics:
+        assert shared[name] == pytest.approx(metrics[name], rel=1e-3, abs=1e-5), name
+    assert metrics["optimizer_steps"] == 4
+    assert metrics["grad_norm_policy"] > 0 < metrics["grad_norm_auxiliary"]
+    assert_close(sampled.folder / "one", tmp_path / "shared")
+    names = [{path.name for path in (work / "outputs").rglob("*")} for work in (tmp_path / "shared", sampled.folder / "one")]
+    assert names[0] == names[1]
+
+
+def test_an_update_goes_on_with_any_number_of_processes(sampled: Bench, two: Process, tmp_path: Path) -> None:
+    given = update_bench.inputs(sampled, reference=update_bench.untrained(sampled), **UPDATE)
+    sampled.run("update", "whole", given, seed=3, every_steps=1)
+    done(two, tmp_path / "shared", given, op="update")
+    shared, alone = checkpoints(tmp_path / "shared"), checkpoints(sampled.folder / "whole")
+    parts = [cut for cut in shared if len(load_file(cut / "process-1" / "gradient.safetensors")) > 0]
+    assert parts, "some checkpoints are in the midst of a gradient that lies in both processes"
+    for cut in (shared[1], parts[0], parts[-1], shared[-1]):
+        sampled.events.sent.clear()
+        sampled.run("update", f"resumed-{cut.name}", given, seed=3, resume=cut)
+        assert_close(sampled.folder / "whole", sampled.folder / f"resumed-{cut.name}")
+        assert not [event for event in sampled.events.sent if event["type"] == "diverged"]
+        done(two, tmp_path / f"again-{cut.name}", given, op="update", resume=cut)
+        assert left(tmp_path / f"again-{cut.name}") == left(tmp_path / "shared"), cut.name
+    for cut in (alone[0], alone[len(alone) // 2], alone[-1]):
+        done(two, tmp_path / f"back-{cut.name}", given, op="update", resume=cut)
+        assert_close(sampled.folder / "whole", tmp_path / f"back-{cut.name}")
+
+
+def test_texts_are_encoded_by_all_to_the_bytes_of_one_process(bench: Bench, two: Process, tmp_path: Path) -> None:
+    texts = str(Path(bench.dataset["path"]) / "corpus.jsonl")
+    given = {"model": bench.model, "texts": texts, "role": "document", "out": "outputs/vectors.f32", "batch": 5}
+    metrics = bench.run("encode", "one", given)
+    assert metrics == final(two, tmp_path / "shared", given, op="encode")
+    assert left(tmp_path / "shared") == left(bench.folder / "one")
+    done(two, tmp_path / "back", given, op="encode", resume=checkpoints(tmp_path / "shared")[0])
+    assert left(tmp_path / "back") == left(bench.folder / "one")
 
 
 def companion_of(process: Process) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import Bench, read_jsonl
-from pawl_trainer import generation_vllm, seeds
+from pawl_trainer import distributed, generation_vllm, seeds
 from pawl_trainer.failures import Failure
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.sampling import Sampling, sample
@@ -128,3 +128,11 @@ def test_what_vllm_cannot_do_is_said(bench: Bench, engines: list[Engine]) -> Non
 def test_without_vllm_the_way_out_is_said(bench: Bench) -> None:
     with pytest.raises(Failure, match=r"vLLM is not installed in the trainer's Python.*samples by itself"):
         bench.run("rollout", "r", given(bench))
+
+
+def test_vllm_beside_other_processes_is_refused(bench: Bench, engines: list[Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "_world", distributed.World(0, 4))
+    with pytest.raises(Failure, match="samples on one accelerator, and the trainers of this queue have 4 each") as failed:
+        bench.run("rollout", "r", given(bench))
+    assert failed.value.failure_class == "config"
+    assert not engines

@@ -38,7 +38,7 @@ def auxiliary(
 
 def done(of: Auxiliary) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
     """The gradient at the weights, and the figures."""
-    of.progress.through(of.units())
+    of.progress.together(of.add_gradient)
     return gradients(of.progress.model), of.progress.sums
 
 

@@ -73,8 +73,8 @@ def policy_of(bench: Bench, rollouts: Rollouts, reference: LanguageModel | None 
 
 def policy_gradients(policy: Policy) -> dict[str, torch.Tensor]:
     """The gradient of all terms of the policy at the weights, over all queries at once."""
-    policy.progress.through(policy.reference_units())
-    policy.progress.through(policy.units(policy.graded(), list(range(len(policy.rollouts.queries)))))
+    policy.progress.deal_parts("reference", policy.reference_units())
+    policy.progress.deal(policy.units(policy.graded(), list(range(len(policy.rollouts.queries)))))
     return gradients(policy.progress.model)
 
 

@@ -7,12 +7,14 @@ on the padding: positions count real tokens, and a real token never attends to a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from pawl_trainer import dealing
 
 ROUND_TO = 8  # few distinct shapes: the libraries prepare each shape once
 
@@ -110,6 +112,14 @@ class Passes:
         return torch.cat(list(parts))[torch.from_numpy(back).to(parts[0].device)]
 
 
+@dataclass
+class Done:
+    """The states that the first passes of a job gave; `behind` is called after each round of passes with their number."""
+
+    states: list[Tensor] = field(default_factory=list)
+    behind: Callable[[int], None] = lambda _: None
+
+
 def hidden_at(
     network: Any,
     sequences: Sequence[Sequence[int]],
@@ -118,18 +128,19 @@ def hidden_at(
     rows: int,
     side: Literal["left", "right"] = "right",
     pad_id: int = 0,
-    between: Callable[[], None] | None = None,
-    done: list[Tensor] | None = None,
+    done: Done | None = None,
 ) -> Tensor:
     """
     The hidden states of sequence i at the positions wanted[i], all in one tensor [sum of positions, dimension], in the
-    order of the sequences. `rows` a forward pass; `between` is called after each. `done` holds what the first passes gave,
-    which are left out, and grows by what the others give.
+    order of the sequences. `rows` a forward pass. With `done` the processes that share the job make the passes together,
+    without a gradient: those that are not in it yet.
     """
-    parts: list[Tensor] = [] if done is None else done
     passes = Passes(sequences, wanted, buckets([len(sequence) for sequence in sequences], rows), side, pad_id)
-    for place in range(len(parts), len(passes.groups)):
-        parts.append(passes.states(network, place))
-        if between is not None:
-            between()
-    return passes.together(parts)
+    count = len(passes.groups)
+    if done is None:
+        return passes.together([passes.states(network, place) for place in range(count)])
+    for turn in dealing.rounds(len(done.states), count):
+        made = dealing.make(turn, lambda place: passes.states(network, place), dealing.tensors(network.device))
+        done.states.extend(made)
+        done.behind(len(made))
+    return passes.together(done.states)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,21 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def write(work: Path, step: int, save: Callable[[Path], None]) -> str:
-    """Lets `save` fill checkpoints/<step>/, whole or not at all; returns its path relative to the work folder."""
-    folder = work / "checkpoints" / str(step)
-    temporary = folder.with_name(f"{step}.tmp")
-    remove(temporary)
-    temporary.mkdir(parents=True)
-    save(temporary)
+def being_written(work: Path, step: int) -> Path:
+    """Where checkpoints/<step>/ is while it is filled."""
+    return work / "checkpoints" / f"{step}.tmp"
+
+
+def begin(work: Path, step: int) -> None:
+    """Makes the folder to be filled."""
+    remove(being_written(work, step))
+    being_written(work, step).mkdir(parents=True)
+
+
+def complete(work: Path, step: int) -> str:
+    """Makes what was filled checkpoints/<step>/, whole or not at all; returns its path relative to the work folder."""
+    temporary = being_written(work, step)
+    folder = temporary.with_name(str(step))
     for path in sorted(temporary.rglob("*")):
         flush(path)
     flush(temporary)

@@ -106,6 +106,12 @@ def agree(flags: Sequence[bool]) -> list[bool]:
     return [bool(number) for number in numbers.tolist()]
 
 
+def wait() -> None:
+    """Returns when all processes are here."""
+    if _world.size > 1:
+        dist.all_reduce(torch.zeros(1))
+
+
 def share(count: int) -> range:
     """Which of `count` things in a row are done by this process: every so many-th, so that shares are alike."""
     return range(_world.rank, count, _world.size)
@@ -179,6 +185,14 @@ def add_gradients(weights: Iterable[Any]) -> None:
         dist.all_reduce(flat)
         for weight, total in zip(group, flat.split([weight.numel() for weight in group]), strict=True):
             weight.grad = total.view_as(weight).clone()
+
+
+def collect_gradients(weights: Sequence[Any]) -> None:
+    """Gives the first process the sum of the gradients in all, and the others none."""
+    add_gradients(weights)
+    if _world.rank > 0:
+        for weight in weights:
+            weight.grad = None
 
 
 def _groups(weights: Sequence[Any]) -> list[list[Any]]:

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from pawl_trainer import canary, checkpoint, jsonl, language_model
-from pawl_trainer.batching import buckets
+from pawl_trainer.batching import Done, Passes, buckets
 from pawl_trainer.encoding import PlainRole
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
@@ -55,7 +54,7 @@ class Work:
     texts: list[str]
     around: list[str]
     blocks: list[Path] = field(default_factory=list)
-    done: list[Tensor] = field(default_factory=list)
+    done: Done = field(default_factory=Done)
     passes: int = 0
 
     @property
@@ -80,7 +79,8 @@ def run(job: Job) -> dict[str, float]:
             restore(work, job.resume)
         while len(work.blocks) * BLOCK < len(texts):
             encode_block(work)
-    join(work.blocks, job.work / settings.out)
+    if job.leads:
+        join(work.blocks, job.work / settings.out)
     return {"rows": len(texts), "dimension": model.contract.dimension, "passes": work.passes}
 
 
@@ -89,22 +89,25 @@ def encode_block(work: Work) -> None:
     job, settings, total = work.job, work.settings, len(work.texts)
     start = len(work.blocks) * BLOCK
 
-    def between() -> None:
-        work.passes += 1
-        done = min(start + len(work.done) * settings.batch, total)
+    def behind(count: int) -> None:
+        work.passes += count
+        done = min(start + len(work.done.states) * settings.batch, total)
         job.progress(done, total, f"{done} of {total} texts")
-        job.boundary(work.passes, None if done == total and not job.stop.asked else lambda folder: save(work, folder))
+        is_last = done == total and not job.agree([job.stop.asked])[0]
+        job.boundary(work.passes, None if is_last else lambda folder: save(work, folder), done=count)
 
+    work.done.behind = behind
     sequences = block_of(work)
     with job.timed("forward"):
-        vectors = work.model.embed(sequences, settings.batch, between, work.done).cpu().numpy()
+        vectors = work.model.embed(sequences, settings.batch, work.done).cpu().numpy()
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if broken.size:
         raise Failure("non_finite", f"The embedding of row {start + int(broken[0])} of {settings.texts} is not finite.")
     path = work.folder / f"{len(work.blocks)}.f32"
-    path.write_bytes(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
+    if job.leads:
+        path.write_bytes(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
     work.blocks.append(path)
-    work.done = []
+    work.done = Done()
 
 
 def block_of(work: Work) -> list[list[int]]:
@@ -119,9 +122,9 @@ def save(work: Work, folder: Path) -> None:
     """Writes a checkpoint; the files of finished blocks are shared."""
     for path in work.blocks:
         checkpoint.share(path, folder / path.name)
-    save_file({"states": torch.cat(work.done).cpu()}, folder / "states.safetensors")
+    save_file({"states": torch.cat(work.done.states).cpu()}, folder / "states.safetensors")
     checkpoint.write_json(folder / "encode.json", {"schema": 1, "blocks": len(work.blocks), "passes": work.passes})
-    canary.write(folder, {"embeddings": canary.digest(work.done[-1])})
+    canary.write(folder, {"embeddings": canary.digest(work.done.states[-1])})
 
 
 def restore(work: Work, folder: Path) -> None:
@@ -130,16 +133,19 @@ def restore(work: Work, folder: Path) -> None:
     work.passes = saved["passes"]
     for number in range(saved["blocks"]):
         work.blocks.append(work.folder / f"{number}.f32")
-        shutil.copyfile(folder / f"{number}.f32", work.blocks[-1])
+        if work.job.leads:
+            shutil.copyfile(folder / f"{number}.f32", work.blocks[-1])
     states = load_file(folder / "states.safetensors")["states"].to(work.model.network.device)
-    work.done = list(states.split(work.settings.batch))
+    work.done = Done(list(states.split(work.settings.batch)))
 
     def again() -> dict[str, Any]:
         sequences = block_of(work)
-        group = buckets([len(sequence) for sequence in sequences], work.settings.batch)[len(work.done) - 1]
-        last: list[Tensor] = []
-        work.model.embed([sequences[number] for number in group], work.settings.batch, done=last)
-        return {"embeddings": canary.digest(last[0])}
+        group = buckets([len(sequence) for sequence in sequences], work.settings.batch)[len(work.done.states) - 1]
+        contract, network = work.model.contract, work.model.network
+        last = [sequences[number] for number in group]
+        ends = [[len(sequence) - 1] for sequence in last]
+        passes = Passes(last, ends, [list(range(len(last)))], contract.padding, contract.pad_id)
+        return {"embeddings": canary.digest(passes.states(network, 0))}
 
     canary.check(work.job, folder, again)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pawl_trainer import language_model, lora, seeds
+from pawl_trainer import distributed, language_model, lora, seeds
 from pawl_trainer.completion import Completion, completion_of
 from pawl_trainer.failures import Failure
 from pawl_trainer.generation import Draws, Generate, with_network
@@ -56,6 +56,10 @@ def generation_of(value: Mapping[str, Any], sampling: Sampling) -> Generation:
             "`generation.backend: vllm` does not take `top_p` and `top_k`: its log-probabilities would be those of the cut"
         )
         raise Failure("config", f"{message} distribution. Leave them out.", input="generation")
+    size = distributed.world().size
+    if found.backend == "vllm" and size > 1:
+        message = f"`generation.backend: vllm` samples on one accelerator, and the trainers of this queue have {size} each."
+        raise Failure("config", f"{message} Leave `generation` out, or give the step a queue of one.", input="generation")
     if found.backend == "vllm" and importlib.util.find_spec("vllm") is None:
         message = "`generation: {backend: vllm}`, but vLLM is not installed in the trainer's Python. Install it there, or leave"
         raise Failure("config", f"{message} `generation` out: the trainer then samples by itself.", input="generation")

@@ -81,6 +81,8 @@ class Job:
     # Of the processes that do a job together, the first leads: it alone writes, and what it is told holds for all.
     leads: bool = True
     agree: Callable[[list[bool]], list[bool]] = list
+    wait: Callable[[], None] = lambda: None
+    leader: Path | None = None  # the work folder of the first; absent = this one's
     _last_progress: float = 0.0
 
     def settings(self, shape: type[Settings]) -> Settings:
@@ -125,21 +127,38 @@ class Job:
         """Says what a person should know of the result; it is shown with the step and with the run."""
         self.events.send("warning", id=self.id, message=message)
 
-    def boundary(self, step: int, save: Callable[[Path], None] | None) -> None:
+    def boundary(
+        self, step: int, save: Callable[[Path], None] | None, others: Callable[[Path], None] | None = None, done: int = 1
+    ) -> None:
         """
         The place between two steps: writes a checkpoint when one is due or was asked for, and raises Stopped when the job
-        is to end. `step` counts the steps that are done; `save` writes the state into a folder, None = it has none.
+        is to end. `step` counts the steps that are done, `done` those since the last boundary; `save` writes the state into
+        a folder, None = it has none. `others` writes what the processes that do not lead have to add.
         """
-        asked, with_checkpoint, due = self.agree([self.stop.asked, self.stop.with_checkpoint, self._is_due(step)])
-        if save is not None and self.leads and (due or (asked and with_checkpoint)):
-            path = checkpoint.write(self.work, step, save)
-            self.last_checkpoint = time.monotonic()
-            self.events.send("checkpoint", id=self.id, step=step, path=path)
+        asked, with_checkpoint, due = self.agree([self.stop.asked, self.stop.with_checkpoint, self._is_due(step, done)])
+        if save is not None and (due or (asked and with_checkpoint)):
+            self._write(step, save, others)
         if asked:
             raise Stopped(step, with_checkpoint)
 
-    def _is_due(self, step: int) -> bool:
-        if self.every_steps is not None and step % self.every_steps == 0:
+    def _write(self, step: int, save: Callable[[Path], None], others: Callable[[Path], None] | None) -> None:
+        work = self.leader or self.work
+        folder = checkpoint.being_written(work, step)
+        if self.leads:
+            checkpoint.begin(work, step)
+        if others is not None:
+            self.wait()
+            (save if self.leads else others)(folder)
+            self.wait()
+        elif self.leads:
+            save(folder)
+        if self.leads:
+            path = checkpoint.complete(work, step)
+            self.last_checkpoint = time.monotonic()
+            self.events.send("checkpoint", id=self.id, step=step, path=path)
+
+    def _is_due(self, step: int, done: int) -> bool:
+        if self.every_steps is not None and step % self.every_steps < done:
             return True
         return self.every_ms is not None and (time.monotonic() - self.last_checkpoint) * 1000 >= self.every_ms
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pawl_trainer import checkpoint, devices, lora
-from pawl_trainer.batching import hidden_at
+from pawl_trainer.batching import Done, hidden_at
 from pawl_trainer.encoding import Contract, TextEncoder, read_contract, read_tokenizer
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Artifact, Job
@@ -36,12 +36,11 @@ class LanguageModel:
         self,
         sequences: Sequence[Sequence[int]],
         rows: int,
-        between: Callable[[], None] | None = None,
-        done: list[Tensor] | None = None,
+        done: Done | None = None,
     ) -> Tensor:
         """
         Embeddings [sequences, dimension], float32: the hidden state at the last token of each, which is the embed token.
-        `between` and `done` are those of hidden_at.
+        `done` is that of hidden_at.
         """
         states = hidden_at(
             self.network,
@@ -50,7 +49,6 @@ class LanguageModel:
             rows=rows,
             side=self.contract.padding,
             pad_id=self.contract.pad_id,
-            between=between,
             done=done,
         )
         return self.finish(states)

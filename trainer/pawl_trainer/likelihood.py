@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint as recompute
 
-from pawl_trainer.batching import hidden_at
+from pawl_trainer import dealing
+from pawl_trainer.batching import Done, hidden_at
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.sampling import Sampling, distribution
 
@@ -31,15 +32,14 @@ def score(
     completions: Sequence[Sequence[int]],
     sampling: Sampling,
     rows: int,
-    between: Callable[[], None] | None = None,
-    done: list[Tensor] | None = None,
+    done: Done | None = None,
     *,
     entropy_gradient: bool = False,
 ) -> Scored:
     """
     Scores completions under the distribution that the sampler draws from. A completion without the embed token gets one
-    for its embedding, and no log-probability for it. `between` and `done` are those of hidden_at. Entropies have a
-    gradient only when that is asked for: it takes the memory of another array of logits.
+    for its embedding, and no log-probability for it. `done` is that of hidden_at. Entropies have a gradient only when that
+    is asked for: it takes the memory of another array of logits.
     """
     embed_id = model.contract.embed_id
     sequences: list[list[int]] = []
@@ -59,7 +59,6 @@ def score(
         rows=rows,
         side=model.contract.padding,
         pad_id=model.contract.pad_id,
-        between=between,
         done=done,
     )
     at_end = torch.tensor(last, device=states.device)
@@ -73,21 +72,33 @@ def score(
             entropy = -(log_all.exp() * log_all).sum(-1)
         return log_all.gather(1, target[:, None]).squeeze(1), entropy
 
-    logprobs, entropies = in_parts(of_tokens, states[~at_end], targets, too_early, width=model.network.config.vocab_size)
+    width, deal = model.network.config.vocab_size, done is not None
+    logprobs, entropies = in_parts(of_tokens, states[~at_end], targets, too_early, width=width, deal=deal)
     return Scored(logprobs, entropies, model.finish(states[at_end]))
 
 
-def in_parts(function: Callable[..., tuple[Tensor, ...]], *rows: Tensor, width: int) -> tuple[Tensor, ...]:
+def in_parts(function: Callable[..., tuple[Tensor, ...]], *rows: Tensor, width: int, deal: bool = False) -> tuple[Tensor, ...]:
     """
     Applies a row-wise function that makes `width` numbers a row to parts that fit into LOGITS_AT_ONCE. Of several parts,
-    each is computed again in the backward pass instead of being kept.
+    each is computed again in the backward pass instead of being kept. With `deal` the processes that share the job make the
+    parts together, without a gradient.
     """
     size = max(1, LOGITS_AT_ONCE // width)
     count = rows[0].shape[0]
     if count <= size:
         return function(*rows)
-    parts = [
-        recompute(function, *(tensor[start : start + size] for tensor in rows), use_reentrant=False)
-        for start in range(0, count, size)
-    ]
+
+    def part(number: int) -> tuple[Tensor, ...]:
+        return tuple(tensor[number * size : (number + 1) * size] for tensor in rows)
+
+    def made(number: int) -> Tensor:
+        return torch.stack(function(*part(number)))
+
+    numbers = -(-count // size)
+    parts: list[tuple[Tensor, ...]]
+    if deal:
+        wire = dealing.tensors(rows[0].device)
+        parts = [found.unbind(0) for turn in dealing.rounds(0, numbers) for found in dealing.make(turn, made, wire)]
+    else:
+        parts = [recompute(function, *part(number), use_reentrant=False) for number in range(numbers)]
     return tuple(torch.cat(column) for column in zip(*parts, strict=True))

@@ -27,7 +27,7 @@ OPERATIONS: dict[str, tuple[str, str | None]] = {
 }
 
 # Those that all processes of a slot do together; the others are done by the first alone.
-SHARED = frozenset({"sft"})
+SHARED = frozenset({"sft", "rollout", "update", "encode", "reason"})
 
 # How an operation outside this package is named: this, then its module.
 MODULE = "module:"

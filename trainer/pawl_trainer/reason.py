@@ -67,7 +67,9 @@ def run(job: Job) -> dict[str, float]:
         [*prompt, *found.ids, *([] if found.valid else [embed_id])] for prompt, found in zip(prompts, completions, strict=True)
     ]
     with job.timed("forward"), torch.inference_mode():
-        vectors = model.embed(sequences, settings.batch, sampled.passed, sampled.states).cpu().numpy()
+        vectors = model.embed(sequences, settings.batch, sampled.passes).cpu().numpy()
+    if not job.leads:
+        return {}
     out = job.work / settings.out
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(np.ascontiguousarray(vectors, dtype="<f4").tobytes())

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from pawl_trainer import checkpoint, devices, generation_vllm, jsonl, language_model, seeds
 from pawl_trainer import dataset as datasets
+from pawl_trainer.batching import Done
 from pawl_trainer.completion import Completion, Defect, defect_of
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Artifact, Job
@@ -104,11 +105,14 @@ def run(job: Job) -> dict[str, float]:
         completions = sampled.draw()
     with job.timed("score"), torch.inference_mode(), devices.arithmetic(settings.dtype):
         ids = [found.ids for found in completions]
-        scored = score(model, prompts, ids, sampling, settings.micro_batch, sampled.passed, sampled.states)
+        scored = score(model, prompts, ids, sampling, settings.micro_batch, sampled.passes)
         plain = model.embed(
             model.text.plain("query", [dataset.queries[query] for query in queries], dataset.around(queries)),
             settings.micro_batch,
+            Done(),
         )
+    if not job.leads:
+        return {}
     logprobs = list(scored.logprobs.float().cpu().split([len(found) for found in ids]))
     embeddings = scored.embeddings.float().cpu()
     defects = defects_of(completions, logprobs, embeddings, model)

@@ -1,19 +1,20 @@
 """Completions sampled batch after batch, and what the passes over them give: the state that rollouts and reasonings share.
 
 Each batch, and each pass after them, is a step with a checkpoint behind it. What goes on from a checkpoint makes the same
-batches, so a job that was interrupted ends with the bytes of one that was not.
+batches, so a job that was interrupted ends with the bytes of one that was not. Processes that share the job make a batch, or
+a pass, each at a time; all have what all have made (dealing.py), so the bytes are those of one process.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
-from pawl_trainer import canary, checkpoint, devices
+from pawl_trainer import canary, checkpoint, dealing, devices
+from pawl_trainer.batching import Done
 from pawl_trainer.completion import Completion
 from pawl_trainer.generation import Draws, Generate, with_network
 from pawl_trainer.job import Job
@@ -54,12 +55,13 @@ class Sampled:
     drawing: Drawing
     what: str
     drawn: list[list[Completion]] = field(default_factory=list)
-    states: list[Tensor] = field(default_factory=list)
+    passes: Done = field(default_factory=Done)
 
     @classmethod
     def opened(cls, drawing: Drawing, what: str) -> Sampled:
         """Nothing yet, or what the job's checkpoint holds, whose last batch is drawn again for comparison."""
         self = cls(drawing, what)
+        self.passes.behind = self.passed
         folder = drawing.job.resume
         if folder is None or not (folder / "sampled.json").exists():
             return self
@@ -67,7 +69,7 @@ class Sampled:
         self.drawn = [[Completion(*found) for found in batch] for batch in saved["drawn"]]
         if saved["passes"]:
             states = load_file(folder / "states.safetensors")["states"].to(drawing.model.network.device)
-            self.states = list(states.split(saved["passes"]))
+            self.passes.states = list(states.split(saved["passes"]))
         last = len(self.drawn) - 1
         if drawing.generate is with_network:  # others need not draw the same bits again
             canary.check(drawing.job, folder, lambda: {"completions": digest(drawing.batch(last))})
@@ -76,31 +78,37 @@ class Sampled:
     @property
     def step(self) -> int:
         """Batches and passes so far."""
-        return len(self.drawn) + len(self.states)
+        return len(self.drawn) + len(self.passes.states)
 
     def draw(self) -> list[Completion]:
         """Draws what is missing; returns all completions."""
         drawing = self.drawing
-        while len(self.drawn) < drawing.batches:
-            self.drawn.append(drawing.batch(len(self.drawn)))
+        for turn in dealing.rounds(len(self.drawn), drawing.batches):
+            self.drawn += dealing.make(turn, drawing.batch, BATCH)
             count = sum(len(batch) for batch in self.drawn)
             total = len(drawing.prompts)
             drawing.job.progress(len(self.drawn), drawing.batches, f"{count} of {total} {self.what}")
-            drawing.job.boundary(self.step, self.save)
+            drawing.job.boundary(self.step, self.save, done=len(turn))
         return [found for batch in self.drawn for found in batch]
 
-    def passed(self) -> None:
-        """To be called after each pass over the completions, whose states went to `states`."""
-        self.drawing.job.boundary(self.step, self.save)
+    def passed(self, count: int) -> None:
+        """Behind `count` passes over the completions."""
+        self.drawing.job.boundary(self.step, self.save, done=count)
 
     def save(self, folder: Path) -> None:
         """Writes a checkpoint."""
-        content = [[[found.ids, found.logprobs, found.finish] for found in batch] for batch in self.drawn]
-        passes = [len(states) for states in self.states]
+        content = [[astuple(found) for found in batch] for batch in self.drawn]
+        passes = [len(states) for states in self.passes.states]
         checkpoint.write_json(folder / "sampled.json", {"schema": 1, "drawn": content, "passes": passes})
         if passes:
-            save_file({"states": torch.cat(self.states).cpu()}, folder / "states.safetensors")
+            save_file({"states": torch.cat(self.passes.states).cpu()}, folder / "states.safetensors")
         canary.write(folder, {"completions": digest(self.drawn[-1])})
+
+
+BATCH: dealing.Wire[list[Completion]] = dealing.Wire(
+    lambda batch: dealing.JSON.pack([astuple(found) for found in batch]),
+    lambda content: [Completion(*found) for found in dealing.JSON.unpack(content)],
+)
 
 
 def digest(batch: list[Completion]) -> str:

@@ -205,7 +205,7 @@ def share(server: Server, job: Job, line: dict[str, Any]) -> AbstractContextMana
         server.companions.begin(line)
     elif not distributed.has_joined():
         distributed.join(place.rank, place.size, distributed.find(place.port))
-    job.leads, job.agree = place.rank == 0, distributed.agree
+    job.leads, job.agree, job.wait, job.leader = place.rank == 0, distributed.agree, distributed.wait, job.work
     if not job.leads:
         job.work = job.work / f"process-{place.rank}"  # for what it keeps for itself; what it makes is written by the first
     return distributed.together()

@@ -1,8 +1,9 @@
 """update: the second half of a GRPO iteration. Policy gradient steps, with a contrastive loss that holds the geometry.
 
 The rollouts are used `epochs` times, each time in mini-batches of whole groups in an order of their own; every mini-batch
-is one optimizer step. With it goes the auxiliary loss, whole each time: without it the policy gradient wrecks the embedding.
-With one update a rollout the importance ratio is 1 in value, and clipping never acts.
+is one optimizer step, whose micro-batches are dealt to the processes that share the job. With it goes the auxiliary loss,
+whole each time: without it the policy gradient wrecks the embedding. With one update a rollout the importance ratio is 1 in
+value, and clipping never acts.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def run(job: Job) -> dict[str, float]:
     if job.resume is not None:
         progress.restore(job.resume)
     graded = optimise(policy, auxiliary, before)
+    if not job.leads:
+        return {}
     figures = figures_of(policy, graded, lr)
     told = [] if state is None else optimizer.told(state.path)
     wrong = collapses(figures)
@@ -73,15 +76,16 @@ def optimise(policy: Policy, auxiliary: Auxiliary | None, before: int = 0) -> Gr
     """Takes all optimizer steps of an update; returns what the samples were graded with. `before` steps came earlier."""
     progress, settings = policy.progress, policy.settings
     with progress.job.timed("reference"):
-        progress.through(policy.reference_units())
+        progress.deal_parts("reference", policy.reference_units())
     graded = policy.graded()
     for queries in mini_batches(settings, policy.rollouts):
         with progress.job.timed("policy"):
-            progress.through(policy.units(graded, queries))
+            progress.deal(policy.units(graded, queries))
         if auxiliary is not None:
             with progress.job.timed("auxiliary"):
-                progress.through(auxiliary.units())
-        progress.through([partial(progress.take_step, settings.clip, before)])
+                progress.together(auxiliary.add_gradient)
+        progress.together(partial(progress.take_step, settings.clip, before))
+    progress.add_up()
     return graded
 
 

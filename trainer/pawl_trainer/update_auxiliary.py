@@ -7,7 +7,6 @@ through the network at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +18,7 @@ from pawl_trainer.batching import Passes, buckets
 from pawl_trainer.losses import info_nce
 from pawl_trainer.update_rollouts import Rollouts
 from pawl_trainer.update_settings import Settings
-from pawl_trainer.update_state import Progress, Unit, norm_of
+from pawl_trainer.update_state import Progress
 
 
 @dataclass(frozen=True)
@@ -38,22 +37,23 @@ class Auxiliary:
     rounds: list[list[tuple[int, int]]]
     known: Tensor
 
-    def units(self) -> Iterator[Unit]:
-        """One pass over the auxiliary batch."""
-        yield self.add_gradient
-
     def add_gradient(self) -> None:
-        """Adds the gradient of the loss. Sequences whose embedding is no number are counted and left out."""
+        """
+        Adds the gradient of the loss; all processes do it together. Sequences whose embedding is no number are counted and left
+        out.
+        """
+        policy_norm = self.progress.collect_gradient()
         held = self.progress.hold_gradient()
         rows = list(range(len(self.sequences)))
         value, whole = self.over(rows)
         while not all(whole):
-            self.progress.add({"broken_passes": float(whole.count(False))})
+            self.progress.add_once({"broken_passes": float(whole.count(False))})
             rows = [row for row, fine in zip(rows, whole, strict=True) if fine]
             value, whole = self.over(rows) if rows else (0.0, [])
-        norms = {"policy_norm": norm_of(held.values()), "auxiliary_norm": self.progress.join_gradients(held)}
+        norms = {"policy_norm": policy_norm, "auxiliary_norm": self.progress.collect_gradient()}
+        self.progress.join_gradients(held)
         processed = float(sum(len(self.sequences[row]) for row in rows))
-        self.progress.add({"auxiliary": value, "processed": processed, **norms})
+        self.progress.add_once({"auxiliary": value, "processed": processed, **norms})
 
     def over(self, rows: list[int]) -> tuple[float, list[bool]]:
         """

@@ -7,7 +7,6 @@ are broken are left out and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,7 +21,7 @@ from pawl_trainer.likelihood import Scored, score
 from pawl_trainer.policy_losses import clipped, clipped_surrogate, kl_estimate, token_weights
 from pawl_trainer.update_rollouts import Rollouts, trained_tokens
 from pawl_trainer.update_settings import Settings
-from pawl_trainer.update_state import Progress, Unit
+from pawl_trainer.update_state import Making, Progress, Unit
 
 
 @dataclass(frozen=True)
@@ -71,17 +70,16 @@ class Policy:
                 entropy_gradient=entropy_gradient,
             )
 
-    def reference_units(self) -> Iterator[Unit]:
-        """One pass of the reference, whose log-probabilities all epochs use."""
+    def reference_units(self) -> list[Making]:
+        """One pass of the reference, whose log-probabilities all epochs use: the parts `reference`."""
         if self.reference is None:
-            return
-        for rows in self.groups(self.trained):
-            yield partial(self.score_reference, self.reference, rows)
+            return []
+        return [partial(self.score_reference, self.reference, rows) for rows in self.groups(self.trained)]
 
-    def score_reference(self, reference: LanguageModel, rows: list[int]) -> None:
-        """Leaves the reference's log-probabilities of some samples."""
+    def score_reference(self, reference: LanguageModel, rows: list[int]) -> Tensor:
+        """The reference's log-probabilities of some samples."""
         with torch.no_grad():
-            self.progress.parts.setdefault("reference", []).append(self.scored(reference, rows).logprobs)
+            return self.scored(reference, rows).logprobs
 
     def reference_logprobs(self) -> dict[int, Tensor]:
         """What reference_units left, by sample."""
@@ -106,10 +104,10 @@ class Policy:
             advantages = dealt_at_random(advantages, rewards.isfinite(), "advantages", rollouts.iteration)
         return Graded(advantages, frozen)
 
-    def units(self, graded: Graded, queries: list[int]) -> Iterator[Unit]:
+    def units(self, graded: Graded, queries: list[int]) -> list[Unit]:
         """Forward and backward passes over the samples of these queries, one optimizer step's share."""
         if not self.is_wanted:
-            return
+            return []
         group = self.rollouts.group
         rows = [query * group + number for query in queries for number in range(group)]
         weights = self.weights(rows)
@@ -118,8 +116,7 @@ class Policy:
         # A sample without a trained token adds nothing, nor does one without an advantage unless another term needs it.
         moving = [row for row in rows if bool(self.masks[row].any()) and (everyone or float(flat[row]) != 0.0)]
         self_weights = {row: weights[row] for row in moving}
-        for part in self.groups(moving):
-            yield partial(self.add_gradient, graded, self_weights, part)
+        return [partial(self.add_gradient, graded, self_weights, part) for part in self.groups(moving)]
 
     def weights(self, rows: list[int]) -> dict[int, Tensor]:
         """What each token's loss is multiplied by, over the batch that these samples are."""
