@@ -1,6 +1,6 @@
 // `npm run study`: set-up, then replicas of pipelines/study.yaml and their comparison (study/). An interrupted study goes on where it
 // was: what it has made is in the store.
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { root, setUpOrExit } from './setup.mjs';
@@ -20,8 +20,14 @@ await study({
   seeds,
   run: [file, ...settings.flatMap((setting) => ['--set', setting])],
   command: ['npm run study', ...(asked.length === 0 ? [] : ['--', ...asked])].join(' '),
-  page: values.print ? null : join(root, 'docs', 'results.md'),
+  page: values.print ? null : join(root, 'docs', `${pageOf(file)}.md`),
 });
+
+/** study.yaml is told in results.md, study-cosqa.yaml in results-cosqa.md, any other in results- and its name. */
+function pageOf(pipeline) {
+  const name = basename(pipeline, '.yaml').replace(/^study-?/, '');
+  return name === '' ? 'results' : `results-${name}`;
+}
 
 function readOptions() {
   try {

@@ -35,6 +35,7 @@ export async function study({ root, run, seeds, command, page }: StudyOptions): 
   }
   const minutes = (Date.now() - startedAt) / 60_000;
   const text = studyPage(await compare(endpoints, replicas), replicas, {
+    file,
     command,
     commit: commit(root),
     machine: machine(),

@@ -1,9 +1,12 @@
 // docs/results.md: what a study found, in tables and in sentences that follow from them. Pure.
 import type { EvaluationMode } from '../retrieval/report.js';
+import type { Report } from '../schemas/generated/report.js';
 import type { Compared } from './compare.js';
 import type { Replica } from './replica.js';
 
 export interface Facts {
+  /** The pipeline, as it was named. */
+  file: string;
   command: string;
   commit: string;
   machine: string;
@@ -17,9 +20,9 @@ export function studyPage(compared: readonly Compared[], replicas: readonly Repl
   return [
     '# What training is worth',
     '',
-    `Written by \`${facts.command}\` at ${facts.commit}, on ${facts.machine}, in ${facts.minutes.toFixed(0)} minutes. It runs \`pipelines/study.yaml\` with the seeds ` +
+    `Written by \`${facts.command}\` at ${facts.commit}, on ${facts.machine}, in ${facts.minutes.toFixed(0)} minutes. It runs \`${facts.file}\` with the seeds ` +
       `${replicas.map(({ seed }) => seed).join(', ')}: other weights, batches and samples, the same data and splits. ${first.queries} queries of the test split in ` +
-      `${first.clusters} clusters (top-level packages), ${documentsOf(replicas)} documents, a full index of each model's own.`,
+      `${first.clusters} clusters${first.clusters < first.queries ? ' (top-level packages)' : ''}, ${documentsOf(replicas)} documents, a full index of each model's own.`,
     '',
     '## Primary endpoints',
     '',
@@ -36,9 +39,7 @@ export function studyPage(compared: readonly Compared[], replicas: readonly Repl
     '',
     'Means over the seeds, with the smallest and the largest. Secondary: no claim is made of them.',
     '',
-    '| arm | mode | nDCG@10 | Recall@100 | mean reward | with an embedding |',
-    '|---|---|---|---|---|---|',
-    ...armRows(replicas),
+    ...armTable(replicas),
     '',
     ...metricLines(replicas),
   ].join('\n');
@@ -55,16 +56,29 @@ function sentenceOf({ endpoint, mean, adjusted, detectable, verdict }: Compared)
   return `${sides}: no difference is claimed (${why}; one of less than ${figure(detectable)} would not be seen reliably).`;
 }
 
-function armRows(replicas: readonly Replica[]): string[] {
-  const [first] = replicas;
-  return [...(first?.arms ?? [])].flatMap(([arm, { report }]) =>
+function armTable(replicas: readonly Replica[]): string[] {
+  const arms = [...(replicas[0]?.arms ?? [])];
+  // Queries whose answer no other split has; a study asks for them or not.
+  const hasUnseen = arms.some(([, { report }]) => report.unseen !== undefined);
+  const names = [
+    'nDCG@10',
+    'Recall@100',
+    'mean reward',
+    'with an embedding',
+    ...(hasUnseen ? ['nDCG@10, answer unseen'] : []),
+  ];
+  const rows = arms.flatMap(([arm, { report }]) =>
     (Object.keys(report.modes) as EvaluationMode[]).map((mode) => {
-      const spread = (name: string): string =>
-        spreadText(replicas.map(({ arms }) => arms.get(arm)?.report.modes[mode]?.[name] ?? null));
-      const cells = ['ndcg_at_10', 'recall_at_100', 'reward', 'valid_fraction'].map(spread);
+      const spread = (valueOf: (report: Report) => number | null | undefined): string =>
+        spreadText(replicas.map(({ arms }) => arms.get(arm)).map((one) => (one && valueOf(one.report)) ?? null));
+      const cells = ['ndcg_at_10', 'recall_at_100', 'reward', 'valid_fraction'].map((name) =>
+        spread(({ modes }) => modes[mode]?.[name]),
+      );
+      if (hasUnseen) cells.push(spread(({ unseen }) => unseen?.modes[mode]?.['ndcg_at_10']));
       return `| ${arm} | ${mode} | ${cells.join(' | ')} |`;
     }),
   );
+  return [`| arm | mode | ${names.join(' | ')} |`, `|---|---|${'---|'.repeat(names.length)}`, ...rows];
 }
 
 function metricLines(replicas: readonly Replica[]): string[] {

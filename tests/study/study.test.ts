@@ -131,7 +131,13 @@ describe('statistics', () => {
 });
 
 describe('the page', () => {
-  const facts = { command: 'npm run study', commit: 'abc', machine: 'a machine', minutes: 3 };
+  const facts = {
+    file: 'pipelines/study.yaml',
+    command: 'npm run study',
+    commit: 'abc',
+    machine: 'a machine',
+    minutes: 3,
+  };
 
   it('says what was found, what was not, and what could have been', async () => {
     const better = await replicasOf(9);
@@ -141,6 +147,16 @@ describe('the page', () => {
     expect(page).toContain('| tokens | 100 | 101 | 102 | 103 | 104 |');
     const chance = await replicasOf(0);
     expect(studyPage(await compared(chance), chance, facts)).toContain('no difference is claimed');
+    expect(page).not.toContain('answer unseen');
+  });
+
+  it('has a column for queries whose answer is unseen where a report tells them apart', async () => {
+    const replicas = await replicasOf(9, 2);
+    const [first] = [...replicas[0]!.arms.values()];
+    first!.report.unseen = { splits: ['dev'], queries: 7, modes: { plain: { ndcg_at_10: 0.125 } } };
+    const page = studyPage(await compared(replicas), replicas, facts);
+    expect(page).toContain('nDCG@10, answer unseen |\n');
+    expect(page).toMatch(/\| sft \| plain \|.* \| \.125 \|\n\| rl \| plain \|.* \|  \|\n/);
   });
 });
 
