@@ -1,6 +1,6 @@
 // One attempt at a step: its name, its folder, and what is left of attempts whose worker died.
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRunning } from '../store/running-process.js';
 
@@ -18,19 +18,44 @@ export async function openAttemptFolder(workRoot: string, attempt: string): Prom
 /** Removes an attempt's folder with everything in it. Safe to call again. */
 export const closeAttemptFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });
 
+export interface WorkRoot {
+  path: string;
+  /** Whether a worker of this host was killed while it had a trainer: its steps come back, and want one soon. */
+  hadTrainer: boolean;
+}
+
 /**
  * Makes this worker's own folder below `<home>/work` and removes those of workers whose process is gone. A folder says whose it
- * is in worker.json. Returns the path. Safe when several workers start at once.
+ * is in worker.json. Safe when several workers start at once.
  */
-export async function openWorkRoot(home: string, now: number): Promise<string> {
+export async function openWorkRoot(home: string, now: number): Promise<WorkRoot> {
   const all = join(home, 'work');
   await mkdir(all, { recursive: true, mode: 0o700 });
-  for (const folder of await deadWorkRoots(home)) await rm(folder, { recursive: true, force: true });
-  const own = join(all, `worker-${attemptName(now)}`);
-  await mkdir(own, { mode: 0o700 });
-  await writeFile(join(own, 'worker.json'), JSON.stringify({ pid: process.pid }), { mode: 0o600 });
-  return own;
+  let hadTrainer = false;
+  for (const folder of await deadWorkRoots(home)) {
+    hadTrainer ||= await isThere(join(folder, trainerMark));
+    await rm(folder, { recursive: true, force: true });
+  }
+  const path = join(all, `worker-${attemptName(now)}`);
+  await mkdir(path, { mode: 0o700 });
+  await writeFile(join(path, 'worker.json'), JSON.stringify({ pid: process.pid }), { mode: 0o600 });
+  return { path, hadTrainer };
 }
+
+/** Notes in a worker's folder that it has a trainer. */
+export const noteTrainer = (workRoot: string): Promise<void> =>
+  writeFile(join(workRoot, trainerMark), '', { mode: 0o600 });
+
+/** Removes the folder of a worker that ends in good order. */
+export const closeWorkRoot = (workRoot: string): Promise<void> => rm(workRoot, { recursive: true, force: true });
+
+const trainerMark = '.trainer';
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /** The folders of workers below `<home>/work` whose process is gone. */
 export async function deadWorkRoots(home: string): Promise<string[]> {

@@ -7,7 +7,7 @@ import { checkpointLimit } from '../schemas/derivation.js';
 import type { Checkpoint, Derivation } from '../schemas/generated/records.js';
 import { filledLedger } from '../schemas/lost-time.js';
 import { loadCheckpoint, newestCheckpoint } from '../store/checkpoints.js';
-import { collectionsSeen } from '../store/collection.js';
+import { collectionsSeen, type Seen } from '../store/collection.js';
 import { fencedStore } from '../store/fenced.js';
 import { attemptName, closeAttemptFolder, openAttemptFolder } from './attempt.js';
 import type { CacheLease } from './artifact-cache.js';
@@ -136,9 +136,10 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
   pulse.details.text = 'fetching inputs';
   const staging = stageInputs(host, lease, call.inputs);
   const opening = openAttemptFolder(host.workRoot, attempt);
-  for (const begun of [staging, opening]) begun.catch(() => undefined); // told where it is awaited
+  const collections = collectionsSeen(host.store);
+  for (const begun of [staging, opening, collections]) begun.catch(() => undefined); // told where it is awaited
   try {
-    const own = { attempt, lease, staging, opening, derivation };
+    const own = { attempt, lease, staging, opening, collections, derivation };
     const { volatile } = call;
     if (volatile === undefined) return await underClaim(run, own, implementation);
     return await heldHere(host, { ...call, volatile }, async () => worked(run, own, await implementation()));
@@ -194,6 +195,7 @@ interface Attempt {
   opening: Promise<string>;
   lease: CacheLease;
   staging: ReturnType<typeof stageInputs>;
+  collections: Promise<Seen>;
   derivation: Derivation;
 }
 
@@ -211,7 +213,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     own.opening,
     own.staging,
     resumable(run, lease),
-    collectionsSeen(host.store),
+    own.collections,
   ]);
   const journal = await openJournal(
     host.store,

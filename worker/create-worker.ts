@@ -5,7 +5,7 @@ import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, Worker, type WorkerInterceptors, type WorkerOptions } from '@temporalio/worker';
 import { createArtifactCache } from '../activities/artifact-cache.js';
-import { openWorkRoot } from '../activities/attempt.js';
+import { closeWorkRoot, noteTrainer, openWorkRoot } from '../activities/attempt.js';
 import { createEngine } from '../activities/engine/engine.js';
 import { createMutex } from '../activities/engine/mutex.js';
 import { createEnvironment } from '../activities/environment.js';
@@ -61,13 +61,16 @@ const waitingHere = 8;
 /** Connects and builds everything; nothing is polled before run(). Fails with KindError, StoreError or LocalError. */
 export async function createWorker(config: TemporalConfig, attached: Attached): Promise<RunningWorker> {
   const kinds = kindsOf(config);
-  const host = await openHost(config, kinds, attached);
+  const { host, hadTrainer } = await openHost(config, kinds, attached);
   const connected: Connected = {
     connection: await connect(config),
     dataConverter: await dataConverterOf(config),
     interceptors: { activity: [stepEnds(attached.stepEnded)] },
   };
-  const slots = config.trainers.map((trainer) => ({ trainer, slot: createSlot(config, trainer, { kinds, attached }) }));
+  const slots = config.trainers.map((trainer) => ({
+    trainer,
+    slot: createSlot(config, trainer, { kinds, attached, workRoot: host.workRoot }),
+  }));
   const workers = [await workflowWorker(config, connected, workflowQueueActivities(host, kinds.implementations))];
   for (const { trainer, slot } of slots) {
     const activities = trainerActivities(host, kinds.implementations, slot);
@@ -85,11 +88,14 @@ export async function createWorker(config: TemporalConfig, attached: Attached): 
     shutdown,
     health: () => healthOf(workers, connected.connection, host.store),
     async run() {
+      // A step of a worker that was killed comes back in seconds; a trainer takes as many to start.
+      if (hadTrainer) for (const { slot } of slots) void slot.engine.warm();
       try {
         await Promise.all(workers.map((worker) => worker.run().finally(shutdown)));
       } finally {
         await Promise.all(slots.map(({ slot }) => slot.engine.stop()));
         await flushed(host.tracker);
+        await closeWorkRoot(host.workRoot);
         await connected.connection.close().catch(() => undefined);
       }
     },
@@ -100,17 +106,18 @@ async function openHost(
   config: TemporalConfig,
   kinds: WorkerKinds,
   { makeTracker, observer, storeRequest }: Attached,
-): Promise<Host> {
+): Promise<{ host: Host; hadTrainer: boolean }> {
   const cacheDir = join(config.home, 'cache');
   const opened = await openStore(config.store, { localFiles: localFilesIn(cacheDir) });
   const faulty = config.faults === null ? opened : openFaults(config.faults).store(opened);
   const store = storeRequest === null ? faulty : observedStore(faulty, storeRequest);
-  return {
+  const { path: workRoot, hadTrainer } = await openWorkRoot(config.home, Date.now());
+  const host: Host = {
     store,
     storeUrl: config.store,
     name: hostName(config.home),
     volatile: createVolatileResults(),
-    workRoot: await openWorkRoot(config.home, Date.now()),
+    workRoot,
     cache: createArtifactCache(store, cacheDir, config.hostCacheBytes),
     environment: createEnvironment(config.trainer.python),
     kinds: kinds.declarations,
@@ -127,6 +134,7 @@ async function openHost(
     claimEveryMs: 5_000,
     claimPollMs: 1_000,
   };
+  return { host, hadTrainer };
 }
 
 async function connect(config: TemporalConfig): Promise<NativeConnection> {
@@ -141,7 +149,7 @@ async function connect(config: TemporalConfig): Promise<NativeConnection> {
 function createSlot(
   config: TemporalConfig,
   { queue, gpus }: TrainerQueue,
-  { kinds, attached }: { kinds: WorkerKinds; attached: Attached },
+  { kinds, attached, workRoot }: { kinds: WorkerKinds; attached: Attached; workRoot: string },
 ): Slot {
   const engine = createEngine({
     command: config.trainer.python,
@@ -153,7 +161,10 @@ function createSlot(
     cacheBytes: config.trainer.cacheBytes,
     startTimeoutMs: 120_000,
     killGraceMs: 5_000,
-    onStart: () => attached.trainerStarted(queue),
+    onStart() {
+      attached.trainerStarted(queue);
+      noteTrainer(workRoot).catch(() => undefined); // then the next worker does not start one ahead
+    },
     cancelGraceMs,
   });
   const faulty = config.faults === null ? engine : openFaults(config.faults).engine(engine);

@@ -39,6 +39,8 @@ export interface Engine {
     /** Told what the process writes to stderr while it starts for the job and while it runs it. */
     onStderr?: (chunk: Buffer) => void,
   ): Promise<EngineDone>;
+  /** Starts the process for a job that is expected, once; resolves when it is ready or could not be started, which that job will tell. */
+  warm(): Promise<void>;
   /** What the running process said about itself; null before the first job. */
   provenance(): Record<string, string> | null;
   /** Process id of the resident process, null while there is none. */
@@ -52,30 +54,46 @@ export function createEngine(options: EngineOptions): Engine {
   const mutex = createMutex();
   let trainer: TrainerProcess | null = null;
   let provenance: Record<string, string> | null = null;
+  let warming: Promise<void> | null = null;
+  const stopping = new AbortController();
 
-  const warm = async (signal: AbortSignal, onStderr: TrainerProcess['onStderr']): Promise<TrainerProcess> => {
+  const started = async (signal: AbortSignal, onStderr: TrainerProcess['onStderr']): Promise<TrainerProcess> => {
     if (trainer) return Object.assign(trainer, { onStderr });
-    const started = await startTrainer(options, signal, onStderr);
-    started.onEnd = () => {
-      if (trainer === started) trainer = null;
+    const process = await startTrainer(options, signal, onStderr);
+    process.onEnd = () => {
+      if (trainer === process) trainer = null;
     };
     options.onStart?.();
-    provenance = started.ready.provenance;
-    trainer = started;
-    return started;
+    provenance = process.ready.provenance;
+    trainer = process;
+    return process;
+  };
+
+  const startAhead = async (): Promise<void> => {
+    const release = await mutex.acquire();
+    try {
+      await started(stopping.signal, () => undefined);
+    } catch {
+      // The job that was expected meets the same, and says so.
+    } finally {
+      release();
+    }
   };
 
   return {
     provenance: () => provenance,
     pid: () => trainer?.pid ?? null,
+    warm: () => (warming ??= startAhead()),
     async stop() {
+      stopping.abort();
+      await warming;
       await trainer?.stop();
       trainer = null;
     },
     async run(job, onEvent, signal, onStderr = () => undefined) {
       const release = await mutex.acquire(signal);
       try {
-        const process = await warm(signal, onStderr);
+        const process = await started(signal, onStderr);
         signal.throwIfAborted();
         const { result, usable } = await runJob(process, job, onEvent, signal, options);
         if (!usable) {

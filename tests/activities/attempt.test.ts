@@ -3,7 +3,14 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { attemptName, closeAttemptFolder, openAttemptFolder, openWorkRoot } from '../../activities/attempt.js';
+import {
+  attemptName,
+  closeAttemptFolder,
+  openAttemptFolder,
+  noteTrainer,
+  closeWorkRoot,
+  openWorkRoot,
+} from '../../activities/attempt.js';
 
 let home: string;
 beforeEach(async () => {
@@ -22,11 +29,28 @@ describe('the folder of a worker', () => {
     await workerFolder('worker-dead', dead);
     await workerFolder('worker-live', process.ppid);
     await workerFolder('worker-same-id-in-another-container', process.pid);
-    const own = await openWorkRoot(home, 1);
+    const { path: own } = await openWorkRoot(home, 1);
     const left = await readdir(join(home, 'work'));
     expect(left.map((name) => join(home, 'work', name)).sort()).toEqual(
       [own, join(home, 'work', 'worker-live')].sort(),
     );
+  });
+
+  it('tells whether one was killed that had a trainer', async () => {
+    const { pid: dead } = spawnSync(process.execPath, ['-e', '']);
+    await workerFolder('worker-without', dead);
+    const first = await openWorkRoot(home, 1);
+    expect(first.hadTrainer).toBe(false);
+    await noteTrainer(first.path);
+    await writeFile(join(first.path, 'worker.json'), JSON.stringify({ pid: dead }));
+    expect((await openWorkRoot(home, 2)).hadTrainer).toBe(true);
+  });
+
+  it('is gone after an end in good order', async () => {
+    const { path } = await openWorkRoot(home, 1);
+    await noteTrainer(path);
+    await closeWorkRoot(path);
+    expect((await openWorkRoot(home, 2)).hadTrainer).toBe(false);
   });
 });
 

@@ -54,7 +54,7 @@ export async function openBench(): Promise<Bench> {
     storeUrl: join(home, 'store'),
     name: 'here',
     volatile: createVolatileResults(),
-    workRoot: await openWorkRoot(home, Date.now()),
+    workRoot: (await openWorkRoot(home, Date.now())).path,
     cache: createArtifactCache(store, join(home, 'cache'), 1e9),
     environment: () => Promise.resolve({}),
     kinds: stepKinds,
@@ -82,7 +82,7 @@ export async function openBench(): Promise<Bench> {
     },
     async close() {
       for (const { engine } of slots) await engine.stop();
-      await rm(home, { recursive: true, force: true });
+      await rm(home, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

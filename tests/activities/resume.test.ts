@@ -57,6 +57,7 @@ function diverging(): Slot {
       onEvent({ type: 'warning', id, message: 'the embeddings are all alike' });
       return Promise.resolve({ metrics: {}, seconds: 0, figures: {} });
     },
+    warm: () => Promise.resolve(),
     provenance: () => ({}),
     pid: () => null,
     stop: () => Promise.resolve(),

@@ -45,6 +45,30 @@ describe('an engine', () => {
     expect(bench.engine.pid()).toBe(pid);
   });
 
+  it('starts ahead of the job that is expected, and the job gets that process', async () => {
+    bench = await openBench();
+    await Promise.all([bench.engine.warm(), bench.engine.warm()]);
+    const pid = bench.engine.pid();
+    expect(pid).not.toBe(null);
+    await bench.engine.run(bench.job({ steps: 1 }), () => undefined, never);
+    expect(bench.engine.pid()).toBe(pid);
+  });
+
+  it('ends one that is just being started ahead', async () => {
+    bench = await openBench();
+    const warming = bench.engine.warm();
+    await bench.engine.stop();
+    await warming;
+    expect(bench.engine.pid()).toBe(null);
+  });
+
+  it('says nothing where it cannot start ahead: the job does', async () => {
+    bench = await openBench('', { command: '/nowhere/python' });
+    await bench.engine.warm();
+    const failure = await failureOf(bench.engine.run(bench.job({ steps: 1 }), () => undefined, never));
+    expect(failure.failureClass).toBe('config');
+  });
+
   it('survives a program that prints to stdout', async () => {
     bench = await openBench();
     const done = await bench.engine.run(bench.job({ steps: 2, print_at: 1 }), () => undefined, never);

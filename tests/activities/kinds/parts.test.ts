@@ -105,6 +105,7 @@ describe('a step of several parts', () => {
         work(job, onEvent);
         return Promise.resolve({ metrics: { passes: stepsOfOne, steps: stepsOfOne }, seconds: 0, figures: {} });
       },
+      warm: () => Promise.resolve(),
       provenance: () => ({}),
       pid: () => null,
       stop: () => Promise.resolve(),
