@@ -16,8 +16,8 @@ import type { ServiceSpec, ServiceState } from './service-spec.js';
 
 const firstBackoffMs = 250;
 const longestBackoffMs = 30_000;
-/** A service that lived so long has recovered: its next end is a first one again. */
-const healthyAfterMs = 60_000;
+/** A service that lived so long works, whatever ended it; one that ends sooner, again and again, does not. */
+const healthyAfterMs = 10_000;
 const longestLogBytes = 20 * 2 ** 20;
 
 export interface Supervisor {
@@ -54,7 +54,7 @@ async function keepAlive(
   stopping: AbortSignal,
 ): Promise<void> {
   const { spec } = service;
-  let backoffMs = firstBackoffMs;
+  let backoffMs: number | null = null;
   const state: ServiceState = { name: spec.name, process: null, startedAt: '', restarts: 0, lastEnd: null };
   const isStopping = (): boolean => stopping.aborted;
   while (!isStopping()) {
@@ -63,14 +63,18 @@ async function keepAlive(
     const startedMs = Date.now();
     const how = await runOnce(service, layout, state);
     if (isStopping()) break;
-    if (Date.now() - startedMs > healthyAfterMs) backoffMs = firstBackoffMs;
+    backoffMs = backoffAfter(Date.now() - startedMs, backoffMs);
     log(`${spec.name} ended (${how}); starting it again in ${backoffMs} ms`);
     Object.assign(state, { process: null, lastEnd: how, restarts: state.restarts + 1 });
     writeJsonFile(layout.state(spec.name), state);
     await sleep(backoffMs, undefined, { signal: stopping }).catch(() => undefined);
-    backoffMs = Math.min(backoffMs * 2, longestBackoffMs);
   }
   rmSync(layout.state(spec.name), { force: true });
+}
+
+/** How long to wait before a service is started again: twice as long each time, unless it had been working. Pure. */
+export function backoffAfter(livedMs: number, lastMs: number | null): number {
+  return lastMs === null || livedMs >= healthyAfterMs ? firstBackoffMs : Math.min(lastMs * 2, longestBackoffMs);
 }
 
 async function runOnce(service: Kept, layout: Layout, state: ServiceState): Promise<string> {
