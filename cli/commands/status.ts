@@ -33,9 +33,19 @@ export async function status(run: string | undefined, options: { json?: true }):
   }
   const { findRecord } = await import('../find-record.js');
   const { record } = await findRecord(store, live === null ? run : live.root.workflowId);
-  await show(config, store, record, output);
+  // The record of a run is written at its beginning and its end: in between it does not know how far the run is.
+  if (live === null && record.state === 'running') {
+    output.record({ type: 'run', workflowId: record.workflowId, state: 'stopped', startedAt: record.startedAt });
+    for (const line of stoppedLines(record.workflowId)) output.line(line);
+  } else await show(config, store, record, output);
   return exitCodes.ok;
 }
+
+/** A run that was under way when the embedded servers ended, for people. Pure. */
+export const stoppedLines = (workflowId: string): string[] => [
+  `${workflowId}: was under way when Temporal was stopped, and stands still.`,
+  'What it has computed is kept: `pawl up` lets it go on, and so does the command that began it.',
+];
 
 async function show(config: TemporalConfig, store: ObjectStore, record: RunRecord, output: Output): Promise<void> {
   const { summaryOf } = await import('../run-end.js');

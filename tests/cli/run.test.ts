@@ -270,10 +270,15 @@ describe('pawl run, with its servers', () => {
     await rig.pawl(['cancel', 'busy/busy']);
   }, 60_000);
 
-  it('a run that has ended is shown from the store when the servers are down', async () => {
+  it('a run that has ended is shown from the store when the servers are down; one that stands still says so', async () => {
+    await rig.pawl(['run', 'slow.yaml', '--set', manySteps, '--name', 'halted', '--detach']);
+    await until(async () => (await rig.pawl(['status', 'slow/halted'])).stdout.includes('of 20000'));
     expect((await rig.pawl(['down'])).stdout).toBe('stopped temporal, worker\n');
     const { code, stdout } = await rig.pawl(['status', 'good/first']);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/good\/first: done in [\d.]+ s\n$/)]);
+    expect((await rig.pawl(['status', 'slow/halted'])).stdout).toMatch(
+      /^slow\/halted: was under way when Temporal was stopped, and stands still\.\n.*`pawl up` lets it go on/,
+    );
     expect((await rig.pawl(['status', 'nonesuch/x'])).stderr).toMatch(
       /^pawl: There is no run nonesuch\/x in the store\./,
     );
