@@ -159,7 +159,10 @@ async function choose(loaded: LoadedIndex, size: LargeIndexSize): Promise<{ rows
       places: [...groups.keys()],
     },
     duplicatesOf: () => [],
-    options: { top: 5, ring: 10, probe: 0.2, share: 0.5, target: 0.95, confidence: 0.95, ranks: 'served' },
+    options: {
+      ...{ top: 5, ring: 10, probe: 0.2, share: 0.5, target: 0.95, confidence: 0.95 },
+      ...{ ranks: 'served', correct: 'none', lambda: 1 },
+    },
     ...{ seed: 1, search },
     encode: (rows) => Promise.resolve(gatherRows(loaded.index, rows).map((x) => x * 0.999)),
   });

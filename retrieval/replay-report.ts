@@ -6,6 +6,8 @@ import type { ReplayLine } from './replay.js';
 /** A policy at a budget, over all its draws. */
 export interface ReplayedRuns {
   policy: string;
+  /** `none`, or how stale rows were moved. */
+  corrector: string;
   /** As asked for: a share of the corpus (up to 1), or documents. */
   budget: number;
   draws: readonly { lines: readonly ReplayLine[]; seconds: readonly number[] }[];
@@ -13,6 +15,7 @@ export interface ReplayedRuns {
 
 export interface ReplaySummary {
   policy: string;
+  corrector: string;
   budget: number;
   draws: number;
   /** Means over draws and iterations; agreement, its gain and the like only over iterations that have them, null where none has. */
@@ -31,22 +34,32 @@ export interface ReplaySummary {
   rewardGap: number | null;
   driftFull: number | null;
   lag: number | null;
+  /** Share of the iterations whose stale rows were moved; null without a corrector. */
+  correctedShare: number | null;
+  /** Mean 1 - cos of held-out rows, as stored and as moved. */
+  residualBefore: number | null;
+  residualAfter: number | null;
 }
 
 /** Means of runs; `none` are the lines of no refresh at all. Pure. */
 export function summarise(runs: ReplayedRuns, none: readonly ReplayLine[], rows: number): ReplaySummary {
   const lines = runs.draws.flatMap((draw) => draw.lines);
-  const of = (name: keyof ReplayLine): number | null => mean(lines.map((line) => line[name]));
+  const of = (name: Exclude<keyof ReplayLine, 'corrected'>): number | null => mean(lines.map((line) => line[name]));
+  const corrections = lines.map(({ corrected }) => corrected);
   const without = new Map(none.map((line) => [line.iteration, line.pairAgreement]));
   const gains = lines.map((line) => normalisedAgreement(line.pairAgreement, without.get(line.iteration) ?? null));
   const encoded = of('encoded') ?? 0;
   return {
-    ...{ policy: runs.policy, budget: runs.budget, draws: runs.draws.length, encoded, share: encoded / rows },
+    ...{ policy: runs.policy, corrector: runs.corrector, budget: runs.budget, draws: runs.draws.length },
+    ...{ encoded, share: encoded / rows },
     pairAgreement: of('pairAgreement'),
     pairAgreementGain: mean(gains),
     gainIterations: none.filter(({ pairAgreement: f }) => normalisedAgreement(f, f) !== null).length,
     ...{ spearman: of('spearman'), advantageCosine: of('advantageCosine'), recallAt10: of('recallAt10') },
     ...{ rankShift: of('rankShift'), rewardGap: of('rewardGap'), driftFull: of('driftFull'), lag: of('lag') },
+    correctedShare: mean(corrections.map((one) => one && Number(one.isUsed))),
+    residualBefore: mean(corrections.map((one) => one && one.before)),
+    residualAfter: mean(corrections.map((one) => one && one.after)),
   };
 }
 
@@ -66,7 +79,9 @@ export interface ReplayRow {
   encoding: number | null;
 }
 
-const columns: readonly [string, (row: ReplayRow) => string][] = [
+type Column = readonly [string, (row: ReplayRow) => string];
+
+const columns: readonly Column[] = [
   ['policy', ({ summary }) => summary.policy],
   [
     'budget',
@@ -85,13 +100,28 @@ const columns: readonly [string, (row: ReplayRow) => string][] = [
   ['encoding, ms', (row) => (row.encoding === null ? '' : (row.encoding * 1000).toFixed(0))],
 ];
 
-/** A Markdown table, a line a policy and budget. Pure. */
-export const replayTable = (rows: readonly ReplayRow[]): string =>
+const correctorColumns: readonly Column[] = [
+  ['corrector', ({ summary }) => summary.corrector],
   [
-    `| ${columns.map(([name]) => name).join(' | ')} |`,
-    `|${columns.map(() => '---').join('|')}|`,
-    ...rows.map((row) => `| ${columns.map(([, text]) => text(row)).join(' | ')} |`),
+    'used',
+    ({ summary: { correctedShare } }) => (correctedShare === null ? '' : `${Math.round(100 * correctedShare)} %`),
+  ],
+  ['held out, stored', ({ summary }) => figure(summary.residualBefore, 4)],
+  ['held out, moved', ({ summary }) => figure(summary.residualAfter, 4)],
+];
+
+/** A Markdown table, a line a policy, corrector and budget. Pure. */
+export function replayTable(rows: readonly ReplayRow[]): string {
+  const hasCorrector = rows.some(({ summary }) => summary.corrector !== 'none');
+  const shown = hasCorrector
+    ? columns.flatMap((column, i) => (i === 0 ? [column, ...correctorColumns] : [column]))
+    : columns;
+  return [
+    `| ${shown.map(([name]) => name).join(' | ')} |`,
+    `|${shown.map(() => '---').join('|')}|`,
+    ...rows.map((row) => `| ${shown.map(([, text]) => text(row)).join(' | ')} |`),
   ].join('\n');
+}
 
 /** A plot of one figure against the share of the corpus that is re-encoded: a curve a policy; `none` is level. Pure. */
 export function replayPlot(
@@ -99,9 +129,11 @@ export function replayPlot(
   { figure: name, label }: { figure: 'pairAgreement' | 'advantageCosine' | 'rewardGap' | 'recallAt10'; label: string },
 ): string {
   const lines: PlotLine[] = [];
-  for (const policy of new Set(summaries.map((summary) => summary.policy))) {
+  const nameOf = ({ policy, corrector }: ReplaySummary): string =>
+    corrector === 'none' ? policy : `${policy}, ${corrector}`;
+  for (const policy of new Set(summaries.map(nameOf))) {
     const points = summaries
-      .filter((summary) => summary.policy === policy && summary[name] !== null)
+      .filter((summary) => nameOf(summary) === policy && summary[name] !== null)
       .map((summary) => ({ x: summary.share, y: summary[name] as number }))
       .sort((a, b) => a.x - b.x);
     const [first] = points;

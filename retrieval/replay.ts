@@ -28,6 +28,8 @@ export interface ReplayLine extends Omit<Fidelity, 'drift'> {
   driftFull: number | null;
   /** Mean age of a row in refreshes. */
   lag: number;
+  /** Whether stale rows were moved, and the mean 1 - cos of held-out rows without and with it; null where no corrector is asked for. */
+  corrected: { isUsed: boolean; before: number | null; after: number | null } | null;
 }
 
 /** The lines of a run, and how long its policy took to choose, in seconds an iteration. An iteration without a valid sample has no line. */
@@ -47,7 +49,7 @@ export async function replay(
     const model = iterations[iteration]?.model ?? '';
     const freshness = freshnessOf(served, { encoders }, model);
     const start = performance.now();
-    const { rows, vectors, probe, ...rest } = await runPolicy(run.policy, {
+    const { rows, vectors, probe, corrected, ...rest } = await runPolicy(run.policy, {
       ...{ index: served, stale: staleRows(served, freshness), versionOf: freshness.versionOf, version: iteration },
       ...{ samples, options: run.options, seed: run.seed + iteration, search },
       budget: budgetRows(run.budget, served.rows),
@@ -60,15 +62,19 @@ export async function replay(
     encoders.push({ id: iteration, model, version: iteration });
     overwriteRows(served, rows, vectors, iteration);
     if (samples.places.length === 0) continue;
+    const correction = corrected?.correction ?? null;
     const common = {
-      served,
+      served: correction === null ? served : { ...served, correction },
       full,
       samples,
       search,
       duplicatesOf: (row: number) => duplicatesOf(trajectory.corpus, row),
     };
     const { drift: driftFull, ...figures } = await fidelityOf({ ...common, ...ranksOf(rest) });
-    lines.push({ iteration, encoded: rows.length, ...figures, drift, driftFull, lag });
+    lines.push({
+      ...{ iteration, encoded: rows.length, ...figures, drift, driftFull, lag },
+      corrected: corrected && { isUsed: correction !== null, before: corrected.before, after: corrected.after },
+    });
   }
   return { lines, seconds };
 }

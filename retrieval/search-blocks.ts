@@ -1,10 +1,11 @@
 // How searches cut their work: blocks of document rows, each read once, and queries that go through a block together. The cuts are
 // fixed, so the same input gives the same bits; where shards end at the end of a block, they are those of the index in one shard.
+import { sessionFor } from './graph-sessions.js';
 import type { LoadedGraph } from './onnx-runtime.js';
-import { loadGraph } from './onnx-runtime.js';
+import { strengthsOf } from './row-correction.js';
 import type { RowArray } from './row-files.js';
-import type { GraphOf } from './search-graphs.js';
-import { copyStretch, type VectorIndex } from './vector-index.js';
+import { moveGraph, type GraphOf } from './search-graphs.js';
+import { copyStretch, type Shard, type VectorIndex } from './vector-index.js';
 
 /** Queries that go through a block together. */
 export const chunkQueries = 128;
@@ -26,9 +27,26 @@ export async function* blocks(index: VectorIndex): AsyncGenerator<Block> {
   for (const shard of index.shards) {
     for (let at = 0; at < shard.rows; at += most) {
       const rows = Math.min(most, shard.rows - at);
-      yield { first: shard.first + at, rows, vectors: await copyStretch(index, shard, at, rows) };
+      yield { first: shard.first + at, rows, vectors: await servedStretch(index, shard, at, rows) };
     }
   }
+}
+
+/** Rows as they are searched: as stored, or moved by the correction of the index. */
+async function servedStretch(index: VectorIndex, shard: Shard, at: number, rows: number): Promise<RowArray> {
+  const { dimension, correction } = index;
+  const stored = await copyStretch(index, shard, at, rows);
+  const strengths = correction && strengthsOf(correction, shard.encoders.subarray(at, at + rows));
+  if (correction === undefined || strengths?.some((s) => s !== 0) !== true) return stored;
+  const graph = await graphFor(moveGraph, index);
+  const size = dimension * dimension;
+  const out = await graph.run({
+    rows: graph.rows(stored, [rows, dimension]),
+    matrix: graph.floats(correction.map.slice(0, size), [dimension, dimension]),
+    shift: graph.floats(correction.map.slice(size), [1, dimension]),
+    strengths: graph.floats(strengths, [rows, 1]),
+  });
+  return out['moved']?.data as RowArray;
 }
 
 /** Queries first..first+count-1 as a copy of their vectors. Pure. */
@@ -49,18 +67,8 @@ export function chunksOf(queries: Float32Array, dimension: number): Chunk[] {
   return chunks;
 }
 
-const sessions = new Map<string, Promise<LoadedGraph>>();
-
-/** One session a graph and thread, for the rows of the index. A failure to load is not kept. */
-export function graphFor(kind: GraphOf, index: VectorIndex): Promise<LoadedGraph> {
-  const graph = kind(index.type);
-  const known = sessions.get(graph.name);
-  if (known !== undefined) return known;
-  const loading = loadGraph(graph);
-  sessions.set(graph.name, loading);
-  loading.catch(() => sessions.delete(graph.name));
-  return loading;
-}
+/** The session of a graph for the rows of the index. */
+export const graphFor = (kind: GraphOf, index: VectorIndex): Promise<LoadedGraph> => sessionFor(kind(index.type));
 
 /** Pairs of whole numbers as a tensor, flat in, [n, 2] out; one pair more than given, because none is not allowed: it is not read. */
 export const pairTensor = (graph: LoadedGraph, pairs: readonly number[]): ReturnType<LoadedGraph['integers']> =>

@@ -1,6 +1,6 @@
 // The graphs of the exact index. In each, `queries` is [q, d], `rows` is a block of document vectors [n, d], float32 or float16, and
 // scores = queries · rowsᵀ by one Gemm in float32. What comes out is counts and scores
-// of single pairs; only scoreGraph hands over the scores of a block, for passes that look at each.
+// of single pairs; only scoreGraph hands over the scores of a block, for passes that look at each. moveGraph makes the rows that are searched.
 import { elementTypes, type Graph, type GraphNode, type GraphValue } from './onnx-graph.js';
 import type { RowType } from './row-files.js';
 
@@ -10,13 +10,14 @@ const score: GraphNode = { op: 'Gemm', inputs: ['queries', 'numbers'], outputs: 
 
 const rows = (type: RowType): GraphValue => ({ name: 'rows', type, dims: ['n', 'd'] });
 
-/** Rows as float32, which is exact, and the scores of all. */
-const scored = (type: RowType): GraphNode[] => [
+/** Rows as float32, which is exact. */
+const numbered = (type: RowType): GraphNode =>
   type === 'float32'
     ? { op: 'Identity', inputs: ['rows'], outputs: ['numbers'] }
-    : { op: 'Cast', inputs: ['rows'], outputs: ['numbers'], attributes: { to: elementTypes.float32 } },
-  score,
-];
+    : { op: 'Cast', inputs: ['rows'], outputs: ['numbers'], attributes: { to: elementTypes.float32 } };
+
+/** Rows as float32, and the scores of all. */
+const scored = (type: RowType): GraphNode[] => [numbered(type), score];
 
 /** bool -> 0 or 1, and its sum over the documents of the block. */
 const counted = (truth: string, number: string, sum: string): GraphNode[] => [
@@ -107,3 +108,41 @@ export const topGraph: GraphOf = (type) => ({
     { name: 'indices', type: 'int64', dims: ['q', 'k'] },
   ],
 });
+
+/** Rows moved by a correction (row-correction.ts), of their own type: `matrix` is [d, d], `shift` [1, d], `strengths` [n, 1]. */
+export const moveGraph: GraphOf = (type) => ({
+  name: `move ${type}`,
+  inputs: [
+    rows(type),
+    { name: 'matrix', type: 'float32', dims: ['d', 'd'] },
+    { name: 'shift', type: 'float32', dims: [1, 'd'] },
+    { name: 'strengths', type: 'float32', dims: ['n', 1] },
+  ],
+  constants: { numbers_of_a_row: [1] },
+  nodes: [
+    numbered(type),
+    { op: 'Gemm', inputs: ['numbers', 'matrix', 'shift'], outputs: ['step'] },
+    { op: 'Mul', inputs: ['step', 'strengths'], outputs: ['own_step'] },
+    { op: 'Add', inputs: ['numbers', 'own_step'], outputs: ['sum'] },
+    ...normOf('sum', 'norm'),
+    { op: 'Div', inputs: ['sum', 'norm'], outputs: ['unit'] },
+    ...normOf('numbers', 'length'),
+    { op: 'Mul', inputs: ['length', 'strengths'], outputs: ['weight'] },
+    { op: 'Cast', inputs: ['weight'], outputs: ['is_moved'], attributes: { to: elementTypes.bool } },
+    { op: 'Where', inputs: ['is_moved', 'unit', 'numbers'], outputs: ['found'] },
+    { op: 'Cast', inputs: ['found'], outputs: ['moved'], attributes: { to: elementTypes[type] } },
+  ],
+  outputs: [{ name: 'moved', type, dims: ['n', 'd'] }],
+});
+
+/** Euclidean length of each row, [n, 1]. */
+const normOf = (of: string, norm: string): GraphNode[] => [
+  { op: 'Mul', inputs: [of, of], outputs: [`${norm}_squares`] },
+  {
+    op: 'ReduceSum',
+    inputs: [`${norm}_squares`, 'numbers_of_a_row'],
+    outputs: [`${norm}_square`],
+    attributes: { keepdims: 1 },
+  },
+  { op: 'Sqrt', inputs: [`${norm}_square`], outputs: [norm] },
+];

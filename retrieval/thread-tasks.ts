@@ -5,6 +5,7 @@ import { compareReports } from './compare-reports.js';
 import { evaluationRanks } from './evaluation-ranks.js';
 import { idOrderOf } from './corpus.js';
 import { countNotBelow, topRows } from './exact-search.js';
+import { crossFit } from './refresh/cross-fit.js';
 import { exposures, flips, proximities } from './refresh/proximity.js';
 import { modeFigures } from './report.js';
 
@@ -21,6 +22,7 @@ export const threadTasks = {
   proximities,
   exposures,
   flips,
+  crossFit,
 };
 
 export type TaskName = keyof typeof threadTasks;

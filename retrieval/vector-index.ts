@@ -3,6 +3,7 @@
 // Owns: the vectors, and per row the id of the encoder that made it. Does not own: the documents, what an encoder id means, any file.
 // Invariants: I1 shards are consecutive and cover rows 0..rows-1. I2 vectors in memory are in shared memory, so that threads read them uncopied.
 // I3 a row of type float16 is what its encoder gave, rounded once; what is computed with it is computed in float32.
+// I4 a correction changes what is read and searched, never what is stored.
 import { fromHalf, toHalf } from './half.js';
 import {
   bytesOfNumber,
@@ -13,6 +14,7 @@ import {
   type RowFiles,
   type RowType,
 } from './row-files.js';
+import { moveRow, type RowCorrection } from './row-correction.js';
 
 export interface Shard {
   /** Row number of its first row. */
@@ -29,6 +31,8 @@ export interface VectorIndex {
   type: RowType;
   rows: number;
   shards: Shard[];
+  /** Applied to each row that is read or searched; without it, rows are as they are stored. */
+  correction?: RowCorrection;
 }
 
 /** Largest shard in bytes: below what one read() and one typed array may hold everywhere. */
@@ -93,13 +97,17 @@ export function shardOf(index: VectorIndex, row: number): Shard {
 
 /** The vector of a row: to be read only, it may be a view. Blocks for a small read where the index stays in files. */
 export function vectorOf(index: VectorIndex, row: number): Float32Array {
-  const { dimension, type } = index;
-  const { first, vectors } = shardOf(index, row);
+  const { dimension, type, correction } = index;
+  const { first, vectors, encoders } = shardOf(index, row);
   const at = (row - first) * dimension;
   const own = ArrayBuffer.isView(vectors)
     ? vectors.subarray(at, at + dimension)
     : readRow(vectors, { first, dimension, type }, row);
-  return own instanceof Float32Array ? own : fromHalf(own);
+  const stored = own instanceof Float32Array ? own : fromHalf(own);
+  const strength = correction?.strengths[encoders[row - first] as number] ?? 0;
+  if (correction === undefined || strength === 0) return stored;
+  const moved = moveRow(correction.map, strength, stored);
+  return type === 'float16' ? fromHalf(toHalf(moved)) : moved;
 }
 
 /** Encoder id of a row. */
@@ -115,7 +123,7 @@ export function gatherRows(index: VectorIndex, rows: ArrayLike<number>): Float32
   return out;
 }
 
-/** A copy of `count` rows of a shard from its row `at` on, as they are kept, outside shared memory. Fails as reading a file does. */
+/** A copy of `count` rows of a shard from its row `at` on, as they are stored, outside shared memory. Fails as reading a file does. */
 export async function copyStretch(index: VectorIndex, shard: Shard, at: number, count: number): Promise<RowArray> {
   const { dimension, type } = index;
   const { first, vectors } = shard;

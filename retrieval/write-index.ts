@@ -7,6 +7,8 @@ import { linkFile } from './link-file.js';
 import { bytesOf, nameByContent, sha256File, writeNamed } from './raw-array.js';
 import { filesOf, type DeltaManifest, type LoadedIndex, type ShardManifest } from './read-index.js';
 import { RetrievalError } from './retrieval-error.js';
+import type { Corrector } from './refresh/fit-map.js';
+import type { RowCorrection } from './row-correction.js';
 import { readStretch, type RowType } from './row-files.js';
 import { copyStretch, rowsOfType } from './vector-index.js';
 
@@ -57,6 +59,14 @@ export interface RefreshedRows {
   model: string;
 }
 
+/** What is served beside the rows, for one iteration: it is not carried on to the next version. */
+export interface ServedBeside {
+  /** How stale rows are moved before they are searched. */
+  correction?: RowCorrection & { by: Corrector };
+  /** Ranks that rl.reward uses for some rollouts, one a valid sample. */
+  estimate?: { rollouts: string; ranks: Float32Array };
+}
+
 /**
  * The next version of an index in an empty folder: the files of `from` linked and one delta a shard; or, when the deltas would hold
  * more than `compactAbove` of the rows, new base files and no deltas. `current` is what `from` loads to, and stays as it is.
@@ -67,16 +77,24 @@ export async function writeRefreshedIndex(input: {
   current: LoadedIndex;
   refreshed: RefreshedRows;
   compactAbove: number;
+  beside?: ServedBeside;
 }): Promise<IndexManifest> {
+  const { dir } = input;
+  const rows = await writeRows(input);
+  return writeManifest(dir, { ...rows, ...(await writeBeside(dir, input.beside ?? {})) });
+}
+
+/** The manifest of the next version, its files written, as far as rows go. */
+async function writeRows(input: Parameters<typeof writeRefreshedIndex>[0]): Promise<IndexManifest> {
   const { dir, from, current, refreshed } = input;
-  const before = current.manifest;
+  const { correction: _, estimate: _ranks, ...before } = current.manifest;
   const version = before.version + 1;
   if (refreshed.rows.length === 0) {
     await linkAll(from, dir, filesOf(before));
-    return writeManifest(dir, { ...before, version });
+    return { ...before, version };
   }
   const inDeltas = before.shards.flatMap((shard) => shard.deltas).reduce((sum, delta) => sum + delta.count, 0);
-  if (inDeltas + refreshed.rows.length > input.compactAbove * before.rows) return writeCompacted(input, version);
+  if (inDeltas + refreshed.rows.length > input.compactAbove * before.rows) return writeCompacted(input, before);
   const id = freeId(before.encoders);
   await linkAll(from, dir, filesOf(before));
   const shards: ShardManifest[] = [];
@@ -89,12 +107,26 @@ export async function writeRefreshedIndex(input: {
     });
     shards.push(delta === null ? shard : { ...shard, deltas: [...shard.deltas, delta] });
   }
-  return writeManifest(dir, {
-    ...before,
-    version,
-    encoders: [...before.encoders, { id, model: refreshed.model, version }],
-    shards,
-  });
+  return { ...before, version, encoders: [...before.encoders, { id, model: refreshed.model, version }], shards };
+}
+
+async function writeBeside(
+  dir: string,
+  { correction, estimate }: ServedBeside,
+): Promise<Pick<IndexManifest, 'correction' | 'estimate'>> {
+  const beside: Pick<IndexManifest, 'correction' | 'estimate'> = {};
+  if (correction !== undefined) {
+    const strengths = [...correction.strengths.entries()]
+      .filter(([, strength]) => strength !== 0)
+      .map(([encoder, strength]) => ({ encoder, strength }));
+    const map = await writeNamed(dir, 'correction', '.f32', bytesOf(correction.map));
+    beside.correction = { by: correction.by, map, strengths };
+  }
+  if (estimate !== undefined) {
+    const ranks = await writeNamed(dir, 'ranks', '.f32', bytesOf(estimate.ranks));
+    beside.estimate = { rollouts: estimate.rollouts, ranks };
+  }
+  return beside;
 }
 
 async function writeDelta(
@@ -115,9 +147,10 @@ async function writeDelta(
 /** New bases with the refreshed rows in place; encoders that no row has any more leave the table. */
 async function writeCompacted(
   { dir, from, current, refreshed }: Parameters<typeof writeRefreshedIndex>[0],
-  version: number,
+  before: IndexManifest,
 ): Promise<IndexManifest> {
-  const { index, manifest: before } = current;
+  const { index } = current;
+  const version = before.version + 1;
   const encoders = index.shards.map((shard) => Uint16Array.from(shard.encoders));
   const id = freeId(before.encoders);
   const shards: ShardManifest[] = [];
@@ -141,7 +174,7 @@ async function writeCompacted(
   }
   const used = new Set(encoders.flatMap((ids) => [...new Set(ids)]));
   const table = [...before.encoders, { id, model: refreshed.model, version }].filter((encoder) => used.has(encoder.id));
-  return writeManifest(dir, { ...before, version, encoders: table, shards });
+  return { ...before, version, encoders: table, shards };
 }
 
 const rowsAtOnce = 8192;

@@ -17,6 +17,7 @@ import { artifactInput, integerInput, numberInput } from './inputs.js';
 import { openParts, type Parts } from './parts.js';
 import { measureFidelity } from './refresh-fidelity.js';
 import { budgetInput, checkFit, optionsInput, policyInput, samplesInput } from './refresh-inputs.js';
+import { correctionMetrics, estimateMetrics, servedBeside } from './refresh-beside.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
   const policy = policyInput(context.inputs);
@@ -37,6 +38,7 @@ export async function run(context: KindContext): Promise<Record<string, number |
       current: loaded,
       refreshed: { rows: Uint32Array.from(rows), vectors, model: model.identity },
       compactAbove: numberInput(context.inputs, 'compact'),
+      beside: servedBeside(context.inputs, refreshed),
     });
     const lag = lagOf({ index: loaded.index, freshness, version: manifest.version, refreshed: new Set(rows) });
     return {
@@ -47,15 +49,10 @@ export async function run(context: KindContext): Promise<Record<string, number |
       never_refreshed: lag.neverRefreshed,
       ...fidelity,
       ...estimateMetrics(refreshed),
+      ...correctionMetrics(refreshed, staleRows(loaded.index, freshness).length - rows.length),
     };
   });
 }
-
-const estimateMetrics = ({ estimate }: Refreshed): Record<string, number | null> => ({
-  agreement_lower: estimate === undefined ? null : (estimate?.lower ?? 0),
-  target_met: estimate === undefined ? null : Number(estimate?.isMet ?? false),
-  rounds: estimate === undefined ? null : (estimate?.rounds ?? 0),
-});
 
 /** Runs the policy; each of its encodings is a part of the step. */
 function refresh(

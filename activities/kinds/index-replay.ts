@@ -2,7 +2,9 @@
 // part of the step: interrupted, it goes on with the next one.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { correctors } from '../../retrieval/refresh/fit-map.js';
 import { refreshPolicies, type RefreshPolicyName } from '../../retrieval/refresh/policies.js';
+import type { RefreshOptions } from '../../retrieval/refresh/policy.js';
 import { threadSearch } from '../../retrieval/refresh/thread-search.js';
 import { replay, type ReplayLine } from '../../retrieval/replay.js';
 import {
@@ -20,11 +22,12 @@ import type { KindContext, KindInput } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { artifactInput, integerInput, numberInput, stringListInput } from './inputs.js';
 import { openParts, type Parts } from './parts.js';
-import { optionsInput } from './refresh-inputs.js';
+import { policyOptions } from './refresh-inputs.js';
 
-/** A policy at a budget and which draw of its chance. */
+/** A policy at a budget with a corrector, and which draw of its chance. */
 interface Asked {
   policy: RefreshPolicyName;
+  corrector: RefreshOptions['correct'];
   budget: number;
   draw: number;
 }
@@ -42,10 +45,11 @@ export async function run(context: KindContext): Promise<Record<string, number |
   const parts = await openParts(context);
   const found: ReplayedRuns[] = [];
   for (const [i, one] of asked.entries()) {
-    context.progress(i, asked.length, `${one.policy} at ${one.budget}, draw ${one.draw + 1}`);
+    const { draw: number, ...same } = one;
+    context.progress(i, asked.length, `${one.policy} at ${one.budget}, draw ${number + 1}`);
     const draw = await replayed(context, parts, trajectory, one);
-    const known = found.find(({ policy, budget }) => policy === one.policy && budget === one.budget);
-    if (known === undefined) found.push({ policy: one.policy, budget: one.budget, draws: [draw] });
+    const known = found.find((runs) => isSame(runs, one));
+    if (known === undefined) found.push({ ...same, draws: [draw] });
     else found[found.indexOf(known)] = { ...known, draws: [...known.draws, draw] };
   }
   await writeReport(context, found, rows);
@@ -64,17 +68,33 @@ function runsOf(inputs: Record<string, KindInput>): Asked[] {
     });
   }
   return [
-    { policy: 'none', budget: 0, draw: 0 },
-    ...chosen.flatMap((policy) =>
-      (policy === 'full' ? [1] : budgetsInput(inputs)).flatMap((budget) =>
-        Array.from({ length: policy === 'full' ? 1 : draws }, (_, draw) => ({
-          policy: policy as RefreshPolicyName,
-          budget,
-          draw,
-        })),
-      ),
+    { policy: 'none', corrector: 'none', budget: 0, draw: 0 },
+    ...chosen.flatMap((policy): Asked[] =>
+      policy === 'full'
+        ? [{ policy, corrector: 'none', budget: 1, draw: 0 }]
+        : correctorsInput(inputs).flatMap((corrector) =>
+            budgetsInput(inputs).flatMap((budget) =>
+              Array.from({ length: draws }, (_, draw) => ({
+                ...{ policy: policy as RefreshPolicyName, corrector, budget, draw },
+              })),
+            ),
+          ),
     ),
   ];
+}
+
+const isSame = (a: Omit<ReplayedRuns, 'draws'>, b: Asked): boolean =>
+  a.policy === b.policy && a.corrector === b.corrector && a.budget === b.budget;
+
+function correctorsInput(inputs: Record<string, KindInput>): RefreshOptions['correct'][] {
+  const chosen = [...new Set(stringListInput(inputs, 'correct'))];
+  const unknown = chosen.find((name) => name !== 'none' && !(name in correctors));
+  const message =
+    unknown === undefined
+      ? '`correct` is empty; list `none`, `ridge`, `orthogonal` or some of them.'
+      : `\`correct\` names ${unknown}; there are none, ${Object.keys(correctors).join(', ')}.`;
+  if (unknown !== undefined || chosen.length === 0) throw new StepFailure('config', message, { input: 'correct' });
+  return chosen as RefreshOptions['correct'][];
 }
 
 function budgetsInput(inputs: Record<string, KindInput>): number[] {
@@ -95,10 +115,10 @@ async function replayed(
   context: KindContext,
   parts: Parts,
   trajectory: OpenTrajectory,
-  { policy, budget, draw }: Asked,
+  { policy, corrector, budget, draw }: Asked,
 ): Promise<{ lines: ReplayLine[]; seconds: number[] }> {
-  const dir = await parts.part(`${policy}-${budget}-${draw}`, null, async (part) => {
-    const options = optionsInput(context.inputs);
+  const dir = await parts.part(`${policy}-${corrector}-${budget}-${draw}`, null, async (part) => {
+    const options = { ...policyOptions(context.inputs), correct: corrector };
     const seed = (context.seed ?? 0) + draw * 1_000_003;
     const limit = budget <= 1 ? { fraction: budget } : { docs: budget };
     const result = await replay(trajectory, { policy, budget: limit, options, seed }, search);
@@ -120,11 +140,12 @@ async function writeReport(context: KindContext, found: readonly ReplayedRuns[],
     return { summary, ...secondsOf(runs, summary.encoded, rate === 0 ? null : rate) };
   });
   const summaries = table.map(({ summary }) => summary);
-  const lines = found.flatMap(({ policy, budget, draws }) =>
-    draws.flatMap((draw, i) => draw.lines.map((line) => ({ policy, budget, draw: i, ...line }))),
+  const lines = found.flatMap(({ policy, corrector, budget, draws }) =>
+    draws.flatMap((draw, i) => draw.lines.map((line) => ({ policy, corrector, budget, draw: i, ...line }))),
   );
-  const seconds = table.map(({ summary: { policy, budget }, choosing, encoding }) => ({
+  const seconds = table.map(({ summary: { policy, corrector, budget }, choosing, encoding }) => ({
     policy,
+    corrector,
     budget,
     choosing,
     encoding,

@@ -8,6 +8,7 @@ import type { RefreshSearch } from '../../retrieval/refresh/policy.js';
 import type { Refreshed } from '../../retrieval/refresh/run-policy.js';
 import type { ValidSamples } from '../../retrieval/rollouts.js';
 import {
+  encoderOf,
   gatherRows,
   indexFromVectors,
   maxShardBytes,
@@ -34,10 +35,22 @@ export async function measureFidelity(
     duplicatesOf: (row: number) => duplicatesOf(corpus, row),
     search: input.search,
   };
-  const everyRow = gatherRows(index, [...Array(index.rows).keys()]);
-  const served = indexFromVectors(everyRow, index.dimension, maxShardBytes, index.type);
-  overwriteRows(served, input.refreshed.rows, input.refreshed.vectors, 0);
-  return metricsOf(index.rows, await fidelityOf({ ...common, served }), await fidelityOf({ ...common, served: index }));
+  const served = refreshedIndex(index, input.refreshed);
+  const { estimate } = input.refreshed;
+  const after = await fidelityOf({ ...common, served, ...(estimate == null ? {} : { ranks: estimate.used }) });
+  return metricsOf(index.rows, after, await fidelityOf({ ...common, served: index }));
+}
+
+/** The index in memory as it is served after the refresh. */
+function refreshedIndex(index: VectorIndex, { rows, vectors, corrected }: Refreshed): VectorIndex {
+  const everyRow = [...Array(index.rows).keys()];
+  const served = indexFromVectors(gatherRows(index, everyRow), index.dimension, maxShardBytes, index.type);
+  for (const { first, encoders } of served.shards)
+    encoders.forEach((_, i) => (encoders[i] = encoderOf(index, first + i)));
+  const correction = corrected?.correction;
+  // An encoder that the correction does not know: its rows stay as they are.
+  overwriteRows(served, rows, vectors, correction?.strengths.length ?? 0);
+  return correction == null ? served : { ...served, correction };
 }
 
 async function encodeAll(

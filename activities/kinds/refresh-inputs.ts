@@ -18,6 +18,12 @@ export function policyInput(inputs: Inputs): RefreshPolicyName {
       '`policy: frozen` serves the documents of their first encoder on purpose, so a full re-encode is not what it should be like; leave `fidelity` out, or use `policy: none` to measure what a stale index gets wrong.',
     );
   }
+  checkCorrection(inputs, policy);
+  if (policy !== 'adaptive' && stringInput(inputs, 'ranks') === 'estimated') {
+    throw config(
+      `\`ranks: estimated\` needs documents that are drawn with known probabilities; use \`policy: adaptive\`, or leave \`ranks\` out.`,
+    );
+  }
   if (policy === 'drift' && numberInput(inputs, 'probe') === 0) {
     throw config(
       '`policy: drift` learns from the probe how far rows have moved; set `probe` above 0, for example 0.2.',
@@ -26,15 +32,35 @@ export function policyInput(inputs: Inputs): RefreshPolicyName {
   return policy;
 }
 
-/** What policies are told. Pure. */
+function checkCorrection(inputs: Inputs, policy: RefreshPolicyName): void {
+  const correct = stringInput(inputs, 'correct');
+  if (correct === 'none') return;
+  if (policy === 'none' || policy === 'frozen') {
+    throw config(
+      `\`correct: ${correct}\` learns from documents that are re-encoded how the others have moved, and \`policy: ${policy}\` re-encodes none; take another policy, or leave \`correct\` out.`,
+    );
+  }
+  if (policy !== 'random' && numberInput(inputs, 'probe') === 0) {
+    throw config(`\`correct: ${correct}\` is judged on the probe; set \`probe\` above 0, for example 0.2.`);
+  }
+}
+
+/** What policies are told, in index.refresh. Pure. */
 export const optionsInput = (inputs: Inputs): RefreshOptions => ({
+  ...policyOptions(inputs),
+  correct: stringInput(inputs, 'correct') as RefreshOptions['correct'],
+});
+
+/** The same but for the corrector, which index.replay has several of. Pure. */
+export const policyOptions = (inputs: Inputs): Omit<RefreshOptions, 'correct'> => ({
   top: integerInput(inputs, 'top'),
   ring: integerInput(inputs, 'ring'),
   probe: numberInput(inputs, 'probe'),
   share: numberInput(inputs, 'share'),
   target: numberInput(inputs, 'target'),
   confidence: numberInput(inputs, 'confidence'),
-  ranks: 'served',
+  ranks: stringInput(inputs, 'ranks') as RefreshOptions['ranks'],
+  lambda: numberInput(inputs, 'lambda'),
 });
 
 /** {fraction} or {docs}; config when it is neither. Pure. */

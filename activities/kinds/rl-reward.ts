@@ -2,23 +2,20 @@
 // were oversampled, the groups whose rewards differ stay, up to the number that is to be trained.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { duplicatesOf } from '../../retrieval/corpus.js';
 import { freshnessOf, lagOf } from '../../retrieval/freshness.js';
 import { indexCache } from '../../retrieval/index-cache.js';
 import { chooseGroups, differing, type Choice } from '../../retrieval/informative-groups.js';
 import { keepGroups } from '../../retrieval/keep-groups.js';
 import { linkFile } from '../../retrieval/link-file.js';
-import { positiveRanks, rewardRanks, type RankInput } from '../../retrieval/ranks.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
 import { rewardFigures, type Rewarded } from '../../retrieval/reward-figures.js';
 import { rewardOf, type RewardRule } from '../../retrieval/reward.js';
-import { readRollouts, validSamples, type Rollouts } from '../../retrieval/rollouts.js';
-import { retrievalThreads } from '../../retrieval/thread-pool.js';
+import { readRollouts, type Rollouts } from '../../retrieval/rollouts.js';
 import { canonicalJson } from '../../schemas/identity.js';
 import type { KindContext } from '../kind.js';
-import { StepFailure } from '../kind.js';
 import { artifactInput, numberInput } from './inputs.js';
 import { rewardRule } from './reward-inputs.js';
+import { rankSamples, type SampleRanks } from './sample-ranks.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
   const artifact = artifactInput(context.inputs, 'rollouts');
@@ -26,7 +23,9 @@ export async function run(context: KindContext): Promise<Record<string, number |
     const rollouts = await readRollouts(artifact.path, loaded.corpus);
     const { manifest } = rollouts;
     const rule = rewardRule(context.inputs, manifest.maxNewTokens);
-    const { samples, plainRanks } = await rewardSamples(rollouts, loaded, rule);
+    const ranks = await rankSamples(context, rollouts, loaded, rule.reward === 'ndcg');
+    const samples = rewardSamples(rollouts, rule, loaded.index.rows, ranks);
+    const plainRanks = ranks.plain.map((own) => own[0] as number);
     const differs = differing(
       samples.map((sample) => learnedFrom(sample, rule)),
       manifest.group,
@@ -41,6 +40,7 @@ export async function run(context: KindContext): Promise<Record<string, number |
       groups_equal: choice.equal,
       groups_surplus: choice.surplus,
       ...staleness(loaded, manifest.policy),
+      estimated_fraction: Number(ranks.isEstimated),
     };
   });
 }
@@ -49,51 +49,19 @@ export async function run(context: KindContext): Promise<Record<string, number |
 const learnedFrom = ({ score, reward }: Rewarded, rule: RewardRule): number =>
   rule.weights.rank === 0 ? reward : (score ?? -2);
 
-/** The reward of every sample, and the best rank of each query without reasoning. */
-async function rewardSamples(
+/** The reward of every sample. */
+function rewardSamples(
   rollouts: Rollouts,
-  loaded: LoadedIndex,
   rule: RewardRule,
-): Promise<{ samples: Rewarded[]; plainRanks: number[] }> {
-  const { ranks, plain } = await rankAll(rollouts, loaded, rule.reward === 'ndcg');
-  const scene = { documents: loaded.index.rows, longest: rollouts.manifest.maxNewTokens };
-  const samples = ranks.map((own, i) => {
+  documents: number,
+  { ranks, plain }: SampleRanks,
+): Rewarded[] {
+  const scene = { documents, longest: rollouts.manifest.maxNewTokens };
+  return ranks.map((own, i) => {
     const plainRanks = plain[Math.floor(i / rollouts.manifest.group)] as number[];
     const sample = { ranks: own, plainRanks, tokens: rollouts.tokens[i] as number };
     return { rank: own?.[0] ?? null, ...rewardOf(rule, sample, scene) };
   });
-  return { samples, plainRanks: plain.map((own) => own[0] as number) };
-}
-
-/** Per sample the ranks of its positives (null: malformed), and the same of each query without reasoning; only the best unless `all`. */
-async function rankAll(
-  rollouts: Rollouts,
-  { index, corpus }: LoadedIndex,
-  all: boolean,
-): Promise<{ ranks: (number[] | null)[]; plain: number[][] }> {
-  if (rollouts.dimension !== index.dimension) {
-    throw new StepFailure(
-      'data',
-      `The rollouts have ${rollouts.dimension} dimensions, the index ${index.dimension}; both must come from models of one shape.`,
-    );
-  }
-  const valid = validSamples(rollouts);
-  const queries = new Float32Array(valid.embeddings.length + rollouts.plain.length);
-  queries.set(valid.embeddings);
-  queries.set(rollouts.plain, valid.embeddings.length);
-  const input: RankInput = {
-    index,
-    queries,
-    positives: [...valid.positives, ...rollouts.queries.map(({ positives }) => positives)],
-    duplicatesOf: (row) => duplicatesOf(corpus, row),
-  };
-  const count: Parameters<typeof rewardRanks>[1] = (task) => retrievalThreads().run('countNotBelow', task);
-  const found = all ? await positiveRanks(input, count) : Array.from(await rewardRanks(input, count), (rank) => [rank]);
-  const ranks = Array.from<number[] | null>({ length: rollouts.valid.length }).fill(null);
-  valid.places.forEach((place, i) => {
-    ranks[place] = found[i] as number[];
-  });
-  return { ranks, plain: found.slice(valid.places.length) };
 }
 
 /** Writes the output: the groups that stay, as they were, with their rewards and the version of the index. */

@@ -4,7 +4,10 @@
 // full re-encode are estimated (rank-estimate.ts) and their order is bounded (agreement-bound.ts); it ends when the bound meets the target.
 // The rounds and probabilities are fixed before the first row is drawn. Stopping looks at the sample, so the bound is made to hold in all
 // rounds at once; an estimate is unbiased at any one round, not exactly at the one that chance stops at.
+// A correction of stale rows is fitted to the golds and the probe, before the first row is drawn. Rows are then compared with what they are
+// moved to, so the better it is, the fewer change sides and the less the estimates vary; unbiased they are with any.
 import { agreementBound } from './agreement-bound.js';
+import { correctionOf, type Correction } from './correct.js';
 import { ascending, drawProbe } from './in-order.js';
 import type { RankEstimate, RefreshChoice, RefreshInput, RefreshPolicy } from './policy.js';
 import { addFlips, emptySums, estimateRanks, type Design } from './rank-estimate.js';
@@ -23,19 +26,23 @@ export const adaptive: RefreshPolicy = async (input) => {
   const open = input.stale.filter((row) => !known.has(row));
   const left = input.budget - certain.length;
   const hasGolds = input.samples.golds.every((gold) => !open.includes(gold));
+  let corrected: Correction | null = null;
   const answer = (drawn: readonly number[], estimate: RankEstimate | null): RefreshChoice => ({
-    rows: ascending([...certain, ...drawn]),
-    probe: ascending(probe),
-    estimate,
+    ...{ rows: ascending([...certain, ...drawn]), probe: ascending(probe), estimate, corrected },
   });
   if (!hasGolds || left < Math.min(open.length, leastDrawn)) return answer([], null);
   const vectors = certain.length === 0 ? new Float32Array(0) : await input.encode(certain);
-  const scene = sceneOf(input, certain, vectors);
+  corrected = await correctionOf(input, certain, vectors, probe);
+  const scene = movedScene(sceneOf(input, certain, vectors), corrected);
   const base = await certainRanks(input, scene, certain, vectors);
   if (open.length === 0) return answer([], exactly(base));
   const { drawn, estimate } = await drawRounds(input, scene, { base, open, left });
   return answer(drawn, estimate);
 };
+
+/** The scene with rows as they are served until they are drawn. */
+const movedScene = (scene: Scene, corrected: Correction | null): Scene =>
+  corrected?.correction == null ? scene : { ...scene, index: { ...scene.index, correction: corrected.correction } };
 
 /** Golds, and then a uniform probe as far as the budget goes. */
 function certainRows(input: RefreshInput): { rows: number[]; probe: number[] } {
@@ -109,14 +116,16 @@ async function drawRounds(
 
 /** The estimate at a round. */
 function estimateAt(
-  { samples, options }: RefreshInput,
+  { index, samples, options }: RefreshInput,
   sums: ReturnType<typeof emptySums>,
   design: Design,
   round: number,
 ): RankEstimate {
   const estimates = estimateRanks(sums, design);
   const used =
-    options.ranks === 'served' ? estimates.served : estimates.ranks.map((rank) => Math.max(1, Math.round(rank)));
+    options.ranks === 'served'
+      ? estimates.served
+      : estimates.ranks.map((rank) => Math.min(index.rows, Math.max(1, Math.round(rank))));
   // Half of what the target leaves open is for wrong intervals.
   const slack = (1 - options.target) / 2;
   const tail = (slack * (1 - options.confidence)) / rounds;

@@ -3,6 +3,9 @@
 import type { CountInput, TopInput, TopOutput } from '../exact-search.js';
 import type { ValidSamples } from '../rollouts.js';
 import type { VectorIndex } from '../vector-index.js';
+import type { Correction } from './correct.js';
+import type { FitInput, FittedMap } from './cross-fit.js';
+import type { Corrector } from './fit-map.js';
 import type { ExposureInput, FlipInput, Flips, ProximityInput } from './proximity.js';
 
 export interface RefreshOptions {
@@ -20,15 +23,20 @@ export interface RefreshOptions {
   confidence: number;
   /** adaptive: which ranks the bound is for: those in the refreshed index, or the estimates. */
   ranks: 'served' | 'estimated';
+  /** How rows that stay stale are moved before they are searched. */
+  correct: Corrector | 'none';
+  /** Rows that "nothing moved" weighs as much as, above 0. */
+  lambda: number;
 }
 
-/** The searches of exact-search.ts and proximity.ts, in this thread or in another. */
+/** The searches of exact-search.ts and proximity.ts and the fit of a correction, in this thread or in another. */
 export interface RefreshSearch {
   top: (input: TopInput) => Promise<TopOutput>;
   count: (input: CountInput) => Promise<Int32Array>;
   proximities: (input: ProximityInput) => Promise<Float64Array>;
   exposures: (input: ExposureInput) => Promise<Float64Array>;
   flips: (input: FlipInput) => Promise<Flips>;
+  fit: (input: FitInput) => Promise<FittedMap>;
 }
 
 /** Vectors of rows by the current encoder, row-major in the order of `rows`. */
@@ -63,6 +71,8 @@ export interface RefreshChoice {
   probe: number[];
   /** adaptive: what it knows of a full re-encode; null where the budget ended before anything could be said. Others have none. */
   estimate?: RankEstimate | null;
+  /** adaptive: the correction that its estimate builds on. Others leave it to run-policy.ts. */
+  corrected?: Correction | null;
 }
 
 /** What is known of the ranks that a full re-encode would give, one figure a sample. */
@@ -71,7 +81,7 @@ export interface RankEstimate {
   ranks: Float64Array;
   /** Variance of each. */
   variances: Float64Array;
-  /** Ranks that the reward is to use: in the refreshed index, or the estimates as whole numbers from 1. */
+  /** Ranks that the reward is to use: in the refreshed index, or the estimates as whole numbers from 1 to the number of documents. */
   used: Float64Array;
   /** Lower bound of the share of pairs within groups that `used` puts in the order of a full re-encode. */
   lower: number;

@@ -1,10 +1,13 @@
 // Runs a policy and encodes what it chose, each row once. What a step does with a trainer, a replay does with recorded vectors.
+import { correctionOf, type Correction } from './correct.js';
 import { refreshPolicies, type RefreshPolicyName } from './policies.js';
 import type { EncodeRows, RefreshChoice, RefreshInput } from './policy.js';
 
 export interface Refreshed extends RefreshChoice {
   /** By the current encoder, in the order of `rows`. */
   vectors: Float32Array;
+  /** What rows that stay stale are moved by; null where none is asked for. */
+  corrected: Correction | null;
 }
 
 /** The choice of the policy with the new vectors of its rows. `encode` is asked for no row twice. Nothing is written. */
@@ -26,5 +29,7 @@ export async function runPolicy(name: RefreshPolicyName, input: RefreshInput): P
   for (const row of known.keys()) {
     if (!chosen.has(row)) throw new Error(`Internal error: policy ${name} encoded row ${row} and did not choose it`);
   }
-  return { ...choice, vectors: await encode(choice.rows) };
+  const vectors = await encode(choice.rows);
+  const corrected = choice.corrected ?? (await correctionOf(input, choice.rows, vectors, choice.probe));
+  return { ...choice, vectors, corrected };
 }

@@ -61,16 +61,16 @@ function scaleOf(index: VectorIndex, queries: Float32Array, rows: readonly numbe
   return count === 0 ? 1 : Math.max(1e-6, Math.sqrt(sum / count));
 }
 
-/** Changes of sides of some rows from what is stored to `vectors`, without those that never count; `rows` numbers them by place. */
+/** Changes of sides of some rows from what the scene's index serves to `vectors`, without those that never count; `rows` numbers them by place. */
 export async function flipsOf(
   input: RefreshInput,
   scene: Scene,
   rows: readonly number[],
   vectors: Float32Array,
 ): Promise<Flips> {
-  const stored = sameType(input.index, gatherRows(input.index, rows));
+  const before = sameType(scene.index, gatherRows(scene.index, rows));
   const { excluded, ...rest } = scene;
-  const found = await input.search.flips({ ...rest, index: stored, fresh: sameType(input.index, vectors) });
+  const found = await input.search.flips({ ...rest, index: before, fresh: sameType(scene.index, vectors) });
   const never = excluded.map((own) => new Set(own));
   const counts = [...found.rows.keys()].filter(
     (i) => never[found.queries[i] as number]?.has(rows[found.rows[i] as number] as number) !== true,

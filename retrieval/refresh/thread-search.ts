@@ -9,4 +9,5 @@ export const threadSearch = (pool: ThreadPool): RefreshSearch => ({
   proximities: (input) => pool.run('proximities', input),
   exposures: (input) => pool.run('exposures', input),
   flips: (input) => pool.run('flips', input),
+  fit: (input) => pool.run('crossFit', input),
 });

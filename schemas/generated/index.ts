@@ -58,4 +58,34 @@ export interface IndexManifest {
    * Of corpus.jsonl; says whether two indexes have the same rows.
    */
   corpusDigest: string;
+  /**
+   * What stale rows are moved by before they are searched: x + s (x W + b), normalised. Bases and deltas hold what encoders made.
+   */
+  correction?: {
+    by: 'ridge' | 'orthogonal';
+    /**
+     * Raw float32, W and b behind it: (dimension + 1) x dimension.
+     */
+    map: string;
+    /**
+     * s by encoder; 0 for those that are not listed.
+     */
+    strengths: {
+      encoder: number;
+      strength: number;
+    }[];
+  };
+  /**
+   * Estimated ranks of the samples of one iteration in a full re-encode, which rl.reward uses for these rollouts.
+   */
+  estimate?: {
+    /**
+     * Identity of the rollouts.
+     */
+    rollouts: string;
+    /**
+     * Raw float32, one a valid sample.
+     */
+    ranks: string;
+  };
 }

@@ -940,6 +940,24 @@ export const stepKinds: Record<string, StepKind> = {
         maximum: 0.999,
         default: 0.95,
       },
+      ranks: {
+        type: 'string',
+        help: 'adaptive: which ranks rl.reward uses for these rollouts: those in the index, or the estimates of a full re-encode, as whole numbers from 1. The bound is for the same.',
+        enum: ['served', 'estimated'],
+        default: 'served',
+      },
+      correct: {
+        type: 'string',
+        help: 'How documents that stay stale are moved before they are searched: by a linear map that is fitted to those re-encoded now; see docs/reindex.md.',
+        enum: ['none', 'ridge', 'orthogonal'],
+        default: 'none',
+      },
+      lambda: {
+        type: 'number',
+        help: 'correct: draws the map towards none, as much as so many documents that did not move.',
+        exclusiveMinimum: 0,
+        default: 1,
+      },
       compact: {
         type: 'number',
         help: 'Rewrites the base when deltas hold more than this share of the rows.',
@@ -1056,11 +1074,26 @@ export const stepKinds: Record<string, StepKind> = {
         unit: '',
         goal: null,
       },
+      corrected: {
+        help: 'Documents that are moved before they are searched; 0 where the map is not used (correct).',
+        unit: 'documents',
+        goal: null,
+      },
+      correction_before: {
+        help: 'Mean 1 - cos(stored, new) on the probe (correct).',
+        unit: '',
+        goal: null,
+      },
+      correction_after: {
+        help: 'The same of rows moved by a map that was fitted without them; the map is used where this is less (correct).',
+        unit: '',
+        goal: 'minimize',
+      },
     },
   },
   'index.replay': {
     kind: 'index.replay',
-    version: 1,
+    version: 2,
     runs: 'worker',
     help: 'Runs every refresh policy at every budget along one recorded trajectory and measures each against full re-encodes, without any more training.',
     seeded: true,
@@ -1133,6 +1166,26 @@ export const stepKinds: Record<string, StepKind> = {
         exclusiveMinimum: 0,
         maximum: 0.999,
         default: 0.95,
+      },
+      ranks: {
+        type: 'string',
+        help: 'adaptive: which ranks rl.reward uses for these rollouts: those in the index, or the estimates of a full re-encode, as whole numbers from 1. The bound is for the same.',
+        enum: ['served', 'estimated'],
+        default: 'served',
+      },
+      correct: {
+        type: 'list',
+        help: 'How documents that stay stale are moved, as in index.refresh; every policy is run with each.',
+        items: {
+          enum: ['none', 'ridge', 'orthogonal'],
+        },
+        default: ['none'],
+      },
+      lambda: {
+        type: 'number',
+        help: 'correct: draws the map towards none, as much as so many documents that did not move.',
+        exclusiveMinimum: 0,
+        default: 1,
       },
       encode_rate: {
         type: 'number',
@@ -1698,6 +1751,11 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Mean age of a row in refreshes.',
         unit: 'refreshes',
         goal: 'minimize',
+      },
+      estimated_fraction: {
+        help: 'Share of valid samples whose rank is an estimate of that in a full re-encode (`ranks: estimated` of index.refresh).',
+        unit: '',
+        goal: null,
       },
     },
   },

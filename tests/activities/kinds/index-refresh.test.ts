@@ -29,6 +29,7 @@ const defaults = {
   share: 0.5,
   target: 0.95,
   confidence: 0.95,
+  ...{ ranks: 'served', correct: 'none', lambda: 1 },
   compact: 0.5,
   fidelity: false,
   batch: 8,

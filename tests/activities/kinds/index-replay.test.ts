@@ -19,7 +19,10 @@ import { buildDefaults, smallDataset, smallModel, smallRollouts, type SmallDatas
 import { embed, fakeContext, readLines, type FakeContext } from './word-model.js';
 
 const models = ['p0/model', 'p1/model', 'p2/model', 'p3/model'];
-const options = { top: 2, ring: 3, probe: 0.25, share: 0.5, target: 0.95, confidence: 0.95 };
+const options = {
+  ...{ top: 2, ring: 3, probe: 0.25, share: 0.5, target: 0.95, confidence: 0.95 },
+  ...{ ranks: 'served', lambda: 1 },
+};
 let root: string;
 let data: SmallDataset;
 let trajectory: LocalArtifact;
@@ -40,6 +43,7 @@ const inputsOf = (more: Record<string, KindInput> = {}): Record<string, KindInpu
     budgets: [0.1, 30],
     draws: 2,
     encode_rate: 100,
+    correct: ['none'],
   },
   ...options,
   ...more,
@@ -141,7 +145,7 @@ describe('index.replay', () => {
       if (i === 0) continue;
       const step = await contextOf({
         ...{ index, model: smallModel(root, model), rollouts: rollouts[i] as LocalArtifact, policy: 'oldest' },
-        ...{ budget: { fraction: 0.1 }, ...options, probe: 0, compact: 0.5, fidelity: true, batch: 8 },
+        ...{ budget: { fraction: 0.1 }, ...options, probe: 0, correct: 'none', compact: 0.5, fidelity: true, batch: 8 },
       });
       const metrics = await refresh(step);
       const line = lines[i - 1] as ReplayLine;

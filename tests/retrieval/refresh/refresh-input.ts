@@ -1,6 +1,7 @@
 // Inputs of refresh policies for tests: a circle whose neighbours are known, and a corpus of random vectors that has drifted.
 import { countNotBelow, topRows } from '../../../retrieval/exact-search.js';
 import { seededRandom } from '../../../retrieval/random.js';
+import { crossFit } from '../../../retrieval/refresh/cross-fit.js';
 import type { RefreshInput, RefreshSearch } from '../../../retrieval/refresh/policy.js';
 import { exposures, flips, proximities } from '../../../retrieval/refresh/proximity.js';
 import { noSamples } from '../../../retrieval/rollouts.js';
@@ -12,9 +13,19 @@ export const onCircle = (rows: readonly number[]): Float32Array =>
   Float32Array.from(rows.flatMap((row) => [Math.cos((row * Math.PI) / 18), Math.sin((row * Math.PI) / 18)]));
 export const allOnCircle = Array.from({ length: 36 }, (_, row) => row);
 
-export const directSearch: RefreshSearch = { top: topRows, count: countNotBelow, proximities, exposures, flips };
+export const directSearch: RefreshSearch = {
+  top: topRows,
+  count: countNotBelow,
+  proximities,
+  exposures,
+  flips,
+  fit: crossFit,
+};
 
-const options = { top: 1, ring: 2, probe: 0, share: 0.5, target: 0.95, confidence: 0.95, ranks: 'served' as const };
+const options: RefreshInput['options'] = {
+  ...{ top: 1, ring: 2, probe: 0, share: 0.5, target: 0.95, confidence: 0.95 },
+  ...{ ranks: 'served', correct: 'none', lambda: 1 },
+};
 
 type Changes = Partial<Omit<RefreshInput, 'options'>> & { options?: Partial<RefreshInput['options']> };
 
