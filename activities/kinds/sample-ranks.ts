@@ -55,16 +55,16 @@ function checkFit(rollouts: Rollouts, { index }: LoadedIndex): void {
 
 /** The estimates of the index for these rollouts, if it has any. */
 async function estimatesOf(
-  { inputs, warn }: KindContext,
+  context: KindContext,
   loaded: LoadedIndex,
   valid: number,
   all: boolean,
 ): Promise<Float32Array | null> {
-  const { identity } = artifactInput(inputs, 'rollouts');
+  const { identity } = artifactInput(context.inputs, 'rollouts');
   const { estimate } = loaded.manifest;
   if (estimate === undefined) return null;
   if (estimate.rollouts !== identity) {
-    warn('Rewards: the index has estimated ranks of other rollouts; the ranks in the index are used.');
+    context.warn('Rewards: the index has estimated ranks of other rollouts; the ranks in the index are used.');
     return null;
   }
   if (all) {
@@ -73,5 +73,5 @@ async function estimatesOf(
       '`reward: ndcg` needs the ranks of all positives, and the index estimates that of the best one. Use `reward: dcg` with the same `k`, or `ranks: served` of index.refresh.',
     );
   }
-  return estimatedRanks(artifactInput(inputs, 'index').path, estimate.ranks, valid);
+  return estimatedRanks(artifactInput(context.inputs, 'index').path, estimate.ranks, valid);
 }

@@ -67,6 +67,33 @@ describe('estimates of the ranks of a full re-encode', () => {
     expect(Math.max(...biasOf((estimate) => estimate.used))).toBeGreaterThan(8);
   });
 
+  it('cost the reward its bias, also as whole numbers from 1 on', async () => {
+    const options = { target: 0.9999, ranks: 'estimated' as const };
+    const used = (await drawAll(drifted, 72, options)).map(({ estimate }) => estimate.used);
+    const errorOf = (ranks: Float64Array[]): number =>
+      mean([...full].map((rank, i) => Math.abs(mean(ranks.map((one) => one[i] as number)) - rank)));
+    const served = errorOf(found.map((one) => one.used));
+    expect(errorOf(used)).toBeLessThan(0.1 * served);
+    expect(used.flatMap((one) => [...one]).every((rank) => Number.isInteger(rank) && rank >= 1 && rank <= 240)).toBe(
+      true,
+    );
+  });
+
+  it('stay unbiased with a correction of the rows that are not drawn, vary less, and serve less wrong ranks', async () => {
+    const moved = (await drawAll(drifted, 72, { target: 0.9999, correct: 'ridge' })).map(({ estimate }) => estimate);
+    const bias = [...full].map((rank, i) =>
+      errorsFrom(
+        moved.map(({ ranks }) => ranks[i] as number),
+        rank,
+      ),
+    );
+    expect(Math.max(...bias)).toBeLessThan(4);
+    const error = (ranks: Float64Array[]): number =>
+      mean(ranks.flatMap((one) => [...full].map((rank, i) => ((one[i] as number) - rank) ** 2)));
+    expect(error(moved.map(({ ranks }) => ranks))).toBeLessThan(error(found.map(({ ranks }) => ranks)));
+    expect(error(moved.map(({ used }) => used))).toBeLessThan(0.5 * error(found.map(({ used }) => used)));
+  });
+
   it('are within 1.96 standard errors of the truth as often as that should be', () => {
     const covered = found.flatMap(({ ranks, variances }) =>
       [...full].map((rank, i) =>
@@ -93,13 +120,14 @@ describe('estimates of the ranks of a full re-encode', () => {
 });
 
 describe.each([
-  { drift: 'much', common: 0.2, own: 0.2, target: 0.6, ranks: 'served' as const },
-  { drift: 'little', common: 0.02, own: 0.02, target: 0.8, ranks: 'estimated' as const },
-])('the bound after $drift drift, for ranks that are $ranks', ({ common, own, target, ranks }) => {
+  { drift: 'much', common: 0.2, own: 0.2, target: 0.6, ranks: 'served' as const, correct: 'none' as const },
+  { drift: 'much', common: 0.2, own: 0.2, target: 0.6, ranks: 'served' as const, correct: 'ridge' as const },
+  { drift: 'little', common: 0.02, own: 0.02, target: 0.8, ranks: 'estimated' as const, correct: 'none' as const },
+])('the bound after $drift drift, ranks $ranks, correction $correct', ({ common, own, target, ranks, correct }) => {
   it('is below the agreement in 95 % of draws, and meets the target in some', async () => {
     const drifted = driftedCorpus({ rows: 200, dimension: 8, queries: 4, group: 4 }, { common, own, spread: 1.2 }, 3);
     const full = await ranksIn(drifted.full, drifted.input);
-    const found = await drawAll(drifted, 180, { target, ranks });
+    const found = await drawAll(drifted, 180, { target, ranks, correct });
     const holds = found.map(({ estimate }) => {
       const { pairAgreement } = orderFidelity(estimate.used, full, drifted.input.samples.groups);
       return Number(estimate.lower <= (pairAgreement ?? 1) + 1e-12);
