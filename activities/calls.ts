@@ -62,6 +62,8 @@ export interface StepCall {
   volatile?: VolatileStep;
   /** As in the plan's step. */
   again?: string;
+  /** What the shards of the step have made, in their order: it puts that together. Absent where it runs as one. */
+  shards?: Record<string, InputValue>[];
 }
 
 /** Where a step stands whose result is not committed. */
@@ -198,6 +200,8 @@ export interface RunInput {
     volatile?: boolean;
     /** Whether steps of the plan are marked to be computed again: a worker that does not know that must leave the run alone. */
     again?: boolean;
+    /** Whether steps of the plan run as shards; absent in older histories, and where none asks for it: no. */
+    shards?: boolean;
   };
   gitCommit: string | null;
   mlflow: string | null;

@@ -19,6 +19,8 @@ export interface DoneAttempt {
   /** Milliseconds since the epoch. */
   startedAt: number;
   endedAt: number;
+  /** Seconds of its shards; 0 without. */
+  shardSeconds: number;
   resumedFrom: number | null;
   provenance: Record<string, string>;
   journal: AttemptJournal;

@@ -27,6 +27,8 @@ export interface FinishedAttempt {
   metrics: Record<string, number | null>;
   startedAt: number;
   endedAt: number;
+  /** Seconds of its shards; 0 without. */
+  shardSeconds: number;
   resumedFrom: number | null;
   provenance: Record<string, string>;
   /** The attempt whose journal is the step's, or null when there were no points. */
@@ -80,7 +82,7 @@ export async function commitStep(
     attempt,
     startedAt: new Date(done.startedAt).toISOString(),
     endedAt: new Date(done.endedAt).toISOString(),
-    seconds: (done.endedAt - done.startedAt) / 1000,
+    seconds: (done.endedAt - done.startedAt) / 1000 + done.shardSeconds,
     resumedFrom,
     provenance,
     journal,

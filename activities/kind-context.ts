@@ -16,6 +16,8 @@ import type { Pulse } from './pulse.js';
 export interface AttemptParts {
   call: StepCall;
   inputs: Record<string, KindInput>;
+  /** What the shards of the step made; null where it runs as one. */
+  shards: Record<string, KindInput>[] | null;
   attempt: string;
   /** Number of the attempt, from 1. */
   number: number;
@@ -41,6 +43,7 @@ export function kindContext(parts: AttemptParts): KindContext {
   const { call, pulse, journal } = parts;
   const context: KindContext = {
     inputs: parts.inputs,
+    shards: parts.shards,
     seed: call.seed,
     attempt: parts.number,
     workDir: parts.folder,

@@ -61,6 +61,8 @@ export interface CommandFacts {
 
 export interface KindContext {
   inputs: Record<string, KindInput>;
+  /** Outputs of the step's shards by name, in their order, to be put together; null where it runs as one. */
+  shards: readonly Record<string, KindInput>[] | null;
   seed: number | null;
   /** Number of this attempt at the step, from 1. */
   attempt: number;

@@ -21,10 +21,11 @@ import { derivationOf, refuseNewerKind, withKeys } from './derivation.js';
 import { ending, refuseExhausted } from './ending.js';
 import { refuseForeignStore, type Host, type Slot } from './host.js';
 import { openJournal, type JournalStart } from './journal.js';
-import type { KindImplementation } from './kind.js';
+import type { KindImplementation, KindInput } from './kind.js';
 import { kindContext } from './kind-context.js';
 import { countAttempts, readPulse, startPulse, stoppedAttempt, type Pulse } from './pulse.js';
 import { stageInputs } from './stage-inputs.js';
+import { stageShards, type StagedShards } from './stage-shards.js';
 import { startStopwatch, timesOf, type Stopwatch } from './stopwatch.js';
 import { heldHere, type Ended } from './volatile-step.js';
 
@@ -134,7 +135,7 @@ async function claimed(run: StepRun, implementation: () => Promise<KindImplement
   const lease = host.cache.lease();
   // Begun while the claim is looked at: nearly always it is free, and each wait for a disk is a wait for nothing else.
   pulse.details.text = 'fetching inputs';
-  const staging = stageInputs(host, lease, call.inputs);
+  const staging = Promise.all([stageInputs(host, lease, call.inputs), stageShards(host, lease, call.shards)]);
   const opening = openAttemptFolder(host.workRoot, attempt);
   const collections = collectionsSeen(host.store);
   for (const begun of [staging, opening, collections]) begun.catch(() => undefined); // told where it is awaited
@@ -194,8 +195,8 @@ interface Attempt {
   attempt: string;
   opening: Promise<string>;
   lease: CacheLease;
-  staging: ReturnType<typeof stageInputs>;
   collections: Promise<Seen>;
+  staging: Promise<[inputs: Record<string, KindInput>, shards: StagedShards | null]>;
   derivation: Derivation;
 }
 
@@ -209,7 +210,7 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
     key: call.key,
     ...slot?.engine.provenance(),
   });
-  const [folder, inputs, resumed, collections] = await Promise.all([
+  const [folder, [inputs, shards], resumed, collections] = await Promise.all([
     own.opening,
     own.staging,
     resumable(run, lease),
@@ -244,12 +245,14 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   pulse.details.text = 'running';
   run.watch.works();
   const log = { workflowId: call.run.workflowId, path: call.path, attempt, number: run.number };
-  const parts = { ...run, attempt, folder, inputs, resume, journal, checkpoints, warnings, programs: host.programs };
+  const made = { inputs, shards: shards?.made ?? null };
+  const parts = { ...run, ...made, attempt, folder, resume, journal, checkpoints, warnings, programs: host.programs };
   const metrics = await withLog(host, log, (attemptLog) => implementation(kindContext({ ...parts, attemptLog })));
   await checkpoints.settled();
   pulse.details.text = 'committing';
   return {
     ...{ call, derivation, attempt, folder, metrics: finiteOrNull(metrics), startedAt, endedAt: host.clock() },
+    shardSeconds: shards?.seconds ?? 0,
     ...{ resumedFrom: resume?.step ?? null, provenance: provenance(), journal, checkpoints, warnings, collections },
   };
 }

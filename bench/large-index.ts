@@ -16,7 +16,7 @@ import { threadSearch } from '../retrieval/refresh/thread-search.js';
 import type { RowType } from '../retrieval/row-files.js';
 import { retrievalThreads } from '../retrieval/thread-pool.js';
 import { gatherRows, planShards } from '../retrieval/vector-index.js';
-import { convertRows, extensions, writeBuiltIndex, writeRefreshedIndex } from '../retrieval/write-index.js';
+import { joinRows, extensions, writeBuiltIndex, writeRefreshedIndex } from '../retrieval/write-index.js';
 
 export interface LargeIndexSize {
   rows: number;
@@ -86,7 +86,8 @@ async function measure(size: LargeIndexSize, root: string, time: Time): Promise<
       const shards = [];
       for (const [i, part] of plan.entries()) {
         const file = join(built, `base-${i}${extensions[type]}`);
-        await convertRows({ from: join(root, `${i}.f32`), to: file, rows: part.rows, dimension, type });
+        const encoded = [{ file: join(root, `${i}.f32`), rows: part.rows }];
+        await joinRows(encoded, { from: 'float32', to: file, type, dimension });
         await rm(join(root, `${i}.f32`));
         shards.push({ ...part, file });
       }

@@ -9,6 +9,7 @@ import { mlflowUrl } from '../local/addresses.js';
 import type { Plan } from '../schemas/generated/plan.js';
 import type { Source } from '../schemas/generated/records.js';
 import { canonicalJson, defaultRunName, planHash } from '../schemas/identity.js';
+import { hasShards } from '../schemas/shards.js';
 import { collectionsSeen, settled } from '../store/collection.js';
 import { putInput } from '../store/files.js';
 import { putPlan } from '../store/plans.js';
@@ -95,6 +96,7 @@ export async function submit(session: Session, store: ObjectStore, submission: S
       freshSteps: true,
       volatile: true,
       ...(isComputedAgain(plan.steps) ? { again: true } : {}),
+      ...(hasShards(plan.steps) ? { shards: true } : {}),
     },
     gitCommit,
     mlflow: mlflowUrl(session.config),

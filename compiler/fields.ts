@@ -16,7 +16,8 @@ export type Expectation =
   | { is: 'figure' }
   | { is: 'any' };
 
-export type FieldRole = 'axis' | 'input' | 'run' | 'condition' | 'else' | 'max' | 'init' | 'next' | 'output' | 'metric';
+export type FieldRole =
+  'axis' | 'input' | 'run' | 'condition' | 'else' | 'shards' | 'max' | 'init' | 'next' | 'output' | 'metric';
 
 export interface Field {
   role: FieldRole;
@@ -67,10 +68,25 @@ function fieldsOfStep(step: Step): Field[] {
       expect: outputExpectation(step, name),
     });
   }
+  const shards = step.form === 'step' ? child(step.map, 'shards') : undefined;
+  if (shards !== undefined) fields.push(shardsField(step, shards));
   if (step.form === 'loop') fields.push(...fieldsOfLoop(step));
   if (step.form === 'gate') fields.push(...fieldsOfGate(step));
   return fields;
 }
+
+/** A step runs as so many at most: each has events in the history of the run. */
+export const maxShards = 64;
+
+const shardsField = (step: Step, authored: Authored): Field => ({
+  role: 'shards',
+  authored,
+  scope: step.scope,
+  owner: step,
+  name: 'shards',
+  label: `\`shards\` of \`${step.name}\``,
+  expect: { is: 'scalar', declaration: { type: 'integer', minimum: 1, maximum: maxShards }, optional: false },
+});
 
 /** The axes of a matrix. Their values are read in matrix.ts; as fields their expressions are checked like any other. */
 const axisFields = (step: Step): Field[] =>

@@ -152,10 +152,20 @@ function lowerStep(lowering: Lowering, step: Step, cell: Cell | null): StepNode 
     deadlineMs,
     checkpoint,
     resources,
+    ...shardsOf(lowering, step, kind, cell),
     summary: shorten(
       `${command === null ? kind.kind : commandLine(step, command)}${cell === null ? '' : ` ${axesIn(cell, step)}`}`,
     ),
   };
+}
+
+/** How many steps of which kind it runs as; nothing where it runs as one. */
+function shardsOf({ fieldsOf }: Lowering, step: Step, kind: StepKind, cell: Cell | null): Pick<StepNode, 'shards'> {
+  const field = (fieldsOf.get(step) ?? []).find(({ role }) => role === 'shards');
+  if (field === undefined || kind.shards === undefined) return {};
+  const count = constantOf(field, cell);
+  if (!count.known || typeof count.value !== 'number') return bug(`${field.label} without a number`);
+  return count.value === 1 ? {} : { shards: { count: count.value, kind: kind.shards.kind } };
 }
 
 /** `[lr=0.001,seed=2]`. */

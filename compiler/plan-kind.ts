@@ -4,12 +4,15 @@ import type { StepKind } from '../schemas/generated/step-kind.js';
 import type { Analysis } from './analysis.js';
 import { isCommand } from './fields.js';
 
-/** The declared kinds that the steps use; a command has its own declaration. Pure. */
+/** The declared kinds that the steps use, those of shards among them; a command has its own declaration. Pure. */
 export function usedKinds({ pipeline }: Analysis): Record<string, PlanKind> {
-  const used = pipeline.steps.flatMap((step) =>
-    step.kind === null || isCommand(step) ? [] : [[step.kind.kind, planKind(step.kind)] as const],
-  );
-  return Object.fromEntries(used);
+  const used = pipeline.steps.flatMap((step) => {
+    if (step.kind === null || isCommand(step)) return [];
+    const split = step.map.entries.has('shards') ? step.kind.shards : undefined;
+    const ofShards = split === undefined ? undefined : pipeline.kinds[split.kind];
+    return [step.kind, ...(ofShards === undefined ? [] : [ofShards])];
+  });
+  return Object.fromEntries(used.map((kind) => [kind.kind, planKind(kind)]));
 }
 
 /** What the interpreter needs of a declaration. Pure. */

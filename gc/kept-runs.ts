@@ -1,6 +1,7 @@
 // Which runs hold on to what they made: those that run, those that ended lately, and plans that were submitted and wait for
 // a worker.
 import type { Claim, RunRecord } from '../schemas/generated/records.js';
+import { isShard } from '../schemas/ids.js';
 import { mapLimited } from '../store/map-limited.js';
 import { parseIntact } from '../store/record-json.js';
 import type { ObjectInfo, ObjectStore } from '../store/store.js';
@@ -68,7 +69,10 @@ export async function readKeptRuns(
 /** What is kept of a run's record. Pure. */
 export const keptRun = (record: RunRecord, isAtWork: boolean): KeptRun => {
   const keys = (isLoop: boolean): string[] =>
-    record.steps.flatMap(({ kind, key }) => ((kind === 'loop') === isLoop && key !== null ? [key] : []));
+    record.steps.flatMap(({ kind, key, path }) =>
+      // What a shard made is in the step's own result; while that is not there, the plan says that it is needed.
+      (kind === 'loop') === isLoop && key !== null && !isShard(path) ? [key] : [],
+    );
   const { workflowId, planHash, outputs } = record;
   const state = isAtWork ? 'running' : record.state;
   return { workflowId, planHash, state, steps: keys(false), loops: keys(true), outputs };

@@ -4,6 +4,7 @@ import type { StepDerivation } from '../schemas/derivation.js';
 import type { PlanKind, StepNode } from '../schemas/generated/plan.js';
 import type { Result } from '../schemas/generated/records.js';
 import { childPath } from '../schemas/ids.js';
+import { shardInputs } from '../schemas/shards.js';
 import { stateOfArtifact } from '../store/artifacts.js';
 import { newestCheckpoint } from '../store/checkpoints.js';
 import { readClaim } from '../store/claims.js';
@@ -57,7 +58,32 @@ export async function decideStep(level: Level, name: string, node: StepNode): Pr
   if (state === 'ok' && result !== null)
     return { state: 'CACHED', key, inputs, reason: `committed by ${result.run} at ${result.endedAt}` };
   const decision = await notCached(level, path, { node, kind, derived, values, state });
-  return { key, inputs, ...decision };
+  const shards = await shardsInWords(level, node, values);
+  return { key, inputs, ...decision, reason: `${decision.reason}${shards}` };
+}
+
+/** How many shards it runs as and how many of them are there already; '' where it runs as one. They enter what is needed. */
+async function shardsInWords(
+  { planning, indices }: Level,
+  { shards, ...node }: StepNode,
+  values: Record<string, unknown>,
+): Promise<string> {
+  const kind = shards === undefined ? undefined : planning.plan.kinds[shards.kind];
+  if (shards === undefined || kind === undefined) return '';
+  const { environment, workflowId, needs, plan } = planning;
+  let cached = 0;
+  for (let shard = 1; shard <= shards.count; shard++) {
+    const { key, checkpointKey } = deriveStep({
+      ...keyedApart(kind, environment, apartOf(node, workflowId ?? '')),
+      kindName: shards.kind,
+      inputs: shardInputs(kind, values, { shard, shards: shards.count }),
+      ...{ runSeed: plan.seed, indices },
+    });
+    needs?.steps.add(key);
+    needs?.checkpoints.add(checkpointKey);
+    if ((await standing(planning, key)).state === 'ok') cached += 1;
+  }
+  return `; ${shards.count} shards${cached === 0 ? '' : `, ${cached} cached`}`;
 }
 
 interface Keyed {

@@ -38,6 +38,14 @@ export async function readCorpus(path: string, label = 'corpus.jsonl'): Promise<
   return { ids, rowOf, sameText };
 }
 
+/** How many documents corpus.jsonl has; nothing of them is kept. Fails as readDocuments does. */
+export async function countDocuments(path: string): Promise<number> {
+  const documents = readDocuments(path);
+  let count = 0;
+  while ((await documents.next()).done !== true) count += 1;
+  return count;
+}
+
 /** Documents of corpus.jsonl in order. */
 export async function* readDocuments(
   path: string,

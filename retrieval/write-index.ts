@@ -211,21 +211,32 @@ async function writeBase(
   return nameByContent(path);
 }
 
-/** Copies a file of raw float32 rows as rows of another type, a stretch at a time. */
-export async function convertRows(input: {
-  from: string;
-  to: string;
+/** A file of raw rows. */
+export interface RowFile {
+  file: string;
   rows: number;
-  dimension: number;
-  type: RowType;
-}): Promise<void> {
-  const { dimension, type, rows } = input;
-  const file = await open(input.to, 'wx');
+}
+
+/**
+ * Puts rows of several files after each other into one file, as rows of a type, a stretch at a time. A single file of that type is
+ * linked instead of copied.
+ */
+export async function joinRows(
+  from: readonly RowFile[],
+  given: { from: RowType; to: string; type: RowType; dimension: number },
+): Promise<void> {
+  const { to, type, dimension } = given;
+  const [only, ...more] = from;
+  if (only !== undefined && more.length === 0 && given.from === type) return linkFile(only.file, to);
+  const file = await open(to, 'wx');
   try {
-    for (let at = 0; at < rows; at += rowsAtOnce) {
-      const shape = { first: 0, dimension, type: 'float32' } as const;
-      const stretch = await readStretch({ base: input.from, deltas: [] }, shape, at, Math.min(rowsAtOnce, rows - at));
-      await writeWhole(file, bytesOf(stretch instanceof Float32Array ? rowsOfType(stretch, type) : stretch));
+    for (const source of from) {
+      const shape = { first: 0, dimension, type: given.from };
+      for (let at = 0; at < source.rows; at += rowsAtOnce) {
+        const count = Math.min(rowsAtOnce, source.rows - at);
+        const stretch = await readStretch({ base: source.file, deltas: [] }, shape, at, count);
+        await writeWhole(file, bytesOf(stretch instanceof Float32Array ? rowsOfType(stretch, type) : stretch));
+      }
     }
   } finally {
     await file.close();

@@ -1,10 +1,12 @@
 // One path grammar for steps everywhere: in activity ids, records, the CLI and the UI.
-//   path    = *(loop "[" index "].") ( node [ "[" index "]" ] / cell )     the index of the iteration, from 0
+//   path    = *(loop "[" index "].") ( node [ "[" index "]" ] / cell / shard )     the index of the iteration, from 0
 //   node    = name *("." name)                          dots lead into inlined files
 //   cell    = node "[" axis "=" value *("," axis "=" value) "]"       of a step with a matrix; axes in the order of their names
 //   value   = a word, a number, true or false as they are; any other text as a JSON string
+//   shard   = node "[" number "/" count "]", or a cell with "," number "/" count behind its axes; from 1
 // e.g. `sft`, `rl` (the loop), `rl[12].update` (a step in its iteration 12), `outer[0].inner[3].step`, `x.sft` (the step `sft`
-// of the file that `x` inlines), `x.rl[3].update`, `train[lr=0.001,seed=2]` (a cell), `rl[3].train[lr=0.001]`.
+// of the file that `x` inlines), `x.rl[3].update`, `train[lr=0.001,seed=2]` (a cell), `rl[3].train[lr=0.001]`, `index[3/8]` (the
+// third of eight shards).
 
 export interface PathSegment {
   /** Name of the node in the plan: `sft`, `x.sft`; that of a cell has its brackets, `train[lr=0.001,seed=2]`. */
@@ -21,8 +23,11 @@ const word = '[A-Za-z0-9_.:/@~+-]+';
 const quoted = '"(?:[^"\\\\]|\\\\.)*"';
 const axis = `${name}=(?:${word}|${quoted})`;
 const node = `${name}(?:\\.${name})*`;
+const shard = '[1-9][0-9]*/[1-9][0-9]*';
 const cell = `${node}\\[${axis}(?:,${axis})*\\]`;
-const segmentPattern = new RegExp(`(?:(${cell})|(${node})(?:\\[(0|[1-9][0-9]*)\\])?)(\\.|$)`, 'y');
+const shardOf = `${node}\\[(?:${axis},)*${shard}\\]`;
+const shardPattern = new RegExp(`[[,]${shard}\\]$`);
+const segmentPattern = new RegExp(`(?:(${shardOf}|${cell})|(${node})(?:\\[(0|[1-9][0-9]*)\\])?)(\\.|$)`, 'y');
 const wordPattern = new RegExp(`^${word}$`);
 
 /** What ends the name of a node in a reference to a step. */
@@ -56,6 +61,13 @@ export function axisText(value: AxisValue): string {
   const readsAsOther = value === 'true' || value === 'false' || !Number.isNaN(Number(value));
   return wordPattern.test(value) && !readsAsOther ? value : JSON.stringify(value);
 }
+
+/** The name or path of one shard of a step, from 1: `index[3/8]`. Pure. */
+export const shardName = (step: string, { shard, shards }: { shard: number; shards: number }): string =>
+  step.endsWith(']') ? `${step.slice(0, -1)},${shard}/${shards}]` : `${step}[${shard}/${shards}]`;
+
+/** Whether a path is that of a shard. Pure. */
+export const isShard = (path: string): boolean => shardPattern.test(path);
 
 /** The segments of a path, or null when the text is none. Pure. */
 export function parsePath(text: string): PathSegment[] | null {

@@ -2,6 +2,7 @@
 // the port only.
 import type { RunInfo, RunInput } from '../activities/calls.js';
 import type { Plan } from '../schemas/generated/plan.js';
+import { isShard } from '../schemas/ids.js';
 import { filledLedger } from '../schemas/lost-time.js';
 import { serveControl } from './control.js';
 import { runLevel } from './dag.js';
@@ -77,8 +78,8 @@ async function runLoopWorkflow(port: Port, state: RunState, input: LoopInput): P
   const plan = await loadPlan(port, input.run);
   const node = loopAt(plan, input.path);
   if (node === null) throw failure('internal', `Internal error: the plan has no loop at ${input.path}`);
-  const { searchAttributes, freshSteps = false, volatile = false } = input;
-  const run: Run = { ...begin, plan, searchAttributes, volatile, fresh: freshSteps ? new Set() : null };
+  const { searchAttributes, freshSteps = false, volatile = false, shards = false } = input;
+  const run: Run = { ...begin, plan, searchAttributes, volatile, shards, fresh: freshSteps ? new Set() : null };
   return iterate(run, node, input);
 }
 
@@ -91,8 +92,8 @@ async function runRoot(port: Port, state: RunState, input: RootInput): Promise<R
   const plan = input.plan ?? (await loadPlan(port, info));
   checkVersion(plan);
   info.pipeline = state.about.pipeline = plan.name;
-  const { searchAttributes, freshSteps = false, volatile = false } = input.features;
-  const run: Run = { ...begin, plan, searchAttributes, volatile, fresh: freshSteps ? new Set() : null };
+  const { searchAttributes, freshSteps = false, volatile = false, shards = false } = input.features;
+  const run: Run = { ...begin, plan, searchAttributes, volatile, shards, fresh: freshSteps ? new Set() : null };
   if (input.carried === undefined) announce(run, input);
   const scope = rootScope(plan.params);
   const level: Level = { run, nodes: plan.steps, prefix: '', indices: [], scope, lease: { queue: null, shared: null } };
@@ -109,7 +110,7 @@ function beginRun(
   port: Port,
   state: RunState,
   given: Pick<Run, 'info' | 'placement'> & { drains: boolean; carried?: Carried },
-): Omit<Run, 'plan' | 'searchAttributes' | 'fresh' | 'volatile'> {
+): Omit<Run, 'plan' | 'searchAttributes' | 'fresh' | 'volatile' | 'shards'> {
   const stop = createStop();
   const counts = { ran: 0, cached: 0 };
   let isCancelRequested = false;
@@ -233,7 +234,10 @@ function resultOf(plan: Plan, scope: Scope): RunResult {
 
 function carry({ state }: Run, outcomes: Outcomes): Carried {
   const { startedAt, paused, approvals } = state;
-  const done = Object.entries(state.steps).filter(([, view]) => view.state === 'done' || view.state === 'cached');
+  // Shards are not looked at again once what they are of is there.
+  const done = Object.entries(state.steps).filter(
+    ([path, view]) => !isShard(path) && (view.state === 'done' || view.state === 'cached'),
+  );
   const failed = Object.entries(outcomes).flatMap(([name, outcome]) =>
     outcome.status === 'failed' ? [[name, { failures: outcome.failures, failFast: outcome.failFast }] as const] : [],
   );

@@ -29,6 +29,8 @@ export interface Run {
   fresh: Set<string> | null;
   /** Whether loops may leave results between clicks with the worker that made them. */
   volatile: boolean;
+  /** Whether steps whose plan says so run as shards. */
+  shards: boolean;
   /** Steps of this execution by how they came to their result; see `draining`. */
   counts: { ran: number; cached: number };
 }

@@ -15,6 +15,7 @@ export interface LoopInput {
   /** As in RunInput.features. */
   freshSteps?: boolean;
   volatile?: boolean;
+  shards?: boolean;
   /** Path of the loop, e.g. `rl` or `rl[3].inner`. */
   path: string;
   /** Indices of the enclosing loops, outermost first. */

@@ -12,6 +12,7 @@ const knownFeatures: Record<keyof RunInput['features'], true> = {
   freshSteps: true,
   volatile: true,
   again: true,
+  shards: true,
 };
 
 /** Not an ApplicationFailure on purpose: that would end the run. */

@@ -98,6 +98,7 @@ const inputOf = (level: Level, path: string, node: LoopNode, max: number): LoopI
   searchAttributes: level.run.searchAttributes,
   freshSteps: level.run.fresh !== null,
   ...(level.run.volatile ? { volatile: true } : {}),
+  ...(level.run.shards ? { shards: true } : {}),
   path,
   indices: level.indices,
   outer: valuesAt(loopReads(node), level.scope),

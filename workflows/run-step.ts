@@ -9,23 +9,15 @@ import type {
   StepCall,
   StepOutcome,
 } from '../activities/calls.js';
-import type { PlanKind, StepNode } from '../schemas/generated/plan.js';
+import type { StepNode } from '../schemas/generated/plan.js';
 import { addLost, waits } from '../schemas/lost-time.js';
 import { failure, isCancelled, isOfClass, ledgerOf } from './failure.js';
 import type { Level, Outcome, Run } from './level.js';
 import { renewLease, runsOnTrainer, scheduleOf } from './placement.js';
+import { runShards, runsAsShards, type Shards, type Task } from './run-shards.js';
 import { inputsOf } from './scope.js';
 import { addWarnings, note, update } from './state.js';
 import { createStop } from './stop.js';
-
-/** A step with all that its calls are made of. */
-interface Task {
-  level: Level;
-  path: string;
-  node: StepNode;
-  kind: PlanKind;
-  inputs: Record<string, InputValue>;
-}
 
 type Runnable = Exclude<ResolveOutput, { state: 'held' | 'cached' }>;
 
@@ -39,28 +31,41 @@ export async function runStep(level: Level, path: string, node: StepNode): Promi
   const kind = node.declaration ?? run.plan.kinds[node.uses];
   if (kind === undefined) throw failure('worker_outdated', `the plan does not say what \`${node.uses}\` is`);
   const inputs = inputsOf(node.with, level.scope, (input) => kind.inputs[input]?.artifact != null);
-  const task: Task = { level, path, node, kind, inputs };
+  return runTask({ level, path, node, kind, inputs });
+}
+
+/** Runs a step or one of its shards until it has ended, or the run stops. */
+async function runTask(task: Task): Promise<Outcome> {
+  const { level, path } = task;
+  const { run } = level;
   let isFresh = hasFreshInput(task);
+  let shards: Ended | null = null;
   for (;;) {
     if (run.state.paused !== null) await waitWhilePaused(run, path);
     if (run.stop.isRequested()) return { status: 'cancelled' };
     if (run.draining()) return { status: 'left' };
-    if (isFresh) {
-      const outcome = await attempt(task, { state: 'run', reason: 'an input of it is new', checkpointStep: null });
-      if (outcome !== 'paused') return outcome;
-      isFresh = false; // it may have left a checkpoint
-      continue;
-    }
-    const resolved = await resolve(task);
+    const resolved = isFresh ? fresh : await resolve(task);
+    isFresh = false; // from the first attempt on there may be a checkpoint
     if (resolved.state === 'cached') return finish(task, 'cached', resolved, resolved.outcome);
     if (resolved.state === 'held') {
       await waitForHolder(run, path, resolved);
       continue;
     }
-    const outcome = await attempt(task, resolved);
+    if (shards === null && runsAsShards(task)) {
+      const ended = await runShards(task, runTask);
+      if (ended.status !== 'done') return ended;
+      shards = ended;
+      continue; // by now the run may be paused, or somebody have made the whole
+    }
+    const outcome = await attempt(task, resolved, shards);
     if (outcome !== 'paused') return outcome;
   }
 }
+
+const fresh: Start = { state: 'run', reason: 'an input of it is new', checkpointStep: null };
+
+/** Shards that have ended, for the step that puts them together. */
+type Ended = Extract<Shards, { status: 'done' }>;
 
 /**
  * Whether an input was made for the first time in this execution: then no result, checkpoint or claim can stand under the
@@ -105,7 +110,7 @@ async function waitForHolder(run: Run, path: string, held: Extract<ResolveOutput
   note(run.state, { lost: addLost({}, waits.claim, { waiting: (run.port.now() - sinceMs) / 1000 }) });
 }
 
-async function attempt(task: Task, start: Start): Promise<Outcome | 'paused'> {
+async function attempt(task: Task, start: Start, shards: Ended | null): Promise<Outcome | 'paused'> {
   const { level, path, node } = task;
   const { run } = level;
   const schedule = scheduleOf(run.plan, node, run.placement, level.lease);
@@ -114,9 +119,11 @@ async function attempt(task: Task, start: Start): Promise<Outcome | 'paused'> {
   // A pause with `now` may have come while `resolve` ran.
   if (run.state.paused?.now === true) stop.request('paused');
   const { reason, key = null, checkpointStep: resumedFrom } = start;
-  update(run.state, path, { state: 'running', reason, key, resumedFrom, startedAt: run.port.now() });
+  const startedAt = shards?.startedAt ?? run.port.now();
+  update(run.state, path, { state: 'running', reason, key, resumedFrom, startedAt });
   try {
-    const outcome = await run.port.runStep(callOf(task, start), schedule, stop);
+    const call = { ...callOf(task, start), ...(shards === null ? {} : { shards: shards.made }) };
+    const outcome = await run.port.runStep(call, schedule, stop);
     if (outcome.host !== undefined || runsOnTrainer(run.plan, node)) renewLease(level.lease, schedule, outcome);
     return made(task, start, outcome);
   } catch (error) {

@@ -88,6 +88,20 @@ export function showLevel(
   state.redraw();
 }
 
+/** Puts the shards of a step behind it, none of them started. */
+export function showShards(
+  state: RunState,
+  step: { path: string },
+  shards: readonly { path: string; node: Node }[],
+): void {
+  const iteration = state.steps[step.path]?.iteration ?? null;
+  const views = shards.map(({ path, node }) => [path, pendingView(path, node, iteration)] as const);
+  state.steps = Object.fromEntries(
+    Object.entries(state.steps).flatMap((entry) => (entry[0] === step.path ? [entry, ...views] : [entry])),
+  );
+  state.redraw();
+}
+
 const pendingView = (path: string, node: Node, iteration: number | null): StepView => ({
   path,
   kind: node.node === 'step' ? node.uses : node.node,

@@ -14,6 +14,7 @@ export const kindImplementations: Readonly<Record<string, Loader>> = {
   'rl.rollout': async () => (await import('./rl-rollout.js')).run,
   'rl.update': async () => (await import('./rl-update.js')).run,
   'index.build': async () => (await import('./index-build.js')).run,
+  'index.shard': async () => (await import('./index-shard.js')).run,
   'index.refresh': async () => (await import('./index-refresh.js')).run,
   'index.record': async () => (await import('./index-record.js')).run,
   'index.replay': async () => (await import('./index-replay.js')).run,

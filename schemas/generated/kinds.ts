@@ -754,6 +754,9 @@ export const stepKinds: Record<string, StepKind> = {
     seeded: false,
     checkpoints: true,
     shared: true,
+    shards: {
+      kind: 'index.shard',
+    },
     environment: [],
     inputs: {
       model: {
@@ -1214,6 +1217,70 @@ export const stepKinds: Record<string, StepKind> = {
       documents: {
         help: 'Of the corpus.',
         unit: 'documents',
+        goal: null,
+      },
+    },
+  },
+  'index.shard': {
+    kind: 'index.shard',
+    version: 1,
+    runs: 'trainer',
+    help: 'Encodes one part of a corpus: what `shards` of `index.build` runs side by side.',
+    seeded: false,
+    checkpoints: true,
+    shared: true,
+    environment: [],
+    inputs: {
+      model: {
+        artifact: 'model',
+        required: true,
+        help: 'The encoder.',
+      },
+      data: {
+        artifact: 'dataset',
+        required: true,
+        help: 'Its corpus.',
+      },
+      dtype: {
+        type: 'string',
+        help: 'As in `index.build`.',
+        enum: ['float32', 'float16'],
+        default: 'float32',
+      },
+      shard_rows: {
+        type: 'integer',
+        help: 'As in `index.build`.',
+        minimum: 0,
+        default: 0,
+      },
+      batch: {
+        type: 'integer',
+        help: 'Rows a forward pass.',
+        minimum: 1,
+        default: 128,
+        memory: true,
+      },
+      shard: {
+        type: 'integer',
+        help: 'Which of the parts, from 1.',
+        minimum: 1,
+      },
+      shards: {
+        type: 'integer',
+        help: 'How many parts there are.',
+        minimum: 1,
+      },
+    },
+    outputs: {
+      vectors: {
+        artifact: 'folder',
+        help: 'Rows of the index, in files.',
+      },
+    },
+    metrics: {
+      rows: {
+        help: 'Documents.',
+        unit: '',
         goal: null,
       },
     },

@@ -365,7 +365,8 @@ export const pipelineSchema: Record<string, unknown> = {
         },
         shards: {
           type: ['integer', 'string'],
-          description: 'Splits the step into so many parts that run side by side.',
+          description:
+            'Runs the step as so many parts side by side, at most 64, where its kind can be split; the result is the same.',
         },
       },
     },

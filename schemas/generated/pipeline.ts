@@ -422,7 +422,7 @@ export interface KindStep {
   matrix?: Matrix;
   best?: Best;
   /**
-   * Splits the step into so many parts that run side by side.
+   * Runs the step as so many parts side by side, at most 64, where its kind can be split; the result is the same.
    */
   shards?: number | string;
 }

@@ -143,6 +143,13 @@ export interface StepNode {
    * When it was asked for to be computed again (`pawl resume --from`): part of its key, so that no earlier result counts.
    */
   again?: string;
+  /**
+   * Runs as so many steps of another kind side by side, which it puts together; absent where it runs as one. Not part of its key.
+   */
+  shards?: {
+    count: number;
+    kind: string;
+  };
 }
 /**
  * One CEL expression; its value keeps its type.

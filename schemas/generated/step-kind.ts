@@ -38,17 +38,13 @@ export interface StepKind {
     };
   };
   /**
-   * How one step of the kind is run as several in parallel; without it, `shards` is refused.
+   * How one step of the kind runs as several side by side; without it, `shards` is refused.
    */
   shards?: {
     /**
-     * The input whose items are shared out.
+     * The step kind that makes one shard: it takes inputs of the same names, and `shard` (from 1) of `shards`.
      */
-    split: string;
-    /**
-     * How the outputs of the shards become one.
-     */
-    merge: 'concatenate' | 'sum';
+    kind: string;
   };
 }
 /**

@@ -49,6 +49,8 @@ function traits(kind) {
   const facts = [`Version ${kind.version}`, `runs on the ${kind.runs}`];
   facts.push(kind.seeded ? 'draws from the seed of the step' : 'draws nothing');
   facts.push(kind.checkpoints ? 'writes checkpoints and resumes from them' : 'starts over after an interruption');
+  if (kind.shards !== undefined)
+    facts.push(`\`shards\` splits it into [\`${kind.shards.kind}\`](#${anchor(kind.shards.kind)})`);
   if (kind.environment.length > 0)
     facts.push(`its key holds ${kind.environment.map((field) => `\`${field}\``).join(', ')}`);
   return `${facts.join('; ')}.`;

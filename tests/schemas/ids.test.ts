@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cellName, childPath, formatPath, iterationPath, parsePath } from '../../schemas/ids.js';
+import { cellName, childPath, formatPath, isShard, iterationPath, parsePath, shardName } from '../../schemas/ids.js';
 
 describe('a step path', () => {
   it('names a step in an iteration', () => {
@@ -44,5 +44,26 @@ describe('the name of a cell', () => {
     const names = values.map((value) => cellName('a', { x: value }));
     expect(new Set(names).size).toBe(values.length);
     for (const name of names) expect(parsePath(name)).toEqual([{ name, index: null }]);
+  });
+});
+
+describe('the path of a shard', () => {
+  it.each([
+    ['index', 'index[3/8]'],
+    ['x.index', 'x.index[3/8]'],
+    ['index[batch=64]', 'index[batch=64,3/8]'],
+    ['index[name="a,1/2"]', 'index[name="a,1/2",3/8]'],
+    ['rl[12].index', 'rl[12].index[3/8]'],
+  ])('of %s is %s, and reads back', (step, path) => {
+    expect(shardName(step, { shard: 3, shards: 8 })).toBe(path);
+    const segments = parsePath(path);
+    expect(segments?.at(-1)).toEqual({ name: path.replace('rl[12].', ''), index: null });
+    expect(formatPath(segments ?? [])).toBe(path);
+    expect([isShard(path), isShard(step)]).toEqual([true, false]);
+  });
+
+  it('is no path where it counts from 0, or is not in brackets at the end', () => {
+    expect(['index[0/8]', 'index[3/]', 'index[3/8', 'index[3/8]x'].map(parsePath)).toEqual([null, null, null, null]);
+    expect(isShard('index[a="1/2"]')).toBe(false);
   });
 });

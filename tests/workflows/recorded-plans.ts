@@ -1,6 +1,6 @@
 // The plans whose histories are kept in tests/histories/: small, and each with a construct of its own.
-import type { Plan } from '../../schemas/generated/plan.js';
-import { countingLoop, expr, gate, planOf, step, out } from './rig.js';
+import type { Plan, PlanKind } from '../../schemas/generated/plan.js';
+import { countingLoop, expr, gate, kinds, planOf, step, out } from './rig.js';
 
 /** Five steps: a diamond, a skipped step with else, and a gate at the end. */
 export const fivePlan: Plan = planOf(
@@ -93,3 +93,29 @@ export const notifyingPlan: Plan = planOf(
   { a: step({ with: { value: 1 } }) },
   { notify: { webhook: 'HOOK', on: ['succeeded', 'failed'] } },
 );
+
+/** The kinds of the tests with one that makes a shard of another. */
+export const splitKinds: Plan['kinds'] = { ...kinds, 'test.part': partKind() };
+
+function partKind(): PlanKind {
+  const work = kinds['test.work'];
+  if (work === undefined) throw new Error('the tests have a kind test.work');
+  const number = { artifact: null, required: true, checkpointKey: true };
+  return { ...work, runs: 'trainer', inputs: { ...work.inputs, shard: number, shards: number } };
+}
+
+/** A step as three shards after another, and a step that reads it; named so that `bad` ones fail. */
+const sharded = (name: string): Plan =>
+  planOf(
+    {
+      first: step({ with: { value: 1 } }),
+      [name]: step({ with: { from: out('first') }, deps: ['first'], shards: { count: 3, kind: 'test.part' } }),
+      last: step({ with: { from: out(name) }, deps: [name] }),
+    },
+    { kinds: splitKinds },
+  );
+
+export const shardedPlan: Plan = sharded('big');
+
+/** The same, and every shard fails. */
+export const brokenShardPlan: Plan = sharded('bad');

@@ -23,6 +23,8 @@ import {
   matrixPlan,
   nestedPlan,
   notifyingPlan,
+  brokenShardPlan,
+  shardedPlan,
   volatilePlan,
 } from './recorded-plans.js';
 import { emptyStore, failWith, outcomeOf } from './rig.js';
@@ -45,7 +47,7 @@ type During = (run: Run) => Promise<unknown>;
 /** File -> the plan that is run and the workflow whose first history is kept. */
 const recordings: Record<
   string,
-  { plan: Plan; workflowId: string; freshSteps?: boolean; volatile?: boolean; during?: During }
+  { plan: Plan; workflowId: string; freshSteps?: boolean; volatile?: boolean; shards?: boolean; during?: During }
 > = {
   'five-steps': { plan: fivePlan, workflowId: 'five' },
   'loop-root': { plan: loopPlan, workflowId: 'loop' },
@@ -65,6 +67,8 @@ const recordings: Record<
   'loop-forked-root': { plan: forkedPlan, workflowId: 'forked', freshSteps: true },
   'loop-rewound': { plan: volatilePlan, workflowId: 'rewound/rl', freshSteps: true, volatile: true },
   'loop-rewound-root': { plan: volatilePlan, workflowId: 'rewound', freshSteps: true, volatile: true },
+  sharded: { plan: shardedPlan, workflowId: 'sharded', freshSteps: true, shards: true },
+  'sharded-failed': { plan: brokenShardPlan, workflowId: 'sharded-failed', freshSteps: true, shards: true },
   cancelled: {
     plan: heldPlan,
     workflowId: 'cancelled',
@@ -216,14 +220,15 @@ async function record(): Promise<void> {
   const missing = Object.entries(recordings).filter(([name]) => !existsSync(join(folder, `${name}.json`)));
   const server = await startTemporal({ dynamicConfig: ['limit.historyCount.suggestContinueAsNew=45'] });
   try {
-    for (const [, { plan, workflowId, freshSteps = false, volatile = false, during }] of missing) {
+    for (const [, { plan, workflowId, freshSteps = false, volatile = false, shards = false, during }] of missing) {
       // The workflow of a loop is recorded with its root.
       if (workflowId.includes('/')) continue;
       const store = emptyStore();
       const held = losing(behave());
       const steps = volatile ? { behave: held.behave, volatile: held.host } : { behave: behave() };
       await withWorkers(server, { bundle, store, ...steps }, async () => {
-        const features = { searchAttributes: true, freshSteps, ...(volatile ? { volatile } : {}) };
+        const asked = { ...(volatile ? { volatile } : {}), ...(shards ? { shards } : {}) };
+        const features = { searchAttributes: true, freshSteps, ...asked };
         const handle = await startRun(server, store, plan, workflowId, { features });
         await during?.(handle);
         await handle.result().catch(() => undefined);

@@ -262,7 +262,7 @@ export function benchOf(
   };
   const local = localOn(store);
   const world = createWorld({
-    activities: { 'test.work': committed, 'test.train': committed },
+    activities: { 'test.work': committed, 'test.train': committed, 'test.part': committed },
     local,
     startAt: 0,
     ...options,

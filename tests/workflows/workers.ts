@@ -58,7 +58,8 @@ export async function withWorkers<Result>(
   const local = { ...localOn(store) };
   const common = { connection: server.connection, namespace: 'default', identity: 'test' };
   const onWorker = { 'test.work': (call: StepCall | FreshStepCall) => calls(call, null), ...local };
-  const onTrainer = { 'test.train': (call: StepCall | FreshStepCall) => calls(call, given.hostQueue ?? null) };
+  const train = (call: StepCall | FreshStepCall): Promise<StepOutcome> => calls(call, given.hostQueue ?? null);
+  const onTrainer = { 'test.train': train, 'test.part': train };
   const timing = { maxHeartbeatThrottleInterval: 100, shutdownGraceTime: 0 };
   const workers = [
     await Worker.create({ ...common, ...timing, taskQueue: 'pawl', workflowBundle: bundle, activities: onWorker }),

@@ -25,14 +25,22 @@ def read(path: Path, needs: Mapping[str, type]) -> Iterator[dict[str, Any]]:
 
 
 def read_rows(path: Path, rows: list[int] | None, needs: Mapping[str, type]) -> list[dict[str, Any]]:
-    """The rows with these numbers (from 0, in this order), or all of them; only those are parsed."""
-    lines = [(number, line) for number, line in enumerate(_lines(path), start=1) if line.strip()]
+    """The rows with these numbers (from 0, in this order), or all of them; only those are parsed, and kept in memory."""
     if rows is None:
-        return [parse(path, number, line, needs) for number, line in lines]
-    beyond = next((row for row in rows if not 0 <= row < len(lines)), None)
+        return list(read(path, needs))
+    wanted = set(rows)
+    lines: dict[int, tuple[int, str]] = {}
+    count = 0
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        if count in wanted:
+            lines[count] = (number, line)
+        count += 1
+    beyond = next((row for row in rows if row not in lines), None)
     if beyond is not None:
-        raise Failure("data", f"{path.name} has {len(lines)} rows, and row {beyond} was asked for.")
-    return [parse(path, lines[row][0], lines[row][1], needs) for row in rows]
+        raise Failure("data", f"{path.name} has {count} rows, and row {beyond} was asked for.")
+    return [parse(path, *lines[row], needs) for row in rows]
 
 
 def parse(path: Path, number: int, line: str, needs: Mapping[str, type]) -> dict[str, Any]:
@@ -52,10 +60,15 @@ def parse(path: Path, number: int, line: str, needs: Mapping[str, type]) -> dict
     return row
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a file, one after the other: a file may be larger than memory."""
+    start = 0
     try:
-        return path.read_text(encoding="utf-8").split("\n")
+        with path.open("rb") as file:
+            for line in file:
+                yield line.decode("utf-8")
+                start += len(line)
     except UnicodeDecodeError as error:
-        raise Failure("data", f"{path.name}: not UTF-8 at byte {error.start}.") from None
+        raise Failure("data", f"{path.name}: not UTF-8 at byte {start + error.start}.") from None
     except FileNotFoundError:
         raise Failure("data", f"{path.name} is missing in {path.parent.name or path.parent}.") from None

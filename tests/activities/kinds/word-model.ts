@@ -50,6 +50,7 @@ export async function fakeContext(
     calls,
     outputs,
     inputs,
+    shards: null,
     seed: options.seed ?? 7,
     attempt: 1,
     workDir,
