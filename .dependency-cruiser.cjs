@@ -10,7 +10,7 @@ const mayImport = {
   planning: ['schemas', 'expressions', 'store'],
   gc: ['schemas', 'planning', 'store', 'tracking'],
   workflows: ['schemas', 'expressions', 'activities'],
-  activities: ['schemas', 'store', 'retrieval', 'tracking'],
+  activities: ['schemas', 'expressions', 'store', 'retrieval', 'tracking'],
   testing: ['schemas', 'expressions', 'compiler', 'workflows', 'activities'],
   local: ['schemas'],
   worker: [

@@ -24,6 +24,7 @@ import { openJournal, type JournalStart } from './journal.js';
 import type { KindImplementation, KindInput } from './kind.js';
 import { kindContext } from './kind-context.js';
 import { countAttempts, readPulse, startPulse, stoppedAttempt, type Pulse } from './pulse.js';
+import { refuseCombinations } from './refuse-combinations.js';
 import { stageInputs } from './stage-inputs.js';
 import { stageShards, type StagedShards } from './stage-shards.js';
 import { startStopwatch, timesOf, type Stopwatch } from './stopwatch.js';
@@ -242,6 +243,8 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   const resume = resumed && { path: resumed.path, step: resumed.record.step };
   const warnings: string[] = [];
   run.signal.throwIfAborted();
+  const kind = host.kinds[call.uses];
+  if (kind !== undefined) refuseCombinations(kind, inputs);
   pulse.details.text = 'running';
   run.watch.works();
   const log = { workflowId: call.run.workflowId, path: call.path, attempt, number: run.number };

@@ -15,6 +15,7 @@ import type { Baseline } from './resolve-baseline.js';
 import { artifacts } from './rules/artifacts.js';
 import { commands } from './rules/commands.js';
 import { ashaResource } from './rules/asha-resource.js';
+import { combinations } from './rules/combinations.js';
 import { conditions } from './rules/conditions.js';
 import { cycles } from './rules/cycles.js';
 import { endlessLoop } from './rules/endless-loop.js';
@@ -96,6 +97,7 @@ const rules: Rule[] = [
   conditions,
   nullable,
   scalars,
+  combinations,
   localFiles,
   commands,
   matrix,

@@ -10,6 +10,7 @@ export const diagnosticCodes = [
   'wrong-type',
   'out-of-range',
   'bad-value',
+  'bad-combination',
   'bad-name',
   'bad-duration',
   'duplicate-name',

@@ -8,6 +8,7 @@ import type { Diagnostic, DiagnosticCode } from './diagnostics.js';
 import { sortDiagnostics } from './diagnostics.js';
 import { suggest } from './did-you-mean.js';
 import { parseText } from './parse-text.js';
+import { problemOfRefusal } from './refusal-check.js';
 import { checkScalar, showValue } from './scalar-check.js';
 import type { SourceFile } from './source-file.js';
 import { makeSourceFile } from './source-file.js';
@@ -45,8 +46,9 @@ function withoutOtherBranch(errors: ValidationError[], root: unknown): Validatio
     const [section, name] = namesOf(instancePath);
     if (section !== 'inputs' || name === undefined) return true;
     const input = valueAt(root, ['inputs', name]);
-    if (typeof input !== 'object' || input === null) return !schemaPath.includes('ScalarInput');
-    return schemaPath.includes('artifact' in input ? 'ArtifactInput' : 'ScalarInput');
+    // Of what is neither, the form of artifacts stands for both.
+    const isArtifact = typeof input !== 'object' || input === null || 'artifact' in input;
+    return schemaPath.includes('ArtifactInput') === isArtifact;
   });
 }
 
@@ -114,16 +116,18 @@ const topKeys = [
   'inputs',
   'outputs',
   'metrics',
+  'refuses',
 ];
 const artifactKeys = ['artifact', 'required', 'many', 'help'];
 const scalarKeys = [
-  'type', 'help', 'default', 'enum', 'minimum', 'maximum', 'exclusiveMinimum', 'items', 'checkpointKey',
+  'type', 'help', 'default', 'enum', 'minimum', 'maximum', 'exclusiveMinimum', 'items', 'fields', 'keys', 'values', 'checkpointKey',
 ]; // prettier-ignore
 
 function knownKeys([section]: string[], value: unknown): string[] {
   if (section === undefined) return topKeys;
   if (section === 'outputs') return ['artifact', 'help'];
   if (section === 'metrics') return ['help', 'unit', 'goal'];
+  if (section === 'refuses') return ['when', 'says', 'help'];
   return typeof value === 'object' && value !== null && 'artifact' in value ? artifactKeys : scalarKeys;
 }
 
@@ -168,6 +172,11 @@ function aboutKind(file: SourceFile, root: Authored, kind: StepKind, taken: Read
   return [
     ...diagnostics,
     ...Object.entries(kind.inputs).flatMap(([name, input]) => aboutDefault(file, root, name, input)),
+    ...(kind.refuses ?? []).flatMap((refusal, index) => {
+      const problem = problemOfRefusal(refusal, kind.inputs);
+      const at = locate(root, ['refuses', String(index)]).value.span;
+      return problem === null ? [] : [file.error(problem.code, at, problem.message, { hint: problem.hint })];
+    }),
   ];
 }
 

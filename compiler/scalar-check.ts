@@ -14,6 +14,10 @@ export interface ScalarDeclaration {
   exclusiveMinimum?: number | undefined;
   /** `scalar`: a string, number or boolean. */
   items?: { enum?: readonly unknown[] | undefined; type?: string | undefined } | undefined;
+  /** Of a map: the keys that it may have, each with what it takes; or which it may have (none named: any), and what all take. */
+  fields?: Readonly<Record<string, ScalarDeclaration>> | undefined;
+  keys?: readonly string[] | undefined;
+  values?: ScalarDeclaration | undefined;
   /** The whole string must match; `source` as it is written. */
   pattern?: { source: string; matches: (text: string) => boolean } | undefined;
 }
@@ -25,6 +29,8 @@ export interface ScalarProblem {
   code: DiagnosticCode;
   message: string;
   hint: string | null;
+  /** Where in a map it is: keys from the outside in; absent: the value itself. The key is wrong where `code` is unknown-key. */
+  path?: readonly string[];
 }
 
 const articles: Record<ScalarType, string> = {
@@ -58,6 +64,22 @@ export function checkScalar(value: unknown, declaration: ScalarDeclaration, what
   if (typeof value === 'number') return checkRange(value, declaration, what);
   if (typeof value === 'string') return checkPattern(value, declaration.pattern, what);
   if (Array.isArray(value)) return checkItems(value, declaration.items, what);
+  return type === 'object' ? checkEntries(value as Record<string, unknown>, declaration, what) : null;
+}
+
+/** What is wrong with an entry of a map, the first one; null where nothing is, or entries are free. Pure. */
+function checkEntries(
+  map: Record<string, unknown>,
+  { fields, keys = fields && Object.keys(fields), values }: ScalarDeclaration,
+  what: string,
+): ScalarProblem | null {
+  for (const [name, value] of Object.entries(map)) {
+    if (keys !== undefined && !keys.includes(name))
+      return { code: 'unknown-key', message: `${what} has no \`${name}\``, hint: suggest(name, keys), path: [name] };
+    const declaration = fields?.[name] ?? values;
+    const problem = declaration === undefined ? null : checkScalar(value, declaration, `\`${name}\` in ${what}`);
+    if (problem !== null) return { ...problem, path: [name, ...(problem.path ?? [])] };
+  }
   return null;
 }
 

@@ -99,37 +99,15 @@ export function overlongTerm(cache: number, tokens: number, longest: number): nu
   return cache === 0 || tokens <= from ? 0 : Math.max(-1, (from - tokens) / cache);
 }
 
-/** The least that a sample with an embedding can get. Pure. */
-const leastValid = (rule: RewardRule): number => leastOfTerms(rule) + rule.weights.format;
-
 /** What a malformed sample gets. Pure. */
-export const malformedReward = (rule: RewardRule): number => rule.malformed ?? leastOfTerms(rule);
+const malformedReward = (rule: RewardRule): number => rule.malformed ?? leastOfTerms(rule);
 
 const leastOfTerms = ({ weights, scale, overlong }: RewardRule): number =>
   0 - (scale === 'unit' ? 0 : weights.rank) - weights.length - (overlong > 0 ? weights.overlong : 0);
 
-/** What does not fit together in a rule, in words, or null. Pure. */
-export function faultOf(rule: RewardRule, longest: number): string | null {
-  const { weights, length, overlong } = rule;
-  const isTargeted = length.low > 0 || length.high > 0;
-  const least = leastValid(rule);
+/** What of a rule is out of reach of rollouts of at most `longest` new tokens, in words, or null. Pure. */
+export function faultOf({ length, overlong }: RewardRule, longest: number): string | null {
   const faults: [boolean, string][] = [
-    [
-      Object.values(weights).every((weight) => weight === 0),
-      'All weights are 0, so nothing is rewarded. Give `rank_weight` a value above 0.',
-    ],
-    [
-      weights.length > 0 && !isTargeted,
-      '`length_weight` is above 0 without a target. Give `length_low`, `length_high` or both.',
-    ],
-    [
-      weights.length === 0 && isTargeted,
-      '`length_low` and `length_high` do nothing while `length_weight` is 0. Give it a value, or leave them out.',
-    ],
-    [
-      length.high > 0 && length.low > length.high,
-      `\`length_low\` is ${length.low} and \`length_high\` ${length.high}: no length is in between.`,
-    ],
     [
       length.low > longest,
       `\`length_low\` is ${length.low}, and no sample can have more than ${longest} tokens (\`max_new\` of rl.rollout).`,
@@ -141,10 +119,6 @@ export function faultOf(rule: RewardRule, longest: number): string | null {
     [
       overlong >= longest,
       `\`overlong_tokens\` is ${overlong} of at most ${longest} new tokens (\`max_new\` of rl.rollout), so every sample would be punished.`,
-    ],
-    [
-      rule.malformed !== null && rule.malformed > least,
-      `\`malformed\` is ${rule.malformed}, and a sample with an embedding may get as little as ${least}: being malformed would pay. Set it to ${least} or below, or leave it out.`,
     ],
   ];
   return faults.find(([isWrong]) => isWrong)?.[1] ?? null;

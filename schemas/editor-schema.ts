@@ -164,7 +164,8 @@ function suggestions({ type, enum: choices, default: value }: ScalarInput): Sche
 const durationPattern = '^(?=.)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+(\\.\\d+)?s)?(\\d+ms)?$';
 
 /** What a value that is no expression must be. */
-function valueSchema({ type, enum: choices, minimum, maximum, exclusiveMinimum, items }: ScalarInput): Schema {
+function valueSchema(input: ScalarInput): Schema {
+  const { type, enum: choices, minimum, maximum, exclusiveMinimum, items } = input;
   if (choices !== undefined) return { enum: choices };
   switch (type) {
     case 'duration':
@@ -176,6 +177,7 @@ function valueSchema({ type, enum: choices, minimum, maximum, exclusiveMinimum, 
     case 'list':
       return { type: 'array', ...(items === undefined ? {} : { items }) };
     case 'object':
+      return mapSchema(input);
     case 'boolean':
       return { type };
     case 'number':
@@ -184,6 +186,19 @@ function valueSchema({ type, enum: choices, minimum, maximum, exclusiveMinimum, 
     default:
       return { type: 'string' };
   }
+}
+
+/** A map whose keys, or what stands under them, are declared. */
+function mapSchema({ fields, keys, values }: ScalarInput): Schema {
+  const each = values === undefined ? undefined : scalarInput(values);
+  const ofKeys = (keys ?? []).map((key) => [key, each ?? {}]);
+  const ofFields = Object.entries(fields ?? {}).map(([name, field]) => [name, scalarInput(field)]);
+  const properties = Object.fromEntries([...ofKeys, ...ofFields]) as Record<string, Schema>;
+  const isClosed = keys !== undefined || fields !== undefined;
+  return {
+    type: 'object',
+    ...(isClosed ? { additionalProperties: false, properties } : each && { additionalProperties: each }),
+  };
 }
 
 const withoutAbsent = (schema: Schema): Schema =>

@@ -50,20 +50,6 @@ function excludedRows({ relevant }: JudgedQuery, corpus: Corpus): Set<number> {
 function rulesOf({ inputs }: KindContext): NegativeRules {
   const [first, last] = [integerInput(inputs, 'range_min'), integerInput(inputs, 'range_max')];
   const number = integerInput(inputs, 'number');
-  if (first > last)
-    throw new StepFailure(
-      'config',
-      `\`range_min\` is ${first} and \`range_max\` ${last}: there is no rank between them.`,
-      {
-        input: 'range_min',
-      },
-    );
-  if (number > last - first + 1)
-    throw new StepFailure(
-      'config',
-      `\`number\` is ${number}, and there are only ${last - first + 1} ranks from ${first} to ${last}; raise \`range_max\`.`,
-      { input: 'number' },
-    );
   return {
     ...{ number, first, last },
     absoluteMargin: optionalNumber(inputs, 'absolute_margin'),

@@ -17,22 +17,10 @@ export async function run(context: KindContext): Promise<Record<string, number |
 
 function setsOf({ inputs }: KindContext): MixedSet[] {
   const named = namedArtifacts(inputs, 'sets');
-  const names = named.map(({ name }) => name);
   const [weights, prompts] = [mapInput(inputs['weights']), mapInput(inputs['prompts'])];
-  for (const [input, given] of [
-    ['weights', weights],
-    ['prompts', prompts],
-  ] as const) {
-    const unknown = Object.keys(given).find((name) => !names.includes(name));
-    if (unknown !== undefined)
-      throw wrong(input, `names ${unknown}, which is not one of the sets: ${names.join(', ')}`);
-  }
-  const without = names.find((name) => name !== null && !(name in weights));
-  if (Object.keys(weights).length > 0 && without !== undefined)
-    throw wrong('weights', `has none for ${String(without)}; give all sets one, or none`);
   return named.map(({ name, artifact }) => {
-    if (name === null) throw wrong('sets', 'is one data set without a name; write a map of names: { code: …, qa: … }');
-    return { name, path: artifact.path, weight: weightOf(name, weights[name]), prompt: promptOf(name, prompts[name]) };
+    const own = name ?? '';
+    return { name: own, path: artifact.path, weight: weightOf(own, weights[own]), prompt: promptOf(own, prompts[own]) };
   });
 }
 

@@ -39,12 +39,5 @@ export async function run(context: KindContext): Promise<Record<string, number |
 /** Reports with the same name belong together. */
 function pairsOf({ inputs }: KindContext): ReportPair[] {
   const [before, after] = [namedArtifacts(inputs, 'before'), namedArtifacts(inputs, 'after')];
-  const names = (side: typeof before): string => side.map(({ name }) => name ?? 'one report').join(', ');
-  if (names(before) !== names(after))
-    throw new StepFailure(
-      'config',
-      `\`before\` has ${names(before)} and \`after\` has ${names(after)}; name the reports of both alike, so that it is clear which belong together.`,
-      { input: 'after' },
-    );
   return before.map(({ artifact }, i) => ({ before: artifact.path, after: after[i]?.artifact.path ?? '' }));
 }

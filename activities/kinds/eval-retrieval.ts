@@ -2,21 +2,19 @@
 // and under BM25, and reports figures by mode, by set and by query.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { declaredMetrics, evaluationModes, type EvaluationMode, type QueryFigures } from '../../retrieval/report.js';
+import { declaredMetrics, type EvaluationMode, type QueryFigures } from '../../retrieval/report.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { canonicalJson } from '../../schemas/identity.js';
 import type { Report } from '../../schemas/generated/report.js';
 import type { KindContext } from '../kind.js';
-import { StepFailure } from '../kind.js';
 import { evaluateSet, type EvaluatedSet } from './evaluate-set.js';
 import { artifactInput, namedArtifacts, stringInput, stringListInput } from './inputs.js';
 import { openParts } from './parts.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
-  const modes = modesInput(context);
+  const modes = [...new Set(stringListInput(context.inputs, 'modes') as EvaluationMode[])];
   const split = stringInput(context.inputs, 'split');
   const unseenIn = stringListInput(context.inputs, 'unseen_in');
-  refuseOwnSplit(context, split, unseenIn);
   const base = {
     context,
     parts: await openParts(context),
@@ -81,34 +79,4 @@ async function modesOf(
     if (lines.length > 0) figures[mode] = await retrievalThreads().run('modeFigures', lines);
   }
   return figures;
-}
-
-function modesInput({ inputs }: KindContext): EvaluationMode[] {
-  const modes = inputs['modes'];
-  const isGood =
-    Array.isArray(modes) &&
-    modes.length > 0 &&
-    modes.every((mode) => (evaluationModes as readonly unknown[]).includes(mode));
-  if (!isGood)
-    throw new StepFailure(
-      'config',
-      `\`modes\` is ${JSON.stringify(modes)}; list at least one of ${evaluationModes.join(', ')}.`,
-    );
-  return [...new Set(modes as EvaluationMode[])];
-}
-
-/** What is chosen or called unseen by a split is not evaluated on the same one. */
-function refuseOwnSplit({ inputs }: KindContext, split: string, unseenIn: string[]): void {
-  if (unseenIn.includes(split))
-    throw new StepFailure(
-      'config',
-      `\`unseen_in\` names ${split}, the split that is evaluated: no query of it would be unseen. Name other splits.`,
-      { input: 'unseen_in' },
-    );
-  if (inputs['bm25_tune'] === split)
-    throw new StepFailure(
-      'config',
-      `\`bm25_tune\` is ${split}, the split that is evaluated: BM25 would be chosen by what it is measured with. Name another split.`,
-      { input: 'bm25_tune' },
-    );
 }

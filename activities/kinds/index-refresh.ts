@@ -5,7 +5,7 @@ import { driftOf, freshnessOf, lagOf, staleRows, type Freshness } from '../../re
 import { duplicatesOf } from '../../retrieval/corpus.js';
 import { indexCache } from '../../retrieval/index-cache.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
-import { budgetRows } from '../../retrieval/refresh/policies.js';
+import { budgetRows, type RefreshPolicyName } from '../../retrieval/refresh/policies.js';
 import { runPolicy, type Refreshed } from '../../retrieval/refresh/run-policy.js';
 import { threadSearch } from '../../retrieval/refresh/thread-search.js';
 import type { ValidSamples } from '../../retrieval/rollouts.js';
@@ -13,14 +13,14 @@ import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { writeRefreshedIndex } from '../../retrieval/write-index.js';
 import type { KindContext, LocalArtifact } from '../kind.js';
 import { encode, readVectors } from './encode.js';
-import { artifactInput, integerInput, numberInput } from './inputs.js';
+import { artifactInput, integerInput, numberInput, stringInput } from './inputs.js';
 import { openParts, type Parts } from './parts.js';
 import { measureFidelity } from './refresh-fidelity.js';
-import { budgetInput, checkFit, optionsInput, policyInput, samplesInput } from './refresh-inputs.js';
+import { budgetInput, checkFit, optionsInput, samplesInput } from './refresh-inputs.js';
 import { correctionMetrics, estimateMetrics, servedBeside } from './refresh-beside.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
-  const policy = policyInput(context.inputs);
+  const policy = stringInput(context.inputs, 'policy') as RefreshPolicyName;
   const index = artifactInput(context.inputs, 'index');
   return indexCache().withIndex(index, async (loaded) => {
     const model = artifactInput(context.inputs, 'model');
@@ -63,7 +63,7 @@ function refresh(
   const { inputs } = context;
   const { index, manifest, corpus } = call.loaded;
   let encodings = 0;
-  return runPolicy(policyInput(inputs), {
+  return runPolicy(stringInput(inputs, 'policy') as RefreshPolicyName, {
     index,
     stale: staleRows(index, call.freshness),
     versionOf: call.freshness.versionOf,

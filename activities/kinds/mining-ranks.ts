@@ -10,7 +10,7 @@ import { dot, indexFromVectors, vectorOf, type VectorIndex } from '../../retriev
 import type { KindContext, LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { encode, readVectors } from './encode.js';
-import { integerInput, numberInput, optionalArtifact, stringInput } from './inputs.js';
+import { artifactInput, integerInput, numberInput, optionalArtifact, stringInput } from './inputs.js';
 import { openParts, type Parts } from './parts.js';
 
 export interface MiningTask {
@@ -24,21 +24,12 @@ export interface MiningTask {
 
 type RankedQuery = Omit<Ranking, 'excluded'>;
 
-/** A ranking a query. Fails with class `config` where model, index and `by` do not fit together, `data` for an index of another corpus. */
+/** A ranking a query. Fails with class `data` for an index of another corpus. */
 export async function rankForMining(task: MiningTask): Promise<RankedQuery[]> {
   const { inputs } = task.context;
-  const [model, index] = [optionalArtifact(inputs, 'model'), optionalArtifact(inputs, 'index')];
-  if (stringInput(inputs, 'by') === 'bm25') {
-    if (model !== null || index !== null)
-      throw wrong('by', 'is bm25, which needs neither `model` nor `index`; leave them out, or write `by: model`');
-    return rankByBm25(task);
-  }
-  if (model === null) throw wrong('model', 'is missing: `by` is model; give the model, or write `by: bm25`');
-  return rankByModel(task, model, index);
+  if (stringInput(inputs, 'by') === 'bm25') return rankByBm25(task);
+  return rankByModel(task, artifactInput(inputs, 'model'), optionalArtifact(inputs, 'index'));
 }
-
-const wrong = (input: string, what: string): StepFailure =>
-  new StepFailure('config', `\`${input}\` ${what}.`, { input });
 
 async function rankByBm25({ context, data, queries, k }: MiningTask): Promise<RankedQuery[]> {
   const { inputs } = context;

@@ -1,49 +1,14 @@
-// Reads what index.refresh is told, and says which inputs do not go together.
-import type { RefreshPolicyName } from '../../retrieval/refresh/policies.js';
+// Reads what index.refresh is told.
 import type { RefreshOptions } from '../../retrieval/refresh/policy.js';
+import { isObject } from '../../retrieval/jsonl.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
 import { noSamples, readRollouts, validSamples, type ValidSamples } from '../../retrieval/rollouts.js';
 import type { KindContext, KindInput, LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { readEncodingContract } from './encode.js';
-import { booleanInput, integerInput, numberInput, optionalArtifact, stringInput } from './inputs.js';
+import { integerInput, numberInput, optionalArtifact, stringInput } from './inputs.js';
 
 type Inputs = Record<string, KindInput>;
-
-/** The policy; config when the other inputs leave it nothing to go by. Pure. */
-export function policyInput(inputs: Inputs): RefreshPolicyName {
-  const policy = stringInput(inputs, 'policy') as RefreshPolicyName;
-  if (policy === 'frozen' && booleanInput(inputs, 'fidelity')) {
-    throw config(
-      '`policy: frozen` serves the documents of their first encoder on purpose, so a full re-encode is not what it should be like; leave `fidelity` out, or use `policy: none` to measure what a stale index gets wrong.',
-    );
-  }
-  checkCorrection(inputs, policy);
-  if (policy !== 'adaptive' && stringInput(inputs, 'ranks') === 'estimated') {
-    throw config(
-      `\`ranks: estimated\` needs documents that are drawn with known probabilities; use \`policy: adaptive\`, or leave \`ranks\` out.`,
-    );
-  }
-  if (policy === 'drift' && numberInput(inputs, 'probe') === 0) {
-    throw config(
-      '`policy: drift` learns from the probe how far rows have moved; set `probe` above 0, for example 0.2.',
-    );
-  }
-  return policy;
-}
-
-function checkCorrection(inputs: Inputs, policy: RefreshPolicyName): void {
-  const correct = stringInput(inputs, 'correct');
-  if (correct === 'none') return;
-  if (policy === 'none' || policy === 'frozen') {
-    throw config(
-      `\`correct: ${correct}\` learns from documents that are re-encoded how the others have moved, and \`policy: ${policy}\` re-encodes none; take another policy, or leave \`correct\` out.`,
-    );
-  }
-  if (policy !== 'random' && numberInput(inputs, 'probe') === 0) {
-    throw config(`\`correct: ${correct}\` is judged on the probe; set \`probe\` above 0, for example 0.2.`);
-  }
-}
 
 /** What policies are told, in index.refresh. Pure. */
 export const optionsInput = (inputs: Inputs): RefreshOptions => ({
@@ -66,25 +31,19 @@ export const policyOptions = (inputs: Inputs): Omit<RefreshOptions, 'correct'> =
 /** {fraction} or {docs}; config when it is neither. Pure. */
 export function budgetInput(inputs: Inputs): { fraction: number } | { docs: number } {
   const budget = inputs['budget'];
-  if (typeof budget === 'object' && budget !== null && !Array.isArray(budget)) {
-    const { fraction, docs, ...rest } = budget as Record<string, unknown>;
-    const isAlone = Object.keys(rest).length === 0;
-    if (isAlone && typeof fraction === 'number' && docs === undefined && fraction > 0 && fraction <= 1)
-      return { fraction };
-    if (isAlone && typeof docs === 'number' && fraction === undefined && Number.isInteger(docs) && docs > 0)
-      return { docs };
-  }
-  throw config(`\`budget\` is ${JSON.stringify(budget)}; write {fraction: 0.05} (above 0, at most 1) or {docs: 200}.`);
+  const { fraction, docs } = isObject(budget) ? budget : {};
+  if (typeof fraction === 'number' && fraction > 0 && fraction <= 1) return { fraction };
+  if (typeof docs === 'number' && Number.isInteger(docs) && docs > 0) return { docs };
+  throw new StepFailure(
+    'config',
+    `\`budget\` is ${JSON.stringify(budget)}; write {fraction: 0.05} (above 0, at most 1) or {docs: 200}.`,
+  );
 }
 
-/** This iteration's samples, or none without rollouts; some policies and `fidelity` need them. */
+/** This iteration's samples, or none without rollouts. */
 export async function samplesInput(inputs: Inputs, { index, corpus }: LoadedIndex): Promise<ValidSamples> {
   const artifact = optionalArtifact(inputs, 'rollouts');
-  if (artifact === null) {
-    const needs = needsRollouts(inputs);
-    if (needs === null) return noSamples;
-    throw config(`\`${needs}\` looks at this iteration's rollouts; give index.refresh the input \`rollouts\`.`);
-  }
+  if (artifact === null) return noSamples;
   const rollouts = await readRollouts(artifact.path, corpus);
   if (rollouts.dimension !== index.dimension) {
     throw new StepFailure(
@@ -93,12 +52,6 @@ export async function samplesInput(inputs: Inputs, { index, corpus }: LoadedInde
     );
   }
   return validSamples(rollouts);
-}
-
-function needsRollouts(inputs: Inputs): string | null {
-  const policy = stringInput(inputs, 'policy');
-  if (['neighbourhood', 'mixture', 'adaptive'].includes(policy)) return `policy: ${policy}`;
-  return booleanInput(inputs, 'fidelity') ? 'fidelity: true' : null;
 }
 
 /** Fails with class `data` when the model embeds in another dimension than the index holds, or a frozen index has mixed rows. */
@@ -119,5 +72,3 @@ export async function checkFit({ inputs }: KindContext, loaded: LoadedIndex, mod
     );
   }
 }
-
-const config = (message: string): StepFailure => new StepFailure('config', message);

@@ -1,10 +1,10 @@
-// The inputs of rl.reward as a rule, checked against each other before anything is ranked.
-import { faultOf, malformedReward, type RewardRule } from '../../retrieval/reward.js';
+// The inputs of rl.reward as a rule, checked against the rollouts before anything is ranked.
+import { faultOf, type RewardRule } from '../../retrieval/reward.js';
 import type { KindInput } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { integerInput, numberInput, stringInput } from './inputs.js';
 
-/** The rule; `longest` is how many new tokens a sample may have. Fails with class `config` when the inputs contradict each other. */
+/** The rule; `longest` is how many new tokens a sample may have. Fails with class `config` where an input is out of their reach. */
 export function rewardRule(inputs: Record<string, KindInput>, longest: number): RewardRule {
   const rule: RewardRule = {
     reward: stringInput(inputs, 'reward') as RewardRule['reward'],
@@ -21,6 +21,6 @@ export function rewardRule(inputs: Record<string, KindInput>, longest: number): 
     malformed: inputs['malformed'] === null ? null : numberInput(inputs, 'malformed'),
   };
   const fault = faultOf(rule, longest);
-  if (fault !== null) throw new StepFailure('config', fault, { malformed: malformedReward(rule) });
+  if (fault !== null) throw new StepFailure('config', fault);
   return rule;
 }

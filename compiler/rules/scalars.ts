@@ -1,15 +1,15 @@
-// wrong-type, out-of-range, bad-value, bad-duration, expression-type, text-around-expression: places that take a scalar,
+// wrong-type, out-of-range, bad-value, bad-duration, unknown-key, expression-type, text-around-expression: places that take a scalar,
 // a list or a map. What depends on params only is checked with their values.
 import type { ExpressionType } from '../../expressions/check.js';
 import type { AnalysedField } from '../analysed-field.js';
 import type { Analysis } from '../analysis.js';
 import { plainValue } from '../authored.js';
-import type { Span } from '../authored.js';
+import type { Authored, Span } from '../authored.js';
 import type { Diagnostic } from '../diagnostics.js';
 import type { Expectation } from '../fields.js';
 import { cellsOf, constantOf } from '../plan-value.js';
 import { checkScalar, describeType } from '../scalar-check.js';
-import type { ScalarType } from '../scalar-check.js';
+import type { ScalarProblem, ScalarType } from '../scalar-check.js';
 import { describeExpressionType, singleExpression } from '../single-expression.js';
 import type { Rule } from './rule.js';
 
@@ -66,7 +66,19 @@ function checkValue(
     .slice(0, 1)
     .flatMap(({ resolutions }) => resolutions.slice(0, 1))
     .flatMap(({ reference: { path } }) => declarationOf(field, path));
-  return [pipeline.file.error(problem.code, field.authored.span, problem.message, { hint: problem.hint, related })];
+  const span = placeIn(field.authored, problem);
+  return [pipeline.file.error(problem.code, span, problem.message, { hint: problem.hint, related })];
+}
+
+/** Where in a written map the problem is; the whole value where its entries are not written there. */
+function placeIn(authored: Authored, { code, path = [] }: ScalarProblem): Span {
+  let place = { key: authored.span, value: authored };
+  for (const name of path) {
+    const entry = place.value.form === 'map' ? place.value.entries.get(name) : undefined;
+    if (entry === undefined) return authored.span;
+    place = entry;
+  }
+  return code === 'unknown-key' ? place.key : place.value.span;
 }
 
 /** Where the value comes from: the param or the axis of that name. */

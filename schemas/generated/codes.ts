@@ -60,6 +60,21 @@ export const codeTexts: readonly CodeText[] = [
     files: {},
   },
   {
+    code: 'bad-combination',
+    title: 'Inputs that do not go together',
+    severity: 'error',
+    meaning:
+      'Each input is right by itself, but the step kind refuses them together: one needs another that is not there, contradicts it, or would have no effect. What the kind refuses stands with it in the [reference](reference/steps.md). Only values that are known before the run are looked at: literals, params and what is computed from them; the rest is looked at when the step starts, before it computes anything. A step whose `if` is false whatever happens is not looked at.',
+    remedy: 'The message names the inputs and the way out.',
+    wrong:
+      'pawl: 1\nname: bad\nparams: { every: { type: integer, default: 0 } }\nsteps:\n  corpus: { uses: data.code-search, with: { dev: 0.4, test: 0.4, rl: 0.2 } }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft:\n    uses: train.sft\n    with:\n      model: "${{ steps.base.outputs.model }}"\n      data: "${{ steps.corpus.outputs.dataset }}"\n      patience: 3\n      eval_every: "${{ params.every }}"\n      schedules: { kl_weight: { begin: 0.6, end: 0.4 } }\n  mined:\n    uses: data.mine-negatives\n    with: { data: "${{ steps.corpus.outputs.dataset }}", range_max: 2 }\noutputs: { model: "${{ steps.sft.outputs.model }}", mined: "${{ steps.mined.outputs.dataset }}" }\n',
+    output:
+      'bad-combination-inputs.yaml:5:50: `dev`, `test` and `rl` add up to 1 or more: nothing is left for sft [bad-combination]\n  5 |   corpus: { uses: data.code-search, with: { dev: 0.4, test: 0.4, rl: 0.2 } }\n    |                                                  ^^^\n  bad-combination-inputs.yaml:5:61: `test` is here\n  bad-combination-inputs.yaml:5:70: `rl` is here\n  = lower one of them\n\nbad-combination-inputs.yaml:12:17: `patience` is 3, and nothing is evaluated while it trains (`eval_every` is 0) [bad-combination]\n  12 |       patience: 3\n     |                 ^\n  bad-combination-inputs.yaml:13:19: `eval_every` is here\n  = give `eval_every`, for example 50 (steps), or leave `patience` out\n\nbad-combination-inputs.yaml:14:18: `schedules` has `kl_weight` end before it begins [bad-combination]\n  14 |       schedules: { kl_weight: { begin: 0.6, end: 0.4 } }\n     |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  = `begin` and `end` are shares of the steps, begin <= end; where they are equal, the value jumps\n\nbad-combination-inputs.yaml:15:3: `by` is model, and there is no `model` [bad-combination]\n  15 |   mined:\n     |   ^^^^^\n  = give the model, or write by: bm25\n\nbad-combination-inputs.yaml:17:69: `number` is 4, and there are only 2 ranks from 1 to 2 [bad-combination]\n  17 |     with: { data: "${{ steps.corpus.outputs.dataset }}", range_max: 2 }\n     |                                                                     ^\n  = raise `range_max`\n',
+    right:
+      'pawl: 1\nname: good\nparams: { every: { type: integer, default: 50 } }\nsteps:\n  corpus: { uses: data.code-search, with: { dev: 0.2, test: 0.2, rl: 0.2 } }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\n  sft:\n    uses: train.sft\n    with:\n      model: "${{ steps.base.outputs.model }}"\n      data: "${{ steps.corpus.outputs.dataset }}"\n      patience: 3\n      eval_every: "${{ params.every }}"\n      schedules: { kl_weight: { begin: 0.4, end: 0.6 } }\n  mined:\n    uses: data.mine-negatives\n    with: { data: "${{ steps.corpus.outputs.dataset }}", by: bm25, range_max: 20 }\noutputs: { model: "${{ steps.sft.outputs.model }}", mined: "${{ steps.mined.outputs.dataset }}" }\n',
+    files: {},
+  },
+  {
     code: 'bad-cron',
     title: 'A cron expression that is none',
     severity: 'error',

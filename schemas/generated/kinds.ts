@@ -102,6 +102,13 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'dev + test + rl >= 1',
+        says: '`dev`, `test` and `rl` add up to 1 or more: nothing is left for sft',
+        help: 'lower one of them',
+      },
+    ],
   },
   'data.jsonl': {
     kind: 'data.jsonl',
@@ -275,6 +282,28 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'range_min > range_max',
+        says: '`range_min` is ${{ range_min }} and `range_max` ${{ range_max }}: there is no rank between them',
+        help: 'raise `range_max` or lower `range_min`',
+      },
+      {
+        when: 'range_min <= range_max && number > range_max - range_min + 1',
+        says: '`number` is ${{ number }}, and there are only ${{ range_max - range_min + 1 }} ranks from ${{ range_min }} to ${{ range_max }}',
+        help: 'raise `range_max`',
+      },
+      {
+        when: 'by == "bm25" && (model != null || index != null)',
+        says: '`by` is bm25, which needs neither `model` nor `index`',
+        help: 'leave them out, or write by: model',
+      },
+      {
+        when: 'by == "model" && model == null',
+        says: '`by` is model, and there is no `model`',
+        help: 'give the model, or write by: bm25',
+      },
+    ],
   },
   'data.mix': {
     kind: 'data.mix',
@@ -295,11 +324,20 @@ export const stepKinds: Record<string, StepKind> = {
         type: 'object',
         help: 'How often training draws from each set, relative to the others; none = by their queries in sft.',
         default: {},
+        values: {
+          type: 'number',
+          help: 'Of a set.',
+          exclusiveMinimum: 0,
+        },
       },
       prompts: {
         type: 'object',
         help: 'Put around the queries of a set when a model reads them; {} stands for the query.',
         default: {},
+        values: {
+          type: 'string',
+          help: 'Of a set.',
+        },
       },
       texts: {
         type: 'string',
@@ -336,6 +374,33 @@ export const stepKinds: Record<string, StepKind> = {
         goal: 'minimize',
       },
     },
+    refuses: [
+      {
+        when: 'size(sets) == 0',
+        says: '`sets` is one data set without a name',
+        help: 'write a map of names: { code: …, qa: … }',
+      },
+      {
+        when: 'size(sets) > 0 && weights.exists(name, !(name in sets))',
+        says: '`weights` names ${{ weights.filter(name, !(name in sets))[0] }}, which is not one of the sets: ${{ sets }}',
+        help: 'write the names of `sets`',
+      },
+      {
+        when: 'size(sets) > 0 && prompts.exists(name, !(name in sets))',
+        says: '`prompts` names ${{ prompts.filter(name, !(name in sets))[0] }}, which is not one of the sets: ${{ sets }}',
+        help: 'write the names of `sets`',
+      },
+      {
+        when: 'size(weights) > 0 && sets.exists(name, !(name in weights))',
+        says: '`weights` has none for ${{ sets.filter(name, !(name in weights))[0] }}',
+        help: 'give all sets one, or none',
+      },
+      {
+        when: 'prompts.exists(name, !prompts[name].contains("{}"))',
+        says: '`prompts` has no {} for ${{ prompts.filter(name, !prompts[name].contains("{}"))[0] }}',
+        help: 'write {} once, where the query goes',
+      },
+    ],
   },
   'eval.compare': {
     kind: 'eval.compare',
@@ -432,6 +497,13 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'before != after',
+        says: '`before` and `after` do not have the same names, so it is not clear which reports belong together',
+        help: 'name the reports of both alike, or give one report each',
+      },
+    ],
   },
   'eval.retrieval': {
     kind: 'eval.retrieval',
@@ -745,6 +817,28 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'size(modes) == 0',
+        says: '`modes` is empty, so nothing is asked',
+        help: 'list at least one of plain, greedy, sampled, bm25',
+      },
+      {
+        when: 'split in unseen_in',
+        says: '`unseen_in` names ${{ split }}, the split that is evaluated: no query of it would be unseen',
+        help: 'name other splits',
+      },
+      {
+        when: 'bm25_tune == split',
+        says: '`bm25_tune` is ${{ bm25_tune }}, the split that is evaluated: BM25 would be chosen by what it is measured with',
+        help: 'name another split',
+      },
+      {
+        when: 'bm25_tune != "none" && !("bm25" in modes)',
+        says: '`bm25_tune` chooses k1 and b of BM25, and `modes` has no bm25',
+        help: 'add bm25 to `modes`, or leave `bm25_tune` out',
+      },
+    ],
   },
   'index.build': {
     kind: 'index.build',
@@ -901,6 +995,21 @@ export const stepKinds: Record<string, StepKind> = {
         help: '{fraction: 0.05} or {docs: 200} at most.',
         default: {
           fraction: 0.05,
+        },
+        fields: {
+          fraction: {
+            type: 'number',
+            help: 'Share of the rows.',
+            exclusiveMinimum: 0,
+            maximum: 1,
+            default: null,
+          },
+          docs: {
+            type: 'integer',
+            help: 'Rows.',
+            minimum: 1,
+            default: null,
+          },
         },
       },
       top: {
@@ -1093,6 +1202,48 @@ export const stepKinds: Record<string, StepKind> = {
         goal: 'minimize',
       },
     },
+    refuses: [
+      {
+        when: 'policy == "frozen" && fidelity',
+        says: '`policy: frozen` serves the documents of their first encoder on purpose, so a full re-encode is not what it should be like',
+        help: 'leave `fidelity` out, or use `policy: none` to measure what a stale index gets wrong',
+      },
+      {
+        when: 'policy == "drift" && probe == 0.0',
+        says: '`policy: drift` learns from the probe how far rows have moved, and `probe` is 0',
+        help: 'give `probe` a value above 0, for example 0.2',
+      },
+      {
+        when: 'policy in ["neighbourhood", "mixture", "adaptive"] && rollouts == null',
+        says: "`policy: ${{ policy }}` looks at this iteration's rollouts, and there is no `rollouts`",
+        help: 'give `rollouts`, or another policy, such as oldest',
+      },
+      {
+        when: 'fidelity && policy != "frozen" && rollouts == null',
+        says: "`fidelity: true` looks at this iteration's rollouts, and there is no `rollouts`",
+        help: 'give `rollouts`, or leave `fidelity` out',
+      },
+      {
+        when: '(budget.fraction == null) == (budget.docs == null)',
+        says: '`budget` takes one of `fraction` and `docs`',
+        help: 'write e.g. {fraction: 0.05} or {docs: 200}',
+      },
+      {
+        when: 'correct != "none" && policy in ["none", "frozen"]',
+        says: '`correct: ${{ correct }}` learns from documents that are re-encoded how the others have moved, and `policy: ${{ policy }}` re-encodes none',
+        help: 'take another policy, or leave `correct` out',
+      },
+      {
+        when: 'correct != "none" && !(policy in ["none", "frozen", "random"]) && probe == 0.0',
+        says: '`correct: ${{ correct }}` is judged on the probe, and `probe` is 0',
+        help: 'give `probe` a value above 0, for example 0.2',
+      },
+      {
+        when: 'ranks == "estimated" && policy != "adaptive"',
+        says: '`ranks: estimated` needs documents that are drawn with known probabilities, and `policy` is ${{ policy }}',
+        help: 'use `policy: adaptive`, or leave `ranks` out',
+      },
+    ],
   },
   'index.replay': {
     kind: 'index.replay',
@@ -1220,6 +1371,28 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: '"drift" in policies && probe == 0.0',
+        says: '`policies` has drift, which learns from the probe how far rows have moved, and `probe` is 0',
+        help: 'give `probe` a value above 0, for example 0.2',
+      },
+      {
+        when: 'budgets.exists(one, one <= 0 || (one > 1 && double(int(one)) != one))',
+        says: '`budgets` has ${{ budgets.filter(one, one <= 0 || (one > 1 && double(int(one)) != one))[0] }}',
+        help: 'list shares of the corpus (above 0, at most 1) or whole numbers of documents (2 and more)',
+      },
+      {
+        when: 'size(budgets) == 0',
+        says: '`budgets` is empty',
+        help: 'list shares of the corpus (above 0, at most 1) or whole numbers of documents (2 and more)',
+      },
+      {
+        when: 'size(correct) == 0',
+        says: '`correct` is empty',
+        help: 'list none, ridge, orthogonal or some of them',
+      },
+    ],
   },
   'index.shard': {
     kind: 'index.shard',
@@ -1509,6 +1682,33 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'folder == null && hub == ""',
+        says: 'neither `folder` nor `hub` is given',
+        help: 'give `folder`, a local one, or `hub` with `revision`',
+      },
+      {
+        when: 'folder != null && hub != ""',
+        says: '`folder` and `hub` are both given',
+        help: 'keep `folder`, a local one, or `hub` with `revision`',
+      },
+      {
+        when: 'folder != null && hub == "" && revision != ""',
+        says: '`revision` names a commit of the hub, and a local `folder` has none',
+        help: 'leave `revision` out, or give `hub` instead of `folder`',
+      },
+      {
+        when: 'folder == null && hub != "" && revision == ""',
+        says: '`hub` is given without `revision`; branches and tags move',
+        help: 'give `revision`, the commit of the model, 40 hexadecimal digits',
+      },
+      {
+        when: 'template == "plain" && (query_system != "" || document_system != "" || reason_system != "")',
+        says: '`template: plain` has no system turn',
+        help: 'put the text into the prompt, or use another template',
+      },
+    ],
   },
   'model.lora': {
     kind: 'model.lora',
@@ -1825,6 +2025,33 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'rank_weight == 0.0 && format_weight == 0.0 && length_weight == 0.0 && overlong_weight == 0.0',
+        says: 'all weights are 0, so nothing is rewarded',
+        help: 'give `rank_weight` a value above 0',
+      },
+      {
+        when: 'length_weight > 0 && length_low == 0 && length_high == 0',
+        says: '`length_weight` is ${{ length_weight }}, and there is no target',
+        help: 'give `length_low`, `length_high` or both',
+      },
+      {
+        when: 'length_weight == 0.0 && (length_low > 0 || length_high > 0)',
+        says: '`length_low` and `length_high` do nothing while `length_weight` is 0',
+        help: 'give it a value above 0, or leave them out',
+      },
+      {
+        when: 'length_high > 0 && length_low > length_high',
+        says: '`length_low` is ${{ length_low }} and `length_high` ${{ length_high }}: no length is in between',
+        help: 'lower `length_low` or raise `length_high`',
+      },
+      {
+        when: 'malformed != null && malformed > format_weight - length_weight - (scale == "unit" ? 0.0 : rank_weight) - (overlong_tokens > 0 ? overlong_weight : 0.0)',
+        says: '`malformed` is ${{ malformed }}, and a sample with an embedding may get as little as ${{ format_weight - length_weight - (scale == "unit" ? 0.0 : rank_weight) - (overlong_tokens > 0 ? overlong_weight : 0.0) }}: being malformed would pay',
+        help: 'lower it to that, or leave it out',
+      },
+    ],
   },
   'rl.rollout': {
     kind: 'rl.rollout',
@@ -1984,6 +2211,26 @@ export const stepKinds: Record<string, StepKind> = {
         type: 'object',
         help: 'Who samples: {backend: torch}, the trainer itself; or {backend: vllm, memory: 0.4, dtype: bfloat16}, where vLLM is installed (docs/models.md).',
         default: {},
+        fields: {
+          backend: {
+            type: 'string',
+            help: 'Who samples.',
+            enum: ['torch', 'vllm'],
+            default: 'torch',
+          },
+          memory: {
+            type: 'number',
+            help: "Share of the device's memory that vLLM may take.",
+            exclusiveMinimum: 0,
+            maximum: 1,
+            default: 0.4,
+          },
+          dtype: {
+            type: 'string',
+            help: 'Arithmetic of vLLM.',
+            default: 'bfloat16',
+          },
+        },
       },
     },
     outputs: {
@@ -2094,6 +2341,18 @@ export const stepKinds: Record<string, StepKind> = {
         goal: 'minimize',
       },
     },
+    refuses: [
+      {
+        when: 'max_new > 0 && min_new >= max_new',
+        says: '`min_new` is ${{ min_new }} of at most ${{ max_new }} new tokens (`max_new`), so no sample could end in the embed token',
+        help: 'lower `min_new` or raise `max_new`',
+      },
+      {
+        when: 'generation.backend == "vllm" && (top_p < 1 || top_k > 0)',
+        says: '`generation: {backend: vllm}` does not take `top_p` and `top_k`: its log-probabilities would be those of the cut distribution',
+        help: 'leave them out, or let the trainer sample (`backend: torch`)',
+      },
+    ],
   },
   'rl.update': {
     kind: 'rl.update',
@@ -2441,6 +2700,43 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'beta > 0 && reference == null',
+        says: '`beta` is ${{ beta }}, and there is no `reference` that the KL could be to',
+        help: 'give `reference`, for example the model after stage 1, or leave `beta` out',
+      },
+      {
+        when: 'auxiliary_weight > 0 && data == null',
+        says: '`auxiliary_weight` is ${{ auxiliary_weight }}, and there is no `data` with the texts of its pairs',
+        help: 'give `data`, or write auxiliary_weight: 0',
+      },
+      {
+        when: 'auxiliary_weight > 0 && auxiliary_documents == "index" && index == null',
+        says: '`auxiliary_documents: index` takes embeddings out of the input `index`, and there is none',
+        help: 'give `index`, the one that the reward used, or write auxiliary_documents: encoded',
+      },
+      {
+        when: 'kl == "k1" && kl_in == "loss" && beta > 0',
+        says: '`kl: k1` in the loss has an expected gradient of 0, so it would add noise and nothing else',
+        help: 'write kl_in: reward, or kl: k2, whose gradient in the loss is that of the reverse KL',
+      },
+      {
+        when: 'dual_clip > 0 && dual_clip <= 1',
+        says: '`dual_clip` is ${{ dual_clip }}; it bounds the loss of tokens of negative advantage from above, so it must be above 1',
+        help: '3 is usual; 0 is off',
+      },
+      {
+        when: 'lr_schedule != "constant" && lr_over <= warmup',
+        says: '`lr_schedule: ${{ lr_schedule }}` goes down from iteration ${{ warmup }} (`warmup`) to iteration ${{ lr_over }} (`lr_over`), where it would be at its end',
+        help: 'give `lr_over`, the iteration at which `lr_end` is reached, above `warmup`',
+      },
+      {
+        when: 'lr_schedule == "constant" && lr_over > 0',
+        says: '`lr_over` is ${{ lr_over }}, the end of a schedule, and `lr_schedule` is constant',
+        help: 'write lr_schedule: linear or cosine, or leave `lr_over` out',
+      },
+    ],
   },
   'test.fail': {
     kind: 'test.fail',
@@ -2705,6 +3001,47 @@ export const stepKinds: Record<string, StepKind> = {
         type: 'object',
         help: 'Weights, `temperature` or `margin` over the steps, by name: {from, begin, end, shape}. The input of the name is where it ends.',
         default: {},
+        keys: [
+          'ce_weight',
+          'kl_weight',
+          'infonce_weight',
+          'infonce_reason_weight',
+          'triplet_weight',
+          'temperature',
+          'margin',
+        ],
+        values: {
+          type: 'object',
+          help: 'One schedule.',
+          fields: {
+            from: {
+              type: 'number',
+              help: 'Where it starts.',
+              minimum: 0,
+              default: 0,
+            },
+            begin: {
+              type: 'number',
+              help: 'Share of the steps until which it stays there.',
+              minimum: 0,
+              maximum: 1,
+              default: 0,
+            },
+            end: {
+              type: 'number',
+              help: 'Share of the steps from which on it is the input of the name.',
+              minimum: 0,
+              maximum: 1,
+              default: 1,
+            },
+            shape: {
+              type: 'string',
+              help: 'How it goes there.',
+              enum: ['linear', 'cosine'],
+              default: 'linear',
+            },
+          },
+        },
       },
       kl_vocabulary: {
         type: 'string',
@@ -2887,6 +3224,38 @@ export const stepKinds: Record<string, StepKind> = {
         goal: null,
       },
     },
+    refuses: [
+      {
+        when: 'patience > 0 && eval_every == 0',
+        says: '`patience` is ${{ patience }}, and nothing is evaluated while it trains (`eval_every` is 0)',
+        help: 'give `eval_every`, for example 50 (steps), or leave `patience` out',
+      },
+      {
+        when: 'output == "best" && eval_every == 0',
+        says: '`output: best` takes the best model that was evaluated, and nothing is evaluated while it trains (`eval_every` is 0)',
+        help: 'give `eval_every`, for example 50 (steps), or leave `output` out',
+      },
+      {
+        when: 'hard_from < 1 && negatives == 0',
+        says: '`hard_from` is ${{ hard_from }}, so hard negatives are mined, and `negatives` is 0, so none is used',
+        help: 'give `negatives` a value above 0, or leave `hard_from` out',
+      },
+      {
+        when: 'schedules.exists(name, schedules[name]["begin"] > schedules[name]["end"])',
+        says: '`schedules` has `${{ schedules.filter(name, schedules[name]["begin"] > schedules[name]["end"])[0] }}` end before it begins',
+        help: '`begin` and `end` are shares of the steps, begin <= end; where they are equal, the value jumps',
+      },
+      {
+        when: '"temperature" in schedules && schedules["temperature"]["from"] == 0.0 && schedules["temperature"]["end"] > 0',
+        says: '`schedules` starts `temperature` at 0, by which InfoNCE divides',
+        help: 'give it a `from` above 0',
+      },
+      {
+        when: '[{"ce_weight": ce_weight, "kl_weight": kl_weight, "infonce_weight": infonce_weight, "infonce_reason_weight": infonce_reason_weight, "triplet_weight": triplet_weight}].all(goals, goals.all(name, (name in schedules && schedules[name]["end"] > 0 && schedules[name]["from"] == 0.0) || (!(name in schedules && schedules[name]["end"] > 0) && goals[name] == 0.0)))',
+        says: 'at the first step every loss has the weight 0, so nothing would be learned',
+        help: 'give one of `ce_weight`, `kl_weight`, `infonce_weight`, `infonce_reason_weight`, `triplet_weight` a value above 0, or a schedule with `from` above 0',
+      },
+    ],
   },
 };
 

@@ -38,6 +38,23 @@ export interface StepKind {
     };
   };
   /**
+   * Combinations of inputs that make no sense: said by the compiler where the values are known, and before the step runs. An input is seen with its default; artifacts, files and folders as null where they are absent, else as the list of their names, empty for a single one without.
+   */
+  refuses?: {
+    /**
+     * CEL over the inputs by their names; true is refused.
+     */
+    when: string;
+    /**
+     * The fact, with ${{ }} around expressions.
+     */
+    says: string;
+    /**
+     * The way out.
+     */
+    help: string;
+  }[];
+  /**
    * How one step of the kind runs as several side by side; without it, `shards` is refused.
    */
   shards?: {
@@ -73,6 +90,46 @@ export interface ScalarInput {
   maximum?: number;
   exclusiveMinimum?: number;
   items?: {};
+  /**
+   * The keys that a map may have, each with what it takes.
+   */
+  fields?: {
+    [k: string]: ScalarInput;
+  };
+  /**
+   * The keys that a map of `values` may have; without, any.
+   */
+  keys?: string[];
+  values?: ScalarInput1;
+  checkpointKey?: boolean;
+  /**
+   * Whether a larger value takes more memory: named in the hint when memory ran out.
+   */
+  memory?: boolean;
+}
+/**
+ * What a map takes under each key.
+ */
+export interface ScalarInput1 {
+  type: 'string' | 'number' | 'integer' | 'boolean' | 'duration' | 'list' | 'object' | 'file' | 'folder';
+  help: string;
+  default?: unknown;
+  enum?: string[];
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  items?: {};
+  /**
+   * The keys that a map may have, each with what it takes.
+   */
+  fields?: {
+    [k: string]: ScalarInput;
+  };
+  /**
+   * The keys that a map of `values` may have; without, any.
+   */
+  keys?: string[];
+  values?: ScalarInput1;
   checkpointKey?: boolean;
   /**
    * Whether a larger value takes more memory: named in the hint when memory ran out.

@@ -27,8 +27,16 @@ function section(kind, kinds) {
   if (inputs.length > 0) {
     lines.push('', '| input | type | default | meaning |', '|---|---|---|---|');
     for (const [name, input] of inputs) {
-      lines.push(`| \`${name}\` | ${typeOf(input)} | ${defaultOf(input)} | ${cell(input.help)} |`);
+      lines.push(`| \`${name}\` | ${typeOf(input)} | ${defaultOf(input)} | ${cell(input.help)}${entriesOf(input)} |`);
     }
+  }
+  if (kind.refuses !== undefined) {
+    lines.push(
+      '',
+      'Refused, where it is known before the run with its place in the file, else before the step starts:',
+      '',
+    );
+    for (const { says, help } of kind.refuses) lines.push(`- ${withNames(says)}; ${withNames(help)}.`);
   }
   const outputs = Object.entries(kind.outputs);
   if (outputs.length > 0) {
@@ -75,6 +83,19 @@ function typeOf(input) {
   return [kind, ...details].join(', ');
 }
 
+/** What a map takes. */
+function entriesOf({ fields, keys, values }) {
+  const own = Object.entries(fields ?? {}).map(
+    ([name, field]) => `\`${name}\` (${typeOf(field)}; ${defaultOf(field)}): ${cell(field.help)}`,
+  );
+  const names = keys === undefined ? '' : ` Keys: ${keys.map((key) => `\`${key}\``).join(', ')}.`;
+  const below = values === undefined ? '' : ` Under each: ${typeOf(values)}.${entriesOf(values)}`;
+  return `${names}${below}${own.length === 0 ? '' : ` ${own.join(' ')}`}`;
+}
+
+/** The text of a refusal without values: an input stands as …, anything that is computed, too. */
+const withNames = (text) => text.replaceAll(/\$\{\{.+?\}\}/g, '…');
+
 function defaultOf(input) {
   if (input.default !== undefined) return `\`${JSON.stringify(input.default)}\``;
   return input.required === false ? 'absent' : 'required';
@@ -85,7 +106,10 @@ const makers = { dataset: 'data.code-search', model: 'model.init', 'trainer-stat
 
 /** Lines of a step of this kind, as under `steps`: what it must be given, and the first of what it may be given. */
 export function exampleOf(kind, kinds) {
-  const inputs = Object.entries(kind.inputs).filter(([, input]) => isRequired(input));
+  const refused = (kind.refuses ?? []).map(({ when }) => when).join(' && ');
+  // What it is refused without, as its other defaults are.
+  const isAsked = (name) => refused.includes(`${name} == null`);
+  const inputs = Object.entries(kind.inputs).filter(([name, input]) => isRequired(input) || isAsked(name));
   const optional = Object.entries(kind.inputs).find(
     ([, input]) => input.default !== undefined && input.default !== null,
   );
@@ -100,6 +124,7 @@ export function exampleOf(kind, kinds) {
           name,
           input,
           kinds.filter((other) => other !== kind),
+          refused.includes(`size(${name}) == 0`),
         )}`,
     ),
   ];
@@ -108,12 +133,13 @@ export function exampleOf(kind, kinds) {
 const stepName = (kind) => kind.replaceAll(/[^a-z0-9]/g, '_');
 const isRequired = (input) => (input.artifact === undefined ? input.default === undefined : input.required);
 
-function exampleValue(name, input, kinds) {
+function exampleValue(name, input, kinds, isNamed) {
   if (input.artifact !== undefined) {
     const makes = ({ outputs }) => Object.values(outputs).some(({ artifact }) => artifact === input.artifact);
     const maker = kinds.find(({ kind }) => kind === makers[input.artifact]) ?? kinds.find(makes);
     const [output] = Object.entries(maker.outputs).find(([, { artifact }]) => artifact === input.artifact);
-    return `"\${{ steps.${stepName(maker.kind)}.outputs.${output} }}"`;
+    const one = `"\${{ steps.${stepName(maker.kind)}.outputs.${output} }}"`;
+    return input.many && isNamed ? `{ one: ${one} }` : one;
   }
   if (input.type === 'file' || input.type === 'folder') return `./${name}`;
   const value = input.default ?? input.enum?.[0] ?? input.minimum ?? 1;

@@ -67,6 +67,17 @@ shout.json:8:18: the declaration has no key \`metric\` [unknown-key]
     expect(shown(good.replace('[]', '["python_version", "host"]'))).toContain('there is no environment field `host`');
   });
 
+  it('refuses combinations by expressions that can be evaluated', () => {
+    const refusing = (when: string, says = 'no'): string =>
+      shown(good.replace('"metrics": {}', `"metrics": {}, "refuses": [${JSON.stringify({ when, says, help: 'x' })}]`));
+    expect(refusing("text == 'a' && from == null")).toBe('');
+    expect(refusing('text ==')).toContain('cannot be used: the expression ends too early [expression-syntax]');
+    expect(refusing("txt == 'a'")).toContain("`txt == 'a'` names `txt`, which is no input [unknown-input]");
+    expect(refusing('size(text)')).toContain('is neither true nor false [not-boolean]');
+    expect(refusing('text > 3')).toContain('the types do not fit: string > integer');
+    expect(refusing("text == ''", 'it is ${{ tex }}')).toContain('did you mean `text`?');
+  });
+
   it('is a JSON object', () => {
     expect(shown('')).toContain('the declaration is not a JSON object');
     expect(shown('[1]')).toContain('the declaration is not a JSON object');

@@ -70,7 +70,7 @@ def test_the_same_library_gives_the_same_bytes(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_shares_that_leave_nothing_are_refused(bench: Bench) -> None:
-    with pytest.raises(Failure, match="nothing is left for `sft`"):
+    with pytest.raises(Failure, match="nothing is left for sft"):
         bench.run("code_search_data", "d", {"dev": 0.5, "test": 0.5})
     with pytest.raises(Failure, match=r"No query is left for the split .*raise `limit`"):
         bench.run("code_search_data", "e", {"limit": 3})

@@ -115,9 +115,9 @@ def test_the_engine_is_made_once_and_filled_for_each_policy(bench: Bench, engine
 
 def test_what_vllm_cannot_do_is_said(bench: Bench, engines: list[Engine]) -> None:
     for change, said in (
-        ({"generation": {"backend": "vlm"}}, "must be one of torch, vllm, but is 'vlm'"),
-        ({"generation": {"beckend": "vllm"}}, "has no `beckend`; it takes backend, memory, dtype"),
-        ({"generation": {"backend": "vllm", "memory": 2}}, "between 0 and 1, but is 2"),
+        ({"generation": {"backend": "vlm"}}, "`generation.backend` must be one of torch, vllm, but is 'vlm'"),
+        ({"generation": {"beckend": "vllm"}}, "`generation` has no `beckend`. Did you mean `backend`?"),
+        ({"generation": {"backend": "vllm", "memory": 2}}, "`generation.memory` must be at most 1, but is 2"),
         ({"top_k": 5}, "does not take `top_p` and `top_k`"),
     ):
         with pytest.raises(Failure, match=said) as failed:

@@ -126,5 +126,5 @@ def test_top_k_of_one_takes_the_most_likely_token(bench: Bench) -> None:
 
 
 def test_a_minimum_that_leaves_no_room_for_the_embed_token_is_refused(bench: Bench) -> None:
-    with pytest.raises(Failure, match="`min_new` is 4 of at most 4 new tokens, so no sample could end"):
-        bench.run("rollout", "e", inputs(bench, min_new=4, max_new=4))
+    with pytest.raises(Failure, match="`min_new` is 10 of at most 10 new tokens, so no sample could end"):
+        bench.run("rollout", "e", inputs(bench, min_new=10, max_new=0))

@@ -11,7 +11,6 @@ import pytest
 import torch
 from conftest import Bench, weights
 from pawl_trainer import dataset, language_model, sft_dev
-from pawl_trainer.failures import Failure
 from pawl_trainer.job import Artifact
 from pawl_trainer.sft_state import Settings
 from safetensors.torch import load_file
@@ -123,9 +122,3 @@ def test_an_early_end_is_the_same_after_a_resume(bench: Bench, monkeypatch: pyte
     scripted(monkeypatch, [0.3, 0.9])
     assert bench.run("sft", "again", given, resume=bench.folder / "straight" / "checkpoints" / "3") == straight
     assert weights(bench.folder / "again" / "outputs" / "model") == weights(bench.folder / "straight" / "outputs" / "model")
-
-
-@pytest.mark.parametrize(("change", "named"), [({"patience": 1}, "`patience`"), ({"output": "best"}, "`output: best`")])
-def test_what_needs_evaluations_says_so(bench: Bench, change: dict[str, Any], named: str) -> None:
-    with pytest.raises(Failure, match=f"{named} needs evaluations while it trains: give `eval_every`"):
-        bench.run("sft", "sft", inputs(bench, **change))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Bench, weights
@@ -135,25 +134,6 @@ def test_broken_numbers_are_counted_and_told_once(sampled: Bench) -> None:
     assert len([message for message in told if message.startswith("Update: 2 samples have a reward")]) == 1
     state = json.loads((sampled.folder / "still" / "outputs" / "state" / "state.json").read_text())
     assert "broken" in state["told"]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"beta": 0.1}, "needs the input `reference`"),
-        ({"data": None}, "needs the input `data`"),
-        ({"auxiliary_documents": "index"}, "give it the index that the reward used"),
-        ({"beta": 0.1, "kl": "k1", "reference": {}}, "Say `kl_in: reward`"),
-        ({"dual_clip": 0.5}, "must be above 1"),
-        ({"lr_schedule": "cosine", "warmup": 5, "lr_over": 5}, r"above `warmup` \(5\); it is 5"),
-        ({"lr_over": 5}, "`lr_schedule` is constant"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(sampled: Bench, change: dict[str, Any], message: str) -> None:
-    change = {name: sampled.model if value == {} else value for name, value in change.items()}
-    with pytest.raises(Failure, match=message) as caught:
-        sampled.run("update", "e", inputs(sampled, **change))
-    assert caught.value.failure_class == "config"
 
 
 def test_rewards_must_be_there_and_as_many_as_samples(sampled: Bench, tmp_path: Path) -> None:

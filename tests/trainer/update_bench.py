@@ -44,7 +44,7 @@ def inputs(bench: Bench, **change: Any) -> dict[str, Any]:
 
 def settings(bench: Bench, **change: Any) -> Settings:
     """The settings of an update."""
-    checked = declaration.checked("update", update.INPUTS, inputs(bench, **change))
+    checked = declaration.checked("update", update.DECLARED, inputs(bench, **change))
     return Settings(**{name: checked[name] for name in Settings.__dataclass_fields__})
 
 

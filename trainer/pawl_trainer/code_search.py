@@ -57,8 +57,6 @@ class Query:
 def run(job: Job) -> dict[str, float]:
     """Writes the dataset; returns its counts."""
     settings = job.settings(Settings)
-    if settings.dev + settings.test + settings.rl >= 1:
-        raise Failure("config", "`dev`, `test` and `rl` add up to 1 or more: nothing is left for `sft`.")
     with job.timed("read"):
         functions = stdlib_functions()
     job.progress(1, 4, f"{len(functions)} functions read")

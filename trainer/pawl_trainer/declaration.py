@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pawl_trainer import refusals
 from pawl_trainer.failures import Failure
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -30,13 +31,22 @@ _BOUNDS: tuple[tuple[str, str, Callable[[float, float], bool]], ...] = (
 
 
 def checked(op: str, declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given` with defaults filled in; raises Failure(config) that names the first input that does not fit. Pure."""
+    """
+    `given` with defaults filled in, also below an input. `declared` has the `inputs`, and what the kind `refuses` of them
+    together. Raises Failure(config) that names the first input that does not fit, or what does not go together. Pure.
+    """
+    inputs = declared["inputs"]
     for name in given:
-        if name not in declared:
-            close = difflib.get_close_matches(name, declared, n=1)
-            hint = f"Did you mean `{close[0]}`?" if close else f"It takes {', '.join(sorted(declared))}."
-            raise Failure("config", f"`{op}` has no input `{name}`. {hint}", input=name)
-    return {name: _checked_value(op, name, rule, given.get(name)) for name, rule in declared.items()}
+        if name not in inputs:
+            raise Failure("config", f"`{op}` has no input `{name}`. {_meant(name, inputs)}", input=name)
+    values = {name: _checked_value(op, name, rule, given.get(name)) for name, rule in inputs.items()}
+    refusals.refuse(declared.get("refuses", ()), values)
+    return values
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean `{close[0]}`?" if close else f"It takes {', '.join(sorted(known))}."
 
 
 def _checked_value(op: str, name: str, rule: Mapping[str, Any], value: Any) -> Any:
@@ -45,13 +55,26 @@ def _checked_value(op: str, name: str, rule: Mapping[str, Any], value: Any) -> A
     if value is None:
         if "default" not in rule and rule.get("required", True):
             raise Failure("config", f"`{op}` needs the input `{name}`: {rule['help']}", input=name)
-        return rule.get("default")
+        value = rule.get("default")
+        if value is None:
+            return None
     kinds = _PYTHON_TYPES[rule["type"]]
     is_flag = isinstance(value, bool) and rule["type"] != "boolean"
     if is_flag or not isinstance(value, kinds):
         raise Failure("config", f"`{op}`: `{name}` must be of type {rule['type']}, but is {value!r}.", input=name)
     _require_range(op, name, rule, value)
-    return value
+    return _checked_map(op, name, rule, value) if rule["type"] == "object" else value
+
+
+def _checked_map(op: str, name: str, rule: Mapping[str, Any], value: Any) -> dict[str, Any]:
+    """A map with the defaults of its declared entries."""
+    fields, each = rule.get("fields", {}), rule.get("values")
+    known = rule.get("keys", fields or None)
+    for key in value:
+        if known is not None and key not in known:
+            raise Failure("config", f"`{op}`: `{name}` has no `{key}`. {_meant(key, known)}", input=name)
+    entries = {**{key: each for key in value if each is not None}, **fields}
+    return {**value, **{key: _checked_value(op, f"{name}.{key}", of, value.get(key)) for key, of in entries.items()}}
 
 
 def _checked_artifact(op: str, name: str, rule: Mapping[str, Any], value: Any) -> Any:

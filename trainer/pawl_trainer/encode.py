@@ -21,16 +21,18 @@ from pawl_trainer.encoding import PlainRole
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 
-INPUTS = {
-    "model": {"artifact": "model", "required": True, "help": "The encoder."},
-    "texts": {
-        "type": "string",
-        "help": "Path of a JSONL file with {_id, text}, and where a text has an instruction around it, prompt.",
-    },
-    "rows": {"type": "string", "help": "Path of a JSON array of row numbers; absent = all.", "required": False},
-    "role": {"type": "string", "help": "What the texts are.", "enum": ["document", "query"]},
-    "batch": {"type": "integer", "help": "Rows a forward pass.", "minimum": 1, "default": 128},
-    "out": {"type": "string", "help": "Path of the file to write."},
+DECLARED: dict[str, Any] = {
+    "inputs": {
+        "model": {"artifact": "model", "required": True, "help": "The encoder."},
+        "texts": {
+            "type": "string",
+            "help": "Path of a JSONL file with {_id, text}, and where a text has an instruction around it, prompt.",
+        },
+        "rows": {"type": "string", "help": "Path of a JSON array of row numbers; absent = all.", "required": False},
+        "role": {"type": "string", "help": "What the texts are.", "enum": ["document", "query"]},
+        "batch": {"type": "integer", "help": "Rows a forward pass.", "minimum": 1, "default": 128},
+        "out": {"type": "string", "help": "Path of the file to write."},
+    }
 }
 BLOCK = 32_768  # texts that are tokenised and sorted by length together
 

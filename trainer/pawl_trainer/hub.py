@@ -23,10 +23,9 @@ def fetch(name: str, commit: str) -> Path:
         message = f"`hub` is owner/name, such as Qwen/Qwen2.5-1.5B-Instruct; it is {name!r}."
         raise Failure("config", message, input="hub")
     if not COMMIT.fullmatch(commit):
-        found = f"it is {commit!r}" if commit else "there is none"
         message = (
-            f"`revision` must be the commit of {name}, 40 hexadecimal digits; {found}. Branches and tags move; the page of the"
-            " model shows its commits under “Files and versions”."
+            f"`revision` must be the commit of {name}, 40 hexadecimal digits; it is {commit!r}. Branches and tags move; the"
+            " page of the model shows its commits under “Files and versions”."
         )
         raise Failure("config", message, input="revision")
     import huggingface_hub

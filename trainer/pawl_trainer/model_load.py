@@ -77,15 +77,8 @@ def run(job: Job) -> dict[str, float]:
 
 def folder_of(settings: Settings) -> Path:
     """The folder to read: the local one, or what the hub has under the pinned revision."""
-    if (settings.folder is None) == (settings.hub == ""):
-        found = "neither" if settings.folder is None else "both"
-        message = f"`model.load` takes `folder` (a local one) or `hub` (with `revision`); it was given {found}."
-        raise Failure("config", message, input="folder")
     if settings.folder is None:
         return hub.fetch(settings.hub, settings.revision)
-    if settings.revision:
-        message = "`revision` names a commit of the hub; a local `folder` has none. Remove it, or give `hub`."
-        raise Failure("config", message, input="revision")
     return Path(settings.folder["path"] if isinstance(settings.folder, dict) else settings.folder)
 
 

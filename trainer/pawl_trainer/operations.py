@@ -10,7 +10,7 @@ from pawl_trainer import schemas
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 
-# operation -> (module, step kind whose declaration its inputs follow; None = the module's INPUTS)
+# operation -> (module, step kind whose declaration it follows; None = the module's DECLARED)
 OPERATIONS: dict[str, tuple[str, str | None]] = {
     "code_search_data": ("code_search", "data.code-search"),
     "model_init": ("model_init", "model.init"),
@@ -34,14 +34,14 @@ MODULE = "module:"
 
 
 def find(op: str) -> tuple[Callable[[Job], dict[str, float]], Mapping[str, Any] | None]:
-    """The function of an operation and the declaration of its inputs; None = they are checked elsewhere."""
+    """The function of an operation and its declaration, for declaration.checked; None = its inputs are checked elsewhere."""
     if op.startswith(MODULE):
         return _outside(op.removeprefix(MODULE)), None
     if op not in OPERATIONS:
         raise Failure("worker_outdated", f"This trainer has no operation `{op}`; it has {', '.join(OPERATIONS)}.")
     module_name, kind = OPERATIONS[op]
     module = importlib.import_module(f"pawl_trainer.{module_name}")
-    declared = module.INPUTS if kind is None else schemas.load(f"steps/{kind}.json")["inputs"]
+    declared: Mapping[str, Any] = module.DECLARED if kind is None else schemas.load(f"steps/{kind}.json")
     return module.run, declared
 
 

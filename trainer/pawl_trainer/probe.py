@@ -7,20 +7,23 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pawl_trainer import checkpoint, seeds
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 
-INPUTS = {
-    "steps": {"type": "integer", "help": "Steps.", "minimum": 0},
-    "step_ms": {"type": "integer", "help": "Milliseconds a step.", "minimum": 0, "default": 1},
-    "crash_at": {"type": "integer", "help": "Dies by SIGKILL after the checkpoint of this step.", "required": False},
-    "fail_class": {"type": "string", "help": "Fails with this class, at crash_at or at once.", "required": False},
-    "print": {"type": "boolean", "help": "Prints rubbish to stdout, from Python and from below.", "default": False},
-    "alloc": {"type": "integer", "help": "Bytes to hold while it runs.", "minimum": 0, "default": 0},
-    "not_a_number": {"type": "boolean", "help": "Reports metrics that are not finite.", "default": False},
-    "stuck": {"type": "boolean", "help": "Never looks whether it is to stop.", "default": False},
+DECLARED: dict[str, Any] = {
+    "inputs": {
+        "steps": {"type": "integer", "help": "Steps.", "minimum": 0},
+        "step_ms": {"type": "integer", "help": "Milliseconds a step.", "minimum": 0, "default": 1},
+        "crash_at": {"type": "integer", "help": "Dies by SIGKILL after the checkpoint of this step.", "required": False},
+        "fail_class": {"type": "string", "help": "Fails with this class, at crash_at or at once.", "required": False},
+        "print": {"type": "boolean", "help": "Prints rubbish to stdout, from Python and from below.", "default": False},
+        "alloc": {"type": "integer", "help": "Bytes to hold while it runs.", "minimum": 0, "default": 0},
+        "not_a_number": {"type": "boolean", "help": "Reports metrics that are not finite.", "default": False},
+        "stuck": {"type": "boolean", "help": "Never looks whether it is to stop.", "default": False},
+    }
 }
 
 

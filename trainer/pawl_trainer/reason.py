@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,16 +17,18 @@ from pawl_trainer.job import Job
 from pawl_trainer.sampled import Drawing, Sampled
 from pawl_trainer.sampling import Sampling
 
-INPUTS = {
-    "model": {"artifact": "model", "required": True, "help": "The model that reasons and embeds."},
-    "texts": {"type": "string", "help": "Path of a JSONL file of queries with {_id, text} and optionally prompt."},
-    "mode": {"type": "string", "help": "How to reason.", "enum": ["greedy", "sampled"]},
-    "samples": {"type": "integer", "help": "Reasonings a query; greedy has one.", "minimum": 1, "default": 1},
-    "temperature": {"type": "number", "help": "Of sampling.", "exclusiveMinimum": 0, "default": 0.5},
-    "min_new": {"type": "integer", "help": "Tokens before the embed token may come.", "minimum": 0, "default": 0},
-    "batch": {"type": "integer", "help": "Sequences a pass.", "minimum": 1, "default": 128},
-    "out": {"type": "string", "help": "Path of the embeddings to write, query-major."},
-    "samples_out": {"type": "string", "help": "Path of the JSONL file of reasonings to write."},
+DECLARED: dict[str, Any] = {
+    "inputs": {
+        "model": {"artifact": "model", "required": True, "help": "The model that reasons and embeds."},
+        "texts": {"type": "string", "help": "Path of a JSONL file of queries with {_id, text} and optionally prompt."},
+        "mode": {"type": "string", "help": "How to reason.", "enum": ["greedy", "sampled"]},
+        "samples": {"type": "integer", "help": "Reasonings a query; greedy has one.", "minimum": 1, "default": 1},
+        "temperature": {"type": "number", "help": "Of sampling.", "exclusiveMinimum": 0, "default": 0.5},
+        "min_new": {"type": "integer", "help": "Tokens before the embed token may come.", "minimum": 0, "default": 0},
+        "batch": {"type": "integer", "help": "Sequences a pass.", "minimum": 1, "default": 128},
+        "out": {"type": "string", "help": "Path of the embeddings to write, query-major."},
+        "samples_out": {"type": "string", "help": "Path of the JSONL file of reasonings to write."},
+    }
 }
 
 

@@ -98,7 +98,7 @@ def run(job: Job) -> dict[str, float]:
     )
     prompts = [prompt_of[row.query] for row in rows]
     keys: list[tuple[str | int, ...]] = [(row.role, row.query, row.sample) for row in rows]
-    generation = generation_vllm.generation_of(settings.generation, sampling)
+    generation = generation_vllm.generation_of(settings.generation)
     with generation_vllm.opened(generation, model) as generate, job.timed("sample"):
         drawing = Drawing(job, model, prompts, keys, sampling, settings.chunk, settings.dtype, generate=generate)
         sampled = Sampled.opened(drawing, "sampled")

@@ -65,7 +65,6 @@ def prepare(job: Job) -> Trainer:
     """Everything that the steps work with, at the checkpoint that the job resumes from."""
     settings = job.settings(Settings)
     schedules = sft_schedule.read(goals(settings), settings.schedules, settings.steps)
-    sft_dev.check(settings)
     start = language_model.load(job, job.artifact("model"))
     dataset = datasets.load(job, job.artifact("data"))
     with job.timed("tokenise"):

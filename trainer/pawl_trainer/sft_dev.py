@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 from pawl_trainer import checkpoint, devices, optimizer
 from pawl_trainer.dataset import Dataset
 from pawl_trainer.encoding import TextEncoder
-from pawl_trainer.failures import Failure
 from pawl_trainer.ranking import ndcg, ranks_of
 from pawl_trainer.sampling import Sampling, sample
 from pawl_trainer.sft_material import Dev, dev_material
@@ -19,13 +18,6 @@ from pawl_trainer.sft_state import Best, Settings, Trainer
 
 FIGURES = ("dev_ndcg_at_10", "dev_accuracy")
 QUERIES_AT_ONCE = 256  # whose scores are in memory together
-
-
-def check(settings: Settings) -> None:
-    """Raises Failure(config) where something needs evaluations and there are none."""
-    if settings.eval_every == 0 and (settings.patience > 0 or settings.output == "best"):
-        wanted = "`patience`" if settings.patience > 0 else "`output: best`"
-        raise Failure("config", f"{wanted} needs evaluations while it trains: give `eval_every`, for example 50 (steps).")
 
 
 def material(text: TextEncoder, dataset: Dataset, settings: Settings) -> Dev:

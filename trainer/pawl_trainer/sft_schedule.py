@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,6 @@ from pawl_trainer.failures import Failure
 
 WEIGHTS = ("ce_weight", "kl_weight", "infonce_weight", "infonce_reason_weight", "triplet_weight")
 SCHEDULED = (*WEIGHTS, "temperature", "margin")
-SHAPES = ("linear", "cosine")
-NUMBERS = (("from", 0.0), ("begin", 0.0), ("end", 1.0))  # keys of a schedule, and what they are by default
-KEYS = ("from", "begin", "end", "shape")
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,10 @@ class Scheduled:
 
 def read(goals: Mapping[str, float], given: Mapping[str, Any], steps: int) -> dict[str, Schedule]:
     """
-    The schedule of each of SCHEDULED: `goals` are the inputs of that name, `given` the input `schedules`. Raises
-    Failure(config) for one that makes no sense, and when at some step nothing has a weight.
+    The schedule of each of SCHEDULED: `goals` are the inputs of that name, `given` the input `schedules`, as declared. Raises
+    Failure(config) when at some step nothing has a weight.
     """
-    for name in given:
-        if name not in SCHEDULED:
-            raise Failure("config", f"`schedules`: `{name}` has no schedule.{_meant(name, SCHEDULED)}")
-    schedules = {name: _one(name, goals[name], given.get(name)) for name in SCHEDULED}
+    schedules = {name: _one(name, goals[name], given) for name in SCHEDULED}
     weights = [schedules[name] for name in WEIGHTS]
     empty = next((step for step in range(steps) if all(weight.at(step / steps) == 0 for weight in weights)), None)
     if empty is not None:
@@ -75,34 +68,6 @@ def at(schedules: Mapping[str, Schedule], step: int, steps: int) -> Scheduled:
     return Scheduled({**weights, "infonce_pairs": weights["infonce"]}, now["temperature"], now["margin"])
 
 
-def _one(name: str, goal: float, given: Any) -> Schedule:
-    if given is None:
-        return Schedule(goal, goal)
-    where = f"`schedules.{name}`"
-    if not isinstance(given, dict):
-        raise Failure("config", f"{where} must be a map, such as {{from: 0, begin: 0.2, end: 0.6}}, but is {given!r}.")
-    unknown = next((key for key in given if key not in KEYS), None)
-    if unknown is not None:
-        raise Failure("config", f"{where} has no key `{unknown}`.{_meant(unknown, KEYS)}")
-    start, begin, end = (_number(where, key, given.get(key, default)) for key, default in NUMBERS)
-    shape = given.get("shape", "linear")
-    if shape not in SHAPES:
-        raise Failure("config", f"{where}: `shape` must be one of {', '.join(SHAPES)}, but is {shape!r}.")
-    if not 0 <= begin <= end <= 1:
-        message = f"{where}: `begin` and `end` are shares of the steps, 0 <= begin <= end <= 1, but are {begin} and {end}."
-        raise Failure("config", message)
-    if start < 0 or (name == "temperature" and start == 0):
-        least = "above 0" if name == "temperature" else "at least 0"
-        raise Failure("config", f"{where}: `from` must be {least}, but is {start}.")
-    return Schedule(start, goal, begin, end, shape)
-
-
-def _number(where: str, key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Failure("config", f"{where}: `{key}` must be a number, but is {value!r}.")
-    return float(value)
-
-
-def _meant(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean `{close[0]}`?" if close else f" It may be one of {', '.join(known)}."
+def _one(name: str, goal: float, given: Mapping[str, Any]) -> Schedule:
+    own = given.get(name)
+    return Schedule(goal, goal) if own is None else Schedule(own["from"], goal, own["begin"], own["end"], own["shape"])

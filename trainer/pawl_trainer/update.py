@@ -23,20 +23,17 @@ from pawl_trainer.update_auxiliary import Auxiliary, auxiliary_of
 from pawl_trainer.update_figures import collapses, figures_of
 from pawl_trainer.update_policy import Graded, Policy
 from pawl_trainer.update_rollouts import Rollouts, read_rollouts
-from pawl_trainer.update_settings import Settings, learning_rate, require_consistent
+from pawl_trainer.update_settings import Settings, learning_rate
 from pawl_trainer.update_state import Progress
 
-ARTIFACTS = ("reference", "data", "index")
-INPUTS: dict[str, Any] = {
-    **schemas.load("steps/rl.update.json")["inputs"],
-    "documents": {"type": "folder", "required": False, "help": "Embeddings out of the index: ids.jsonl and vectors.f32."},
-}
+KIND = schemas.load("steps/rl.update.json")
+DOCUMENTS = {"type": "folder", "required": False, "help": "Embeddings out of the index: ids.jsonl and vectors.f32."}
+DECLARED: dict[str, Any] = {**KIND, "inputs": {**KIND["inputs"], "documents": DOCUMENTS}}
 
 
 def run(job: Job) -> dict[str, float]:
     """Writes the new policy and its optimizer; returns the figures of the step."""
     settings = job.settings(Settings)
-    require_consistent(settings, {name for name in ARTIFACTS if job.optional_artifact(name) is not None})
     start = language_model.load(job, job.artifact("policy"))
     with job.timed("read"):
         rollouts = read_rollouts(job.artifact("rollouts").path)

@@ -1,12 +1,9 @@
-"""What an update is told: its settings, which of them do not go together, and the learning rate of an iteration."""
+"""What an update is told: its settings, and the learning rate of an iteration."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Container
 from dataclasses import dataclass
-
-from pawl_trainer.failures import Failure
 
 
 @dataclass(frozen=True)
@@ -53,45 +50,6 @@ class Settings:
     def moves_all(self) -> bool:
         """Whether a sample without an advantage gets gradient all the same."""
         return self.kl_loss > 0 or self.entropy_weight > 0
-
-
-def require_consistent(settings: Settings, given: Container[str]) -> None:
-    """Raises Failure(config) for settings that do not go together; `given` are the optional artifacts that are there."""
-    for wrong, message in (
-        (
-            settings.beta > 0 and "reference" not in given,
-            "`beta` is above 0, so the update needs the input `reference`: the model that the KL is to.",
-        ),
-        (
-            settings.auxiliary_weight > 0 and "data" not in given,
-            "`auxiliary_weight` is above 0, so the update needs the input `data`: the texts of its pairs.",
-        ),
-        (
-            settings.auxiliary_weight > 0 and settings.auxiliary_documents == "index" and "index" not in given,
-            "`auxiliary_documents: index` takes embeddings out of the input `index`; give it the index that the reward used.",
-        ),
-        (
-            settings.kl == "k1" and settings.kl_loss > 0,
-            "`kl: k1` in the loss has an expected gradient of 0, so it would add noise and nothing else. "
-            "Say `kl_in: reward`, or `kl: k2`, whose gradient in the loss is that of the reverse KL.",
-        ),
-        (
-            0 < settings.dual_clip <= 1,
-            f"`dual_clip` is {settings.dual_clip:g}; it bounds the loss of tokens of negative advantage from above, "
-            "so it must be above 1 (3 is usual), or 0 = off.",
-        ),
-        (
-            settings.lr_schedule != "constant" and settings.lr_over <= settings.warmup,
-            f"`lr_schedule: {settings.lr_schedule}` needs `lr_over`, the iterations after which `lr_end` is reached, above "
-            f"`warmup` ({settings.warmup}); it is {settings.lr_over}.",
-        ),
-        (
-            settings.lr_schedule == "constant" and settings.lr_over > 0,
-            "`lr_over` says when a schedule has come to its end, and `lr_schedule` is constant. Say `linear` or `cosine`.",
-        ),
-    ):
-        if wrong:
-            raise Failure("config", message)
 
 
 def learning_rate(settings: Settings, iteration: int) -> float:

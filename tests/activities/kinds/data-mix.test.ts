@@ -147,18 +147,11 @@ describe('data.mix', () => {
   });
 
   it.each<[string, () => Record<string, KindInput>, RegExp]>([
-    ['one set without a name', () => ({ sets: sets['qa'] as LocalArtifact }), /`sets` is one data set without a name/],
-    [
-      'a weight for nobody',
-      () => ({ weights: { other: 1 } }),
-      /`weights` names other, which is not one of the sets: code, qa/,
-    ],
-    ['a set without a weight', () => ({ weights: { code: 1 } }), /`weights` has none for qa/],
     ['a weight of 0', () => ({ weights: { code: 1, qa: 0 } }), /`weights` has 0 for qa; expected a number above 0/],
     [
-      'a prompt without a place',
-      () => ({ prompts: { qa: 'Find' } }),
-      /`prompts` has "Find" for qa; expected a text that holds \{\} once/,
+      'a prompt with two places',
+      () => ({ prompts: { qa: 'Find {} {}' } }),
+      /`prompts` has "Find {} {}" for qa; expected a text that holds \{\} once/,
     ],
   ])('refuses %s', async (_, inputs, message) => {
     await expect(mixed(inputs())).rejects.toMatchObject({

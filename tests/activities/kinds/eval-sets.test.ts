@@ -82,18 +82,12 @@ describe('eval.retrieval over several data sets', () => {
     const rest = lines.filter(({ unseen }) => unseen).map(({ ndcg_at_10 }) => ndcg_at_10);
     expect(metrics['unseen_ndcg_at_10']).toBeCloseTo(rest.reduce((sum, x) => sum + x, 0) / 8, 12);
     expect(metrics['ndcg_at_10']).not.toBe(metrics['unseen_ndcg_at_10']);
-    await expect(evaluated({ data: path, unseen_in: ['test'] })).rejects.toThrow(
-      /`unseen_in` names test, the split that is evaluated/,
-    );
   });
 
   it('tunes BM25 on the split that is named, and keeps what is given where a set has no such queries', async () => {
     const tuned = await evaluated({ data: { a: other, b: one.artifact }, modes: ['bm25'], bm25_tune: 'dev' });
     expect(tuned.report.sets?.['a']?.bm25?.tunedOn).toBe('dev');
     expect(tuned.report.sets?.['b']?.bm25).toEqual({ k1: 1.2, b: 0.75, tunedOn: null });
-    await expect(evaluated({ data: other, modes: ['bm25'], split: 'dev', bm25_tune: 'dev' })).rejects.toThrow(
-      /BM25 would be chosen by what it is measured with/,
-    );
   });
 
   it('counts copies of an answer against when asked to, as trec_eval does', async () => {

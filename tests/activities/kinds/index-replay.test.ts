@@ -195,12 +195,10 @@ describe('index.replay', () => {
     expect(plot).toContain('stroke-dasharray');
   });
 
-  it('says what is wrong with policies, budgets and a trajectory that is too short', async () => {
+  it('says what is wrong with policies and a trajectory that is too short', async () => {
     const failing = async (more: Record<string, KindInput>): Promise<unknown> =>
       replay(await contextOf(inputsOf(more)));
     await expect(failing({ policies: ['frozen'] })).rejects.toThrow(/names frozen; there are none, full/);
-    await expect(failing({ budgets: [0.5, 1.5] })).rejects.toThrow(/list shares of the corpus/);
-    await expect(failing({ budgets: [] })).rejects.toThrow(/`budgets` is \[\]/);
     await expect(failing({ trajectory: recorded[0] as LocalArtifact })).rejects.toThrow(
       /has 1 iteration; .* Record more/,
     );

@@ -142,9 +142,6 @@ describe('data.mine-negatives', () => {
   });
 
   it.each<[string, Record<string, KindInput>, RegExp]>([
-    ['no model', {}, /`model` is missing: `by` is model; give the model, or write `by: bm25`/],
-    ['an empty range', { range_min: 9, range_max: 8 }, /there is no rank between them/],
-    ['too small a range', { range_max: 2 }, /there are only 2 ranks from 1 to 2; raise `range_max`/],
     ['a split without queries', { by: 'bm25', split: 'dev' }, /The split `dev` has no query/],
   ])('refuses %s', async (_, inputs, message) => {
     await expect(mined(inputs)).rejects.toThrow(message);

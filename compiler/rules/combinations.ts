@@ -1,0 +1,72 @@
+// bad-combination: inputs that a step kind refuses together (`refuses` of its declaration), where their values are known before
+// the run. What is known only then is refused at the start of the step.
+import { inputsOf, refusedBy, withDefaults } from '../../expressions/refusals.js';
+import type { Refusal } from '../../expressions/refusals.js';
+import type { Cell } from '../../schemas/generated/plan.js';
+import type { StepKind } from '../../schemas/generated/step-kind.js';
+import type { AnalysedField } from '../analysed-field.js';
+import type { Analysis } from '../analysis.js';
+import { child } from '../authored.js';
+import type { Diagnostic } from '../diagnostics.js';
+import type { Step } from '../pipeline.js';
+import { constantOf } from '../plan-value.js';
+import { planScalar } from '../scalar-check.js';
+import type { Rule } from './rule.js';
+
+export const combinations: Rule = (analysis) =>
+  analysis.pipeline.steps.flatMap((step) => {
+    const refuses = step.kind?.refuses ?? [];
+    if (refuses.length === 0 || isNeverRun(analysis, step)) return [];
+    const cells = step.matrix === null ? [null] : (step.matrix.cells ?? []);
+    return refuses.flatMap((refusal) => cells.flatMap((cell) => check(analysis, step, refusal, cell)));
+  });
+
+/** Whether its condition, or that of a loop or file around it, is false whatever happens. */
+function isNeverRun({ fieldsOf }: Analysis, step: Step): boolean {
+  for (let around: Step | null = step; around !== null; around = around.scope.loop ?? around.scope.unit.by) {
+    const { map } = around;
+    const condition = fieldsOf.get(around)?.find(({ authored }) => authored === child(map, 'if'));
+    const constant = condition === undefined ? null : constantOf(condition);
+    if (constant?.known === true && constant.value === false) return true;
+  }
+  return false;
+}
+
+function check(analysis: Analysis, step: Step, refusal: Refusal, cell: Cell | null): Diagnostic[] {
+  const values: Record<string, unknown> = {};
+  const written: AnalysedField[] = [];
+  for (const name of inputsOf(refusal)) {
+    const field = analysis.given(step, name);
+    const value = valueOf(step.kind?.inputs[name], field, cell);
+    if (value === undefined) return [];
+    values[name] = value;
+    if (field !== undefined) written.push(field);
+  }
+  const refused = refusedBy(refusal, values);
+  if (refused === null) return [];
+  const [first, ...others] = written;
+  const related = others.map(({ name, authored }) => ({ message: `\`${name}\` is here`, span: authored.span }));
+  const span = first?.authored.span ?? step.key;
+  return [analysis.pipeline.file.error('bad-combination', span, refused.says, { hint: refused.help, related })];
+}
+
+/** The value of an input as refusals see it; undefined where it is not known before the run. */
+function valueOf(
+  declared: StepKind['inputs'][string] | undefined,
+  field: AnalysedField | undefined,
+  cell: Cell | null,
+): unknown {
+  if (declared === undefined) return undefined;
+  if ('artifact' in declared) return field === undefined ? null : namesOf(field);
+  if (field === undefined) return withDefaults(declared, null);
+  const constant = constantOf(field, cell);
+  if (!constant.known) return undefined;
+  if (declared.type === 'file' || declared.type === 'folder') return constant.value === null ? null : [];
+  return withDefaults(declared, planScalar(constant.value, declared.type));
+}
+
+/** The names of artifacts that are given; undefined where one may be absent. */
+function namesOf({ authored, parts }: AnalysedField): string[] | undefined {
+  if (parts.some(({ type }) => type === null || type.optional)) return undefined;
+  return authored.form === 'map' ? [...authored.entries.keys()].sort() : [];
+}
