@@ -54,7 +54,9 @@ class Bench:
         """Runs an operation as the server does; its outputs are below folder/work."""
         job = self.prepared(op, work, inputs, **more)
         seeds.set_global(job.seed)
-        return operations.find(op)[0](job)
+        metrics = operations.find(op)[0](job)
+        job.finish()
+        return metrics
 
     def prepared(self, op: str, work: str, inputs: dict[str, Any], **more: Any) -> Job:
         """The job of an operation with its inputs checked, not yet run."""

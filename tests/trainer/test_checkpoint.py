@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Bench
-from pawl_trainer import checkpoint
+from pawl_trainer import checkpoint, optimizer, sft
 
 
 def test_a_save_that_fails_leaves_no_checkpoint(bench: Bench) -> None:
@@ -35,3 +38,44 @@ def test_steps_that_are_done_together_pass_over_no_checkpoint(bench: Bench, ever
     for step, done in ((2, 2), (4, 2), (6, 2), (7, 1)):
         job.boundary(step, lambda folder: None, done=done)
     assert [event["step"] for event in bench.events.sent if event["type"] == "checkpoint"] == due
+
+
+def training(bench: Bench) -> dict[str, Any]:
+    return {"model": bench.model, "data": bench.dataset, "steps": 4, "batch": 4, "self_from": 1.0, "warmup": 1, "lr": 0.01}
+
+
+def files(work: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(work)): path.read_bytes() for path in (work / "checkpoints").rglob("*") if path.is_file()}
+
+
+def test_training_goes_on_while_a_checkpoint_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run("sft", "straight", training(bench), every_steps=1)
+    went_on = threading.Event()
+    write, step = optimizer.Kept.write, sft.train_step
+
+    def late(kept: optimizer.Kept, folder: Path) -> None:
+        assert went_on.wait(30), "the step behind the checkpoint waits for it"
+        write(kept, folder)
+
+    def train_step(trainer: Any) -> dict[str, float]:
+        losses = step(trainer)
+        if trainer.state.step == 1:
+            went_on.set()
+        return losses
+
+    monkeypatch.setattr(optimizer.Kept, "write", late)
+    monkeypatch.setattr(sft, "train_step", train_step)
+    bench.events.sent.clear()
+    bench.run("sft", "behind", training(bench), every_steps=1)
+    assert files(bench.folder / "behind") == files(bench.folder / "straight"), "of the state at its step"
+    assert [event["step"] for event in bench.events.sent if event["type"] == "checkpoint"] == [1, 2, 3]
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_job(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_kept: optimizer.Kept, _folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(optimizer.Kept, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        bench.run("sft", "full", training(bench), every_steps=1)
+    assert not [event for event in bench.events.sent if event["type"] == "checkpoint"]

@@ -1,8 +1,9 @@
 """One job as an operation sees it: its inputs, where it writes, what it reports, and when it has to stop.
 
 Owns: the rhythm of checkpoints and the request to stop. Does not own: what a checkpoint holds (checkpoint.py, and the
-operation). I1: a checkpoint is written at a step boundary only. I2: an operation that was asked to stop raises Stopped at
-its next boundary, after a checkpoint if one was asked for and it can write one.
+operation). I1: the state of a checkpoint is taken at a step boundary only. I2: an operation that was asked to stop raises
+Stopped at its next boundary, after a checkpoint if one was asked for and it can write one. I3: one checkpoint is written at
+a time, and none is when the job has ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,9 @@ from pawl_trainer.failures import Failure
 from pawl_trainer.protocol import Events, finite_or_null
 
 Settings = TypeVar("Settings")
+
+# Writes the state into a folder. What it returns, if anything, is the rest of the writing, which may be done meanwhile.
+Save = Callable[[Path], Callable[[], None] | None]
 
 PROGRESS_EVERY_SECONDS = 0.25
 
@@ -61,6 +66,27 @@ class Artifact:
     type: str
 
 
+class Behind:
+    """Something that is done while the job goes on."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._do, args=(work,), name="checkpoint", daemon=True)
+        self._thread.start()
+
+    def _do(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self._error = error
+
+    def finish(self) -> None:
+        """Returns when it is done; raises what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+
 @dataclass
 class Job:
     """What an operation is given; it returns its metrics."""
@@ -84,6 +110,7 @@ class Job:
     wait: Callable[[], None] = lambda: None
     leader: Path | None = None  # the work folder of the first; absent = this one's
     _last_progress: float = 0.0
+    _behind: Behind | None = None
 
     def settings(self, shape: type[Settings]) -> Settings:
         """The scalar inputs as a dataclass, which names those that the operation reads."""
@@ -127,35 +154,51 @@ class Job:
         """Says what a person should know of the result; it is shown with the step and with the run."""
         self.events.send("warning", id=self.id, message=message)
 
-    def boundary(
-        self, step: int, save: Callable[[Path], None] | None, others: Callable[[Path], None] | None = None, done: int = 1
-    ) -> None:
+    def boundary(self, step: int, save: Save | None, others: Callable[[Path], None] | None = None, done: int = 1) -> None:
         """
-        The place between two steps: writes a checkpoint when one is due or was asked for, and raises Stopped when the job
-        is to end. `step` counts the steps that are done, `done` those since the last boundary; `save` writes the state into
-        a folder, None = it has none. `others` writes what the processes that do not lead have to add.
+        The place between two steps: takes a checkpoint when one is due or was asked for, and raises Stopped when the job is
+        to end. `step` counts the steps that are done, `done` those since the last boundary; `save` writes the state, None =
+        there is none. `others` writes what the processes that do not lead have to add.
         """
         asked, with_checkpoint, due = self.agree([self.stop.asked, self.stop.with_checkpoint, self._is_due(step, done)])
         if save is not None and (due or (asked and with_checkpoint)):
             self._write(step, save, others)
         if asked:
+            self.finish()
             raise Stopped(step, with_checkpoint)
 
-    def _write(self, step: int, save: Callable[[Path], None], others: Callable[[Path], None] | None) -> None:
+    def _write(self, step: int, save: Save, others: Callable[[Path], None] | None) -> None:
+        self.finish()
         work = self.leader or self.work
         folder = checkpoint.being_written(work, step)
+        rest: Callable[[], None] | None = None
         if self.leads:
             checkpoint.begin(work, step)
         if others is not None:
             self.wait()
-            (save if self.leads else others)(folder)
-            self.wait()
-        elif self.leads:
-            save(folder)
+            if not self.leads:
+                others(folder)
         if self.leads:
-            path = checkpoint.complete(work, step)
-            self.last_checkpoint = time.monotonic()
-            self.events.send("checkpoint", id=self.id, step=step, path=path)
+            rest = save(folder)
+        if others is not None:
+            self.wait()
+        self.last_checkpoint = time.monotonic()
+        if rest is not None:
+            self._behind = Behind(partial(self._complete, step, rest))
+        elif self.leads:
+            self._complete(step)
+
+    def _complete(self, step: int, rest: Callable[[], None] = lambda: None) -> None:
+        rest()
+        path = checkpoint.complete(self.leader or self.work, step)
+        self.events.send("checkpoint", id=self.id, step=step, path=path)
+
+    def finish(self) -> None:
+        """Waits until the checkpoint that is being written is there; raises what kept it from being written."""
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            with self.timed("checkpoint"):
+                behind.finish()
 
     def _is_due(self, step: int, done: int) -> bool:
         if self.every_steps is not None and step % self.every_steps < done:

@@ -76,10 +76,9 @@ class LanguageModel:
         return LanguageModel(self.folder, network.train(), self.contract, self.text)
 
     def learnt(self) -> dict[str, Tensor]:
-        """The weights that learn, as they are now, by name."""
-        return {
-            name: weight.detach().cpu().contiguous() for name, weight in self.network.named_parameters() if weight.requires_grad
-        }
+        """Copies of the weights that learn, as they are now, by name, in the memory of the processor."""
+        learning = ((name, weight) for name, weight in self.network.named_parameters() if weight.requires_grad)
+        return {name: weight.detach().to("cpu", copy=True).contiguous() for name, weight in learning}
 
     def relearn(self, weights: dict[str, Tensor]) -> None:
         """Puts the weights that learn back to those of `learnt`."""

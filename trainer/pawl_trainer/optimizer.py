@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,26 @@ def take_step(optimizer: torch.optim.AdamW, network: Any, clip: float, what: str
     return norm
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The state of an optimizer as it was: moments by weight, and what goes into state.json."""
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Writes optimizer.safetensors and state.json."""
+        save_file(self.tensors, folder / "optimizer.safetensors")
+        checkpoint.write_json(folder / "state.json", self.state)
+
+
 def save(optimizer: torch.optim.AdamW, network: Any, folder: Path, step: int, told: list[str] | None = None) -> None:
     """Writes the state after `step` steps, and what a person was warned of."""
+    keep(optimizer, network, step, told).write(folder)
+
+
+def keep(optimizer: torch.optim.AdamW, network: Any, step: int, told: list[str] | None = None) -> Kept:
+    """A copy of the state after `step` steps, in the memory of the processor, and what a person was warned of."""
     names = {id(weight): name for name, weight in network.named_parameters()}
     tensors: dict[str, Tensor] = {}
     groups = []
@@ -59,10 +78,9 @@ def save(optimizer: torch.optim.AdamW, network: Any, folder: Path, step: int, to
         groups.append({"params": members, "lr": group["lr"], "weight_decay": group["weight_decay"]})
         for name, weight in zip(members, group["params"], strict=True):
             state = optimizer.state.get(weight, {})
-            tensors.update({f"{name}:{moment}": state[moment].detach().cpu().contiguous() for moment in state})
-    save_file(tensors, folder / "optimizer.safetensors")
-    state = {"schema": 1, "optimizer": "adamw", "step": step, "groups": groups, **({"told": told} if told else {})}
-    checkpoint.write_json(folder / "state.json", state)
+            tensors |= {f"{name}:{moment}": state[moment].detach().to("cpu", copy=True).contiguous() for moment in state}
+    more = {"told": told} if told else {}
+    return Kept(tensors, {"schema": 1, "optimizer": "adamw", "step": step, "groups": groups, **more})
 
 
 def told(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -163,6 +163,7 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
     shared = line["op"] in operations.SHARED
     companions = server.companions if shared else None
     stack = ExitStack()
+    job: Job | None = None
     try:
         job = make_job(server, line, stop)
         if shared:
@@ -173,10 +174,14 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
         seeds.set_global(job.seed)
         job.boundary(0, None)
         metrics = function(job)
+        job.finish()
         if companions is not None:
             companions.end()
     except BaseException as error:
         failure = failure_of(error, Path(line["workDir"]))
+        if job is not None:
+            with suppress(Exception):
+                job.finish()  # what was taken before the failure is good
         if companions is not None:
             failure = companions.cause_of(failure)
             companions.stop(leave=failure.failure_class not in FATAL)

@@ -11,6 +11,7 @@ the mined negatives and the sampled reasonings.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -49,6 +50,7 @@ def run(job: Job) -> dict[str, float]:
         job.progress(step, settings.steps, f"loss {losses['loss']:.3f}")
         if not sft_dev.is_over(trainer) or job.agree([job.stop.asked])[0]:
             job.boundary(step, lambda folder: save_all(trainer, folder))
+    job.finish()
     if not job.leads:
         return {}
     with job.timed("save"):
@@ -211,10 +213,10 @@ def goals(settings: Settings) -> dict[str, float]:
     return {name: getattr(settings, name) for name in sft_schedule.SCHEDULED}
 
 
-def save_all(trainer: Trainer, folder: Path) -> None:
-    """Writes a checkpoint, the best so far included."""
-    save(trainer, folder)
+def save_all(trainer: Trainer, folder: Path) -> Callable[[], None]:
+    """Takes a checkpoint, the best so far included; what it returns writes what is large, while training goes on."""
     sft_dev.save(trainer, folder)
+    return save(trainer, folder)
 
 
 def summary(trainer: Trainer) -> dict[str, float]:

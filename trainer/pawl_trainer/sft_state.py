@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,14 +138,13 @@ def learning_rate(trainer: Trainer, step: int) -> float:
     return optimizer.warm_cosine(step, settings.steps, settings.warmup, settings.lr)
 
 
-def save(trainer: Trainer, folder: Path) -> None:
-    """Writes a checkpoint."""
-    plain, generators = seeds.global_state()
-    save_file(trainer.model.learnt(), folder / "weights.safetensors")
-    save_file(generators, folder / "generators.safetensors")
-    (folder / "optimizer").mkdir()
-    optimizer.save(trainer.optimizer, trainer.model.network, folder / "optimizer", trainer.state.step)
+def save(trainer: Trainer, folder: Path) -> Callable[[], None]:
+    """Writes a checkpoint but for weights and optimizer, of which copies are taken; what it returns writes those."""
     state = trainer.state
+    plain, generators = seeds.global_state()
+    weights, kept = trainer.model.learnt(), optimizer.keep(trainer.optimizer, trainer.model.network, state.step)
+    (folder / "optimizer").mkdir()
+    save_file(generators, folder / "generators.safetensors")
     checkpoint.write_json(
         folder / "sft.json",
         {
@@ -158,6 +158,12 @@ def save(trainer: Trainer, folder: Path) -> None:
         },
     )
     canary.write(folder, small_step(trainer))
+
+    def rest() -> None:
+        save_file(weights, folder / "weights.safetensors")
+        kept.write(folder / "optimizer")
+
+    return rest
 
 
 def restore(trainer: Trainer, folder: Path) -> None:
