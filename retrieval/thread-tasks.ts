@@ -6,6 +6,7 @@ import { evaluationRanks } from './evaluation-ranks.js';
 import { idOrderOf } from './corpus.js';
 import { countNotBelow, topRows } from './exact-search.js';
 import { crossFit } from './refresh/cross-fit.js';
+import { nearestCentres } from './refresh/nearest-centres.js';
 import { exposures, flips, proximities } from './refresh/proximity.js';
 import { modeFigures } from './report.js';
 
@@ -22,6 +23,7 @@ export const threadTasks = {
   proximities,
   exposures,
   flips,
+  nearestCentres,
   crossFit,
 };
 

@@ -8,21 +8,30 @@ const tolerance = 1e-4;
 
 /** The polar factor of a square matrix; null where it has none that can be found: a singular value that is 0, or numbers that are none. */
 export async function nearestOrthogonal(matrix: Matrix): Promise<Matrix | null> {
-  const { rows: n } = matrix;
-  const norm = Math.sqrt(matrix.values.reduce((sum, x) => sum + x * x, 0));
+  let norm = 0;
+  for (const x of matrix.values) norm += x * x;
+  norm = Math.sqrt(norm);
   let found: Matrix = { ...matrix, values: matrix.values.map((x) => x / norm) };
   for (let step = 0; step < mostSteps; step++) {
     const square = await product(found, found, 'first');
-    const apart = square.values.reduce((most, x, at) => Math.max(most, Math.abs(x - diagonal(at, n))), 0);
+    const apart = toNextFactor(square);
     if (apart < tolerance) return found;
     if (Number.isNaN(apart)) return null;
-    square.values.forEach((x, at) => {
-      square.values[at] = 1.5 * diagonal(at, n) - 0.5 * x;
-    });
     found = await product(found, square);
   }
   return null;
 }
 
-/** 1 on the diagonal, 0 elsewhere. */
-const diagonal = (at: number, n: number): number => (at % (n + 1) === 0 ? 1 : 0);
+/** XᵀX becomes (3 I - XᵀX) / 2, in place; returns how far it was from I at most, NaN where a number is none. */
+function toNextFactor({ rows: n, values }: Matrix): number {
+  let most = 0;
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      const x = values[i * n + j] as number;
+      const one = i === j ? 1 : 0;
+      most = Math.max(most, Math.abs(x - one));
+      values[i * n + j] = 1.5 * one - 0.5 * x;
+    }
+  }
+  return most;
+}

@@ -2,7 +2,7 @@
 // encoded, 1 - cos(old, new), divided by its age in refreshes, is the speed of its surroundings. The prediction for a row is
 //   its age x the mean speed of the nearest rows of the probe, near by what is stored.
 // A row without a direction (zero, or not a number) comes first.
-import { cosine, gatherRows, indexFromVectors, vectorOf } from '../vector-index.js';
+import { cosine, gatherRows, vectorOf } from '../vector-index.js';
 import { ascending, drawProbe } from './in-order.js';
 import type { RefreshInput, RefreshPolicy } from './policy.js';
 
@@ -10,7 +10,6 @@ import type { RefreshInput, RefreshPolicy } from './policy.js';
 const neighbours = 3;
 /** Rows of the probe that are looked among, at most: it bounds the search in a large index. */
 const mostCentres = 512;
-const rowsAtOnce = 16384;
 
 export const drift: RefreshPolicy = async (input) => {
   const probe = drawProbe(input);
@@ -28,19 +27,14 @@ export const drift: RefreshPolicy = async (input) => {
 async function predict(input: RefreshInput, probe: readonly number[], rows: readonly number[]): Promise<Float64Array> {
   const { index, version, versionOf } = input;
   const { centres, speeds } = await speedsOf(input, probe);
-  const near = centres.length === 0 ? null : indexFromVectors(gatherRows(index, centres), index.dimension);
-  const predicted = new Float64Array(rows.length);
-  for (let at = 0; at < rows.length; at += rowsAtOnce) {
-    const part = rows.slice(at, at + rowsAtOnce);
-    const found = near && (await input.search.top({ index: near, queries: gatherRows(index, part), k: neighbours }));
-    part.forEach((row, i) => {
-      const age = version - versionOf(row);
-      const own = found === null ? [1] : [...found.rows.subarray(i * found.k, (i + 1) * found.k)];
-      const speed = found === null ? 1 : own.reduce((sum, centre) => sum + (speeds[centre] as number), 0) / own.length;
-      predicted[at + i] = hasDirection(vectorOf(index, row)) ? age * speed : Infinity;
-    });
-  }
-  return predicted;
+  const k = Math.min(neighbours, centres.length);
+  const near = await input.search.centres({ index, queries: gatherRows(index, centres), k });
+  return Float64Array.from(rows, (row) => {
+    if (!hasDirection(vectorOf(index, row))) return Infinity;
+    let speed = k === 0 ? 1 : 0;
+    for (let i = 0; i < k; i++) speed += (speeds[near[row * k + i] as number] as number) / k;
+    return (version - versionOf(row)) * speed;
+  });
 }
 
 /** Rows of the probe with a direction before and after, as many as may be centres, and their drift a refresh of age. */
@@ -60,4 +54,8 @@ async function speedsOf(
   return { centres, speeds };
 }
 
-const hasDirection = (vector: Float32Array): boolean => vector.every(Number.isFinite) && vector.some((x) => x !== 0);
+function hasDirection(vector: Float32Array): boolean {
+  let square = 0;
+  for (let i = 0; i < vector.length; i++) square += (vector[i] as number) ** 2;
+  return Number.isFinite(square) && square > 0;
+}

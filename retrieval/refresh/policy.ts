@@ -6,6 +6,7 @@ import type { VectorIndex } from '../vector-index.js';
 import type { Correction } from './correct.js';
 import type { FitInput, FittedMap } from './cross-fit.js';
 import type { Corrector } from './fit-map.js';
+import type { CentresInput } from './nearest-centres.js';
 import type { ExposureInput, FlipInput, Flips, ProximityInput } from './proximity.js';
 
 export interface RefreshOptions {
@@ -36,6 +37,7 @@ export interface RefreshSearch {
   proximities: (input: ProximityInput) => Promise<Float64Array>;
   exposures: (input: ExposureInput) => Promise<Float64Array>;
   flips: (input: FlipInput) => Promise<Flips>;
+  centres: (input: CentresInput) => Promise<Int32Array>;
   fit: (input: FitInput) => Promise<FittedMap>;
 }
 

@@ -1,7 +1,6 @@
 // How near documents score to what they are compared with, the gold: the nearer, the likelier a document changes sides when it is
 // encoded anew. Distances are in units of `scale`, by which scores move. Passes over all scores, block by block, for worker threads.
-import { blocks, chunksOf, graphFor } from '../search-blocks.js';
-import { scoreGraph } from '../search-graphs.js';
+import { eachScore, type ScoreStretch } from '../each-score.js';
 import type { VectorIndex } from '../vector-index.js';
 
 export interface ProximityInput {
@@ -28,18 +27,24 @@ export interface FlipInput extends ProximityInput {
 const classEnds = [0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8];
 export const distanceClasses = classEnds.length + 1;
 
-/** Beyond so many scales a document does not add to its weight. */
+/** Beyond so many scales a document does not add to its weight; the end of the last class but one. */
 const farthest = 8;
 
+/** What a document adds to its weight, at the middle of each 32nd of a scale. */
+const weightAt = Float64Array.from({ length: 32 * farthest }, (_, i) => 1 / (1 + Math.exp((1.7 * (i + 0.5)) / 32)));
+
 /**
- * Per row, the number of queries for which it would change sides if scores moved by chance: the sum of 1 / (1 + exp(1.7 distance)),
- * which is near the tail of a normal distribution. It only steers which rows are drawn more often.
+ * Per row, the number of queries for which it would change sides if scores moved by chance: the sum of 1 / (1 + exp(1.7 distance)), to
+ * a 32nd of a scale, which is near the tail of a normal distribution. It only steers which rows are drawn more often.
  */
 export async function proximities(input: ProximityInput): Promise<Float64Array> {
   const weights = new Float64Array(input.index.rows);
-  await eachDistance(input, (_, row, distance) => {
-    if (distance >= farthest) return;
-    weights[row] = (weights[row] as number) + 1 / (1 + Math.exp(1.7 * distance));
+  await eachNear(input, ({ first, scores }, threshold) => {
+    for (let i = 0; i < scores.length; i++) {
+      const distance = distanceOf(scores[i] as number, threshold, input.scale);
+      if (distance >= farthest) continue;
+      weights[first + i] = (weights[first + i] as number) + (weightAt[Math.floor(32 * distance)] as number);
+    }
   });
   return weights;
 }
@@ -48,11 +53,14 @@ export async function proximities(input: ProximityInput): Promise<Float64Array> 
 export async function exposures(input: ExposureInput): Promise<Float64Array> {
   const { thresholds, stratumOf, strata } = input;
   const counts = new Float64Array(thresholds.length * strata * distanceClasses);
-  await eachDistance(input, (query, row, distance) => {
-    const stratum = stratumOf[row] as number;
-    if (stratum === strata) return;
-    const at = (query * strata + stratum) * distanceClasses + classOf(distance);
-    counts[at] = (counts[at] as number) + 1;
+  await eachNear(input, ({ query, first, scores }, threshold) => {
+    for (let i = 0; i < scores.length; i++) {
+      const stratum = stratumOf[first + i] as number;
+      if (stratum === strata) continue;
+      const distance = distanceOf(scores[i] as number, threshold, input.scale);
+      const at = (query * strata + stratum) * distanceClasses + classOf(distance);
+      counts[at] = (counts[at] as number) + 1;
+    }
   });
   return counts;
 }
@@ -72,15 +80,20 @@ export async function flips(input: FlipInput): Promise<Flips> {
   const { index, fresh, thresholds } = input;
   // Per query and row: 1 where the row counts, and twice its class.
   const before = new Uint8Array(thresholds.length * index.rows);
-  const side = (query: number, score: number): number => (score < (thresholds[query] as number) ? 0 : 1);
-  await eachDistance(input, (query, row, distance, score) => {
-    before[query * index.rows + row] = side(query, score) + 2 * classOf(distance);
+  await eachNear(input, ({ query, first, scores }, threshold) => {
+    for (let i = 0; i < scores.length; i++) {
+      const score = scores[i] as number;
+      const side = score < threshold ? 0 : 1;
+      before[query * index.rows + first + i] = side + 2 * classOf(distanceOf(score, threshold, input.scale));
+    }
   });
   const found: [row: number, query: number, sign: number, distanceClass: number][] = [];
-  await eachDistance({ ...input, index: fresh }, (query, row, _, score) => {
-    const known = before[query * index.rows + row] as number;
-    const sign = side(query, score) - (known % 2);
-    if (sign !== 0) found.push([row, query, sign, known >> 1]);
+  await eachNear({ ...input, index: fresh }, ({ query, first, scores }, threshold) => {
+    for (let i = 0; i < scores.length; i++) {
+      const known = before[query * index.rows + first + i] as number;
+      const sign = ((scores[i] as number) < threshold ? 0 : 1) - (known % 2);
+      if (sign !== 0) found.push([first + i, query, sign, known >> 1]);
+    }
   });
   return {
     rows: Int32Array.from(found, ([row]) => row),
@@ -90,36 +103,24 @@ export async function flips(input: FlipInput): Promise<Flips> {
   };
 }
 
-/** Hands over every row with its distance from the threshold of each query that has one; that of a score that is no number is 0: anything may become of it. */
-async function eachDistance(
-  { index, queries, thresholds, scale }: ProximityInput,
-  take: (query: number, row: number, distance: number, score: number) => void,
-): Promise<void> {
-  const graph = await graphFor(scoreGraph, index);
-  const chunks = chunksOf(queries, index.dimension).map((chunk) => ({
-    ...chunk,
-    tensor: graph.floats(chunk.vectors, [chunk.count, index.dimension]),
-  }));
-  for await (const block of blocks(index)) {
-    const rows = graph.rows(block.vectors, [block.rows, index.dimension]);
-    for (const { first, count, tensor } of chunks) {
-      const out = await graph.run({ queries: tensor, rows });
-      const scores = out['scores']?.data as Float32Array;
-      for (let q = 0; q < count; q++) {
-        const threshold = thresholds[first + q] as number;
-        if (Number.isNaN(threshold)) continue;
-        for (let row = 0; row < block.rows; row++) {
-          const score = scores[q * block.rows + row] as number;
-          const distance = Math.abs(score - threshold) / scale;
-          take(first + q, block.first + row, Number.isNaN(distance) ? 0 : distance, score);
-        }
-      }
-    }
-  }
+/** Hands over the scores of each query that has a threshold. */
+const eachNear = (input: ProximityInput, take: (stretch: ScoreStretch, threshold: number) => void): Promise<void> =>
+  eachScore(input, (stretch) => {
+    const threshold = input.thresholds[stretch.query] as number;
+    if (!Number.isNaN(threshold)) take(stretch, threshold);
+  });
+
+/** How many scales a score is from a threshold; that of a score that is no number is 0: anything may become of it. */
+function distanceOf(score: number, threshold: number, scale: number): number {
+  const distance = Math.abs(score - threshold) / scale;
+  return Number.isNaN(distance) ? 0 : distance;
 }
 
-function classOf(distance: number): number {
-  let at = 0;
-  while (at < classEnds.length && distance >= (classEnds[at] as number)) at++;
-  return at;
-}
+/** Classes by quarters of a scale: all their ends are whole quarters, so none is rounded. */
+const classOfQuarter = Uint8Array.from(
+  { length: 4 * farthest },
+  (_, quarter) => classEnds.filter((end) => quarter / 4 >= end).length,
+);
+
+const classOf = (distance: number): number =>
+  distance < farthest ? (classOfQuarter[Math.floor(4 * distance)] as number) : classEnds.length;

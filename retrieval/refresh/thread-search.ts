@@ -9,5 +9,6 @@ export const threadSearch = (pool: ThreadPool): RefreshSearch => ({
   proximities: (input) => pool.run('proximities', input),
   exposures: (input) => pool.run('exposures', input),
   flips: (input) => pool.run('flips', input),
+  centres: (input) => pool.run('nearestCentres', input),
   fit: (input) => pool.run('crossFit', input),
 });

@@ -961,7 +961,7 @@ export const stepKinds: Record<string, StepKind> = {
   },
   'index.refresh': {
     kind: 'index.refresh',
-    version: 2,
+    version: 3,
     runs: 'trainer',
     help: 'Re-encodes some documents with the current policy, before the reward.',
     seeded: true,

@@ -2,6 +2,7 @@
 import { countNotBelow, topRows } from '../../../retrieval/exact-search.js';
 import { seededRandom } from '../../../retrieval/random.js';
 import { crossFit } from '../../../retrieval/refresh/cross-fit.js';
+import { nearestCentres } from '../../../retrieval/refresh/nearest-centres.js';
 import type { RefreshInput, RefreshSearch } from '../../../retrieval/refresh/policy.js';
 import { exposures, flips, proximities } from '../../../retrieval/refresh/proximity.js';
 import { noSamples } from '../../../retrieval/rollouts.js';
@@ -19,6 +20,7 @@ export const directSearch: RefreshSearch = {
   proximities,
   exposures,
   flips,
+  centres: nearestCentres,
   fit: crossFit,
 };
 
