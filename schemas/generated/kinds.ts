@@ -1265,7 +1265,7 @@ export const stepKinds: Record<string, StepKind> = {
         items: {
           enum: ['none', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift', 'adaptive'],
         },
-        default: ['full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift'],
+        default: ['full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift', 'adaptive'],
       },
       budgets: {
         type: 'list',
