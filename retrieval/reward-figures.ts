@@ -26,6 +26,7 @@ export function rewardFigures(
     score_mean: mean(valid.map(({ score }) => score as number)),
     length_mean: mean(valid.map(({ length }) => length as number)),
     overlong_mean: mean(valid.map(({ overlong }) => overlong as number)),
+    repetition_mean: mean(valid.flatMap(({ repetition }) => (typeof repetition === 'number' ? [repetition] : []))),
     malformed_fraction: 1 - valid.length / samples.length,
     rank_median: median(valid.map(({ rank }) => rank)),
     hit_at_1: within(1),

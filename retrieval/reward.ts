@@ -1,7 +1,8 @@
 // The reward of a sample: a score of the ranks that its embedding gives the positives, and terms for form and length.
-//   R = w_rank S + w_format F + w_length L + w_overlong O, and `malformed` for a sample without a usable embedding
-// S is in [0, 1] (signed or relative: [-1, 1]), F is 1, L and O are in [-1, 0]. docs/rewards.md has the formulas.
+//   R = w_rank S + w_format F + w_length L + w_overlong O + w_repetition P, and `malformed` for a sample without a usable embedding
+// S is in [0, 1] (signed or relative: [-1, 1]), F is 1, L, O and P are in [-1, 0]. docs/rewards.md has the formulas.
 import { discount, ndcgAt } from './metrics.js';
+import { repetitionTerm } from './repetition.js';
 
 export interface RewardRule {
   /** The score of a ranking: see scoreOf. */
@@ -10,7 +11,7 @@ export interface RewardRule {
   k: number;
   /** How S comes from the score: itself; 2 score - 1; or minus the score of the query without reasoning. */
   scale: 'unit' | 'signed' | 'relative';
-  weights: { rank: number; format: number; length: number; overlong: number };
+  weights: { rank: number; format: number; length: number; overlong: number; repetition: number };
   /** Tokens within which a sample costs nothing; 0 = no bound. */
   length: { low: number; high: number };
   /** Last tokens before the limit in which the overlong penalty grows; 0 = none. */
@@ -27,6 +28,8 @@ export interface Sample {
   plainRanks: readonly number[];
   /** New tokens, the one that ended it included. */
   tokens: number;
+  /** Those before the one that ended it. */
+  reasoning: ArrayLike<number>;
 }
 
 /** Where a sample is scored: how many documents can be ranked, and how many tokens it may have. */
@@ -42,6 +45,8 @@ export interface Reward {
   format: number | null;
   length: number | null;
   overlong: number | null;
+  /** Absent while it has no weight. */
+  repetition?: number | null;
 }
 
 /**
@@ -71,7 +76,8 @@ export function scoreOf(rule: Pick<RewardRule, 'reward' | 'k'>, ranks: readonly 
 /** The reward of a sample and its terms. Pure. */
 export function rewardOf(rule: RewardRule, sample: Sample, scene: Scene): Reward {
   if (sample.ranks === null) {
-    return { reward: malformedReward(rule), score: null, format: null, length: null, overlong: null };
+    const none = { score: null, format: null, length: null, overlong: null };
+    return { reward: malformedReward(rule), ...none, ...(rule.weights.repetition > 0 && { repetition: null }) };
   }
   const { weights } = rule;
   const score = scoreOf(rule, sample.ranks, scene.documents);
@@ -83,7 +89,10 @@ export function rewardOf(rule: RewardRule, sample: Sample, scene: Scene): Reward
   const length = lengthTerm(rule.length, sample.tokens, scene.longest);
   const overlong = overlongTerm(rule.overlong, sample.tokens, scene.longest);
   const reward = weights.rank * scaled + weights.format + weights.length * length + weights.overlong * overlong;
-  return { reward, score: scaled, format: 1, length, overlong };
+  const terms = { score: scaled, format: 1, length, overlong };
+  if (weights.repetition === 0) return { reward, ...terms };
+  const repetition = repetitionTerm(sample.reasoning);
+  return { reward: reward + weights.repetition * repetition, ...terms, repetition };
 }
 
 /** 0 within the target range; below it -(low - n)/low; above it -(n - high)/(longest - high). In [-1, 0]. Pure. */
@@ -103,7 +112,11 @@ export function overlongTerm(cache: number, tokens: number, longest: number): nu
 const malformedReward = (rule: RewardRule): number => rule.malformed ?? leastOfTerms(rule);
 
 const leastOfTerms = ({ weights, scale, overlong }: RewardRule): number =>
-  0 - (scale === 'unit' ? 0 : weights.rank) - weights.length - (overlong > 0 ? weights.overlong : 0);
+  0 -
+  (scale === 'unit' ? 0 : weights.rank) -
+  weights.length -
+  weights.repetition -
+  (overlong > 0 ? weights.overlong : 0);
 
 /** What of a rule is out of reach of rollouts of at most `longest` new tokens, in words, or null. Pure. */
 export function faultOf({ length, overlong }: RewardRule, longest: number): string | null {

@@ -19,6 +19,8 @@ export interface Rollouts {
   valid: Uint8Array;
   /** New tokens of each sample. */
   tokens: number[];
+  /** The tokens of each without its last one, which ended it where it is valid. */
+  reasonings: Int32Array[];
   /** queries rows: the embedding without reasoning. */
   plain: Float32Array;
 }
@@ -49,6 +51,7 @@ export async function readRollouts(dir: string, corpus: Corpus): Promise<Rollout
     );
   }
   const { data: offsets } = tensor(tensors, 'completion_offsets', 'I32', 'rollouts.safetensors');
+  const { data: ids } = tensor(tensors, 'completion_ids', 'I32', 'rollouts.safetensors');
   const { data: plain } = tensor(tensors, 'plain_embedding', 'F32', 'rollouts.safetensors');
   if (offsets.length <= samples || plain.length !== manifest.queries * dimension) {
     const found = `${offsets.length} offsets of completions and ${plain.length / dimension} embeddings without reasoning`;
@@ -61,6 +64,9 @@ export async function readRollouts(dir: string, corpus: Corpus): Promise<Rollout
     embeddings: embedding.data.subarray(0, samples * dimension),
     valid: valid.data.subarray(0, samples),
     tokens: Array.from({ length: samples }, (_, i) => (offsets[i + 1] as number) - (offsets[i] as number)),
+    reasonings: Array.from({ length: samples }, (_, i) =>
+      ids.subarray(offsets[i] as number, Math.max(offsets[i] as number, (offsets[i + 1] as number) - 1)),
+    ),
     plain,
   };
 }

@@ -15,6 +15,7 @@ export function rewardRule(inputs: Record<string, KindInput>, longest: number): 
       format: numberInput(inputs, 'format_weight'),
       length: numberInput(inputs, 'length_weight'),
       overlong: numberInput(inputs, 'overlong_weight'),
+      repetition: numberInput(inputs, 'repetition_weight'),
     },
     length: { low: integerInput(inputs, 'length_low'), high: integerInput(inputs, 'length_high') },
     overlong: integerInput(inputs, 'overlong_tokens'),

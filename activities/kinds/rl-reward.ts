@@ -59,7 +59,8 @@ function rewardSamples(
   const scene = { documents, longest: rollouts.manifest.maxNewTokens };
   return ranks.map((own, i) => {
     const plainRanks = plain[Math.floor(i / rollouts.manifest.group)] as number[];
-    const sample = { ranks: own, plainRanks, tokens: rollouts.tokens[i] as number };
+    const reasoning = rollouts.reasonings[i] as Int32Array;
+    const sample = { ranks: own, plainRanks, tokens: rollouts.tokens[i] as number, reasoning };
     return { rank: own?.[0] ?? null, ...rewardOf(rule, sample, scene) };
   });
 }

@@ -1885,6 +1885,12 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 0,
         default: 0,
       },
+      repetition_weight: {
+        type: 'number',
+        help: 'Weight of P: 0, or for a reasoning that goes round (loop_fraction of rl.rollout) minus the share of it that does.',
+        minimum: 0,
+        default: 0,
+      },
       malformed: {
         type: 'number',
         help: 'Reward of a malformed sample; left out: the least that the terms can come to.',
@@ -2024,10 +2030,15 @@ export const stepKinds: Record<string, StepKind> = {
         unit: '',
         goal: null,
       },
+      repetition_mean: {
+        help: 'Mean of P over valid samples; absent while `repetition_weight` is 0.',
+        unit: '',
+        goal: 'maximize',
+      },
     },
     refuses: [
       {
-        when: 'rank_weight == 0.0 && format_weight == 0.0 && length_weight == 0.0 && overlong_weight == 0.0',
+        when: 'rank_weight == 0.0 && format_weight == 0.0 && length_weight == 0.0 && overlong_weight == 0.0 && repetition_weight == 0.0',
         says: 'all weights are 0, so nothing is rewarded',
         help: 'give `rank_weight` a value above 0',
       },
@@ -2047,8 +2058,8 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'lower `length_low` or raise `length_high`',
       },
       {
-        when: 'malformed != null && malformed > format_weight - length_weight - (scale == "unit" ? 0.0 : rank_weight) - (overlong_tokens > 0 ? overlong_weight : 0.0)',
-        says: '`malformed` is ${{ malformed }}, and a sample with an embedding may get as little as ${{ format_weight - length_weight - (scale == "unit" ? 0.0 : rank_weight) - (overlong_tokens > 0 ? overlong_weight : 0.0) }}: being malformed would pay',
+        when: 'malformed != null && malformed > format_weight - length_weight - repetition_weight - (scale == "unit" ? 0.0 : rank_weight) - (overlong_tokens > 0 ? overlong_weight : 0.0)',
+        says: '`malformed` is ${{ malformed }}, and a sample with an embedding may get as little as ${{ format_weight - length_weight - repetition_weight - (scale == "unit" ? 0.0 : rank_weight) - (overlong_tokens > 0 ? overlong_weight : 0.0) }}: being malformed would pay',
         help: 'lower it to that, or leave it out',
       },
     ],
@@ -2338,6 +2349,11 @@ export const stepKinds: Record<string, StepKind> = {
       mismatch_max: {
         help: 'The largest.',
         unit: 'nats',
+        goal: 'minimize',
+      },
+      loop_fraction: {
+        help: 'Share whose reasoning goes round: the same n tokens (n up to 16) three times in a row or more, 8 tokens at least.',
+        unit: '',
         goal: 'minimize',
       },
     },
@@ -3220,6 +3236,16 @@ export const stepKinds: Record<string, StepKind> = {
       },
       best_step: {
         help: 'Steps after which the evaluation was best.',
+        unit: '',
+        goal: null,
+      },
+      triplet_active: {
+        help: 'Share of the triplets of a step whose loss is above 0: near 0, the triplet loss teaches nothing any more.',
+        unit: '',
+        goal: null,
+      },
+      left_out: {
+        help: 'Share of the negatives of a query that are left out: known positives, texts of one, and what `false_negative_margin` takes for one.',
         unit: '',
         goal: null,
       },

@@ -10,7 +10,7 @@ const rule: RewardRule = {
   reward: 'dcg',
   k: 0,
   scale: 'unit',
-  weights: { rank: 1, format: 0, length: 0, overlong: 1 },
+  weights: { rank: 1, format: 0, length: 0, overlong: 1, repetition: 0 },
   length: { low: 0, high: 0 },
   overlong: 0,
   malformed: null,
@@ -74,12 +74,12 @@ describe('terms of length', () => {
 });
 
 describe('rewardOf', () => {
-  const sample = { ranks: [3], plainRanks: [1], tokens: 18 };
+  const sample = { ranks: [3], plainRanks: [1], tokens: 18, reasoning: [] };
 
   it('adds the weighted terms and reports each apart', () => {
     const whole: RewardRule = {
       ...rule,
-      weights: { rank: 2, format: 0.25, length: 0.5, overlong: 0.1 },
+      weights: { rank: 2, format: 0.25, length: 0.5, overlong: 0.1, repetition: 0 },
       length: { low: 0, high: 16 },
       overlong: 4,
     };
@@ -94,19 +94,31 @@ describe('rewardOf', () => {
     expect(rewardOf({ ...rule, scale: 'relative' }, sample, scene).reward).toBe(-0.5);
   });
 
+  it('takes off the share of a reasoning that goes round, where that has a weight', () => {
+    const weights = { ...rule.weights, repetition: 0.5 };
+    const round = { ...sample, reasoning: [9, 9, 1, 1, 1, 1, 1, 1, 1, 1] };
+    const { reward } = rewardOf(rule, round, scene);
+    expect(rewardOf({ ...rule, weights }, round, scene)).toMatchObject({ reward: reward - 0.4, repetition: -0.8 });
+    expect(rewardOf(rule, round, scene)).not.toHaveProperty('repetition');
+    const malformed = rewardOf({ ...rule, weights }, { ...round, ranks: null }, scene);
+    expect(malformed).toMatchObject({ reward: -0.5, repetition: null });
+  });
+
   it('gives a malformed sample the least that the terms can come to, or what is said', () => {
     const malformed = { ...sample, ranks: null };
     const reward = (change: Partial<RewardRule>): number => rewardOf({ ...rule, ...change }, malformed, scene).reward;
     expect(reward({})).toBe(0);
     expect(reward({ scale: 'relative' })).toBe(-1);
-    expect(reward({ overlong: 4, weights: { rank: 1, format: 1, length: 0.5, overlong: 0.25 } })).toBe(-0.75);
+    expect(reward({ overlong: 4, weights: { rank: 1, format: 1, length: 0.5, overlong: 0.25, repetition: 0 } })).toBe(
+      -0.75,
+    );
     expect(reward({ malformed: -3 })).toBe(-3);
     expect(rewardOf(rule, malformed, scene)).toMatchObject({ score: null, format: null, length: null, overlong: null });
   });
 });
 
 describe('faultOf', () => {
-  const weights = { rank: 1, format: 0, length: 0.1, overlong: 1 };
+  const weights = { rank: 1, format: 0, length: 0.1, overlong: 1, repetition: 0 };
   it.each<[string, Partial<RewardRule>, RegExp]>([
     ['a target out of reach', { weights, length: { low: 21, high: 0 } }, /no sample can have more than 20 tokens/],
     ['a bound that binds nothing', { weights, length: { low: 0, high: 20 } }, /it does nothing/],

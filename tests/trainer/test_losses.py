@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from pawl_trainer.losses import divergence, hardest, info_nce, triplet
+from pawl_trainer.losses import divergence, hardest, info_nce, left_out, triplet
 from torch import tensor
 
 
@@ -78,3 +78,13 @@ def test_divergence_against_its_definition() -> None:
 @pytest.mark.parametrize(("margin", "expected"), [(0.2, 0.0), (0.3, 0.1)])
 def test_triplet_in_cosine_distance(margin: float, expected: float) -> None:
     assert float(triplet(tensor([0.8]), tensor([0.6]), margin)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_share_of_negatives_that_are_left_out() -> None:
+    queries = tensor([[1.0, 0.0], [0.0, 1.0]])
+    documents = tensor([[0.8, 0.6], [0.6, 0.8], [1.0, 0.0]])
+    known = torch.tensor([[False, True, False], [False, False, False]])
+    assert float(left_out(queries, documents, known)) == pytest.approx(1 / 4)
+    # 1.0 for the first query's third document is above 0.8 + 0.1; the second query has none above its 0.8 + 0.1.
+    assert float(left_out(queries, documents, known, 0.1)) == pytest.approx(2 / 4)
+    assert float(left_out(queries[:1], documents[:1], known[:1, :1])) == 0

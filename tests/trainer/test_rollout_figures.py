@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import Bench
 from pawl_trainer.completion import Completion, Defect, completion_of
 from pawl_trainer.encoding import Contract, read_contract
-from pawl_trainer.rollout_figures import Limits, Observed, distinct, figures_of, identical, repetition, warnings_of
+from pawl_trainer.rollout_figures import Limits, Observed, distinct, figures_of, identical, loop, repetition, warnings_of
 from pawl_trainer.sampling import Sampling
 
 EMBED, END = 3, 2
+LOOPS = json.loads((Path(__file__).parents[1] / "fixtures" / "loops.json").read_text(encoding="utf-8"))
 NEVER = Limits(1.0, 0.0, 1.0, 1.0, 1.0, 1.0, math.inf)
 
 
@@ -47,9 +50,15 @@ def test_figures_are_what_a_person_counts(contract: Contract) -> None:
     assert figures["distinct_2"] == pytest.approx(6 / 8)
     assert figures["repetition"] == pytest.approx((0.5 + 0) / 2)
     assert figures["identical_fraction"] == 0.25
+    assert figures["loop_fraction"] == 0
     assert figures["agreement"] == pytest.approx(0.5)
     assert figures["mismatch_mean"] == pytest.approx(0.5)
     assert figures["mismatch_max"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("case", LOOPS, ids=str)
+def test_the_tokens_that_go_round(case: dict[str, Any]) -> None:
+    assert loop(case["row"]) == case["tokens"]
 
 
 def test_where_there_is_nothing_a_figure_is_nan_and_warns_of_nothing() -> None:

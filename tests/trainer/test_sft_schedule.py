@@ -47,6 +47,8 @@ def test_a_loss_begins_when_its_weight_does(bench: Bench) -> None:
     bench.run("sft", "sft", {**given, "schedules": schedules})
     steps = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
     assert ["kl" in values for values in steps] == [False, False, True, True]
+    assert all((values["triplet_active"] > 0) == (values["triplet"] > 0) for values in steps)
+    assert all(0 <= values["triplet_active"] <= 1 and 0 <= values["left_out"] < 1 for values in steps)
     expected = [
         5 * values["ce"] + values["infonce"] + weight * values["triplet"]
         for values, weight in zip(steps, (2, 1.5, 1, 1), strict=True)

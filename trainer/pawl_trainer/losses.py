@@ -55,6 +55,13 @@ def hardest(queries: Tensor, documents: Tensor, known: Tensor, margin: float | N
     return cosine.masked_fill(away, -1.0).max(dim=1).values
 
 
+def left_out(queries: Tensor, documents: Tensor, known: Tensor, margin: float | None = None) -> Tensor:
+    """Share of the pairs of a query with another one's document that info_nce takes for no negatives; arguments as there."""
+    own = torch.eye(*known.shape, dtype=torch.bool, device=known.device)
+    away = known if margin is None else known | above_positive(cosines(queries, documents), margin)
+    return (away & ~own).sum() / max(1, int((~own).sum()))
+
+
 def triplet(positive: Tensor, negative: Tensor, margin: float) -> Tensor:
     """Mean of max(0, d(q, p) - d(q, n) + margin) with d = 1 - cos; the arguments are cosines."""
     return (negative - positive + margin).clamp(min=0).mean()

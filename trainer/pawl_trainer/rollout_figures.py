@@ -17,6 +17,8 @@ from pawl_trainer.completion import DEFECTS, Completion, Defect, reasoning_of
 from pawl_trainer.encoding import Contract
 from pawl_trainer.sampling import Sampling
 
+LOOP_PERIOD, LOOP_TIMES, LOOP_TOKENS = 16, 3, 8
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -66,6 +68,7 @@ def figures_of(observed: Observed, contract: Contract, sampling: Sampling) -> di
         "distinct_1": distinct(reasonings, 1),
         "distinct_2": distinct(reasonings, 2),
         "repetition": repetition(reasonings),
+        "loop_fraction": sum(loop(row) > 0 for row in reasonings) / len(reasonings),
         "identical_fraction": identical(reasonings, observed.group),
         "agreement": agreement(observed),
         **mismatch(observed),
@@ -82,6 +85,21 @@ def repetition(rows: Sequence[tuple[int, ...]]) -> float:
     """Mean over rows of two bigrams or more: the share of its bigrams that stood in it before. NaN without such a row. Pure."""
     shares = [1 - distinct([row], 2) for row in rows if len(row) > 2]
     return sum(shares) / len(shares) if shares else math.nan
+
+
+def loop(row: Sequence[int]) -> int:
+    """
+    Tokens of the longest stretch of a row in which the same n tokens, 1 <= n <= LOOP_PERIOD, stand LOOP_TIMES times in a row or
+    more; 0 where none has LOOP_TOKENS. The reward has the same (retrieval/repetition.ts). Pure.
+    """
+    longest = 0
+    for n in range(1, min(LOOP_PERIOD, len(row) // LOOP_TIMES) + 1):
+        same = 0
+        for at in range(n, len(row)):
+            same = same + 1 if row[at] == row[at - n] else 0
+            if same + n >= max(LOOP_TIMES * n, LOOP_TOKENS):
+                longest = max(longest, same + n)
+    return longest
 
 
 def identical(rows: Sequence[tuple[int, ...]], group: int) -> float:

@@ -24,7 +24,7 @@ from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
 from pawl_trainer.sampling import Sampling, sample
 from pawl_trainer.sft_batch import step_batch
-from pawl_trainer.sft_losses import step_losses
+from pawl_trainer.sft_losses import FIGURES, step_losses
 from pawl_trainer.sft_material import tokenise
 from pawl_trainer.sft_state import Settings, State, Trainer, check_sets, learning_rate, restore, save
 
@@ -191,7 +191,7 @@ def train_step(trainer: Trainer) -> dict[str, float]:
 
     def loss_of(states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         losses = step_losses(trainer, batch, now, states)
-        parts = [now.weights[name] * loss for name, loss in losses.items() if now.weights[name] > 0]
+        parts = [now.weights[name] * loss for name, loss in losses.items() if now.weights.get(name, 0) > 0]
         total = torch.stack(parts).sum() if parts else torch.zeros(())
         if not bool(torch.isfinite(total)):
             raise Failure("non_finite", f"The loss is not finite at step {state.step}. Lower the learning rate.")
@@ -228,6 +228,6 @@ def summary(trainer: Trainer) -> dict[str, float]:
         values = [row[name] for row in rows if name in row]
         return sum(values) / len(values) if values else 0.0
 
-    names = ("loss", "ce", "infonce", "infonce_reason")
+    names = ("loss", "ce", "infonce", "infonce_reason", *FIGURES)
     figures = {"first_loss": mean("loss", losses[:part]), **{name: mean(name, losses[-part:]) for name in names}}
     return {**figures, "steps": len(losses), **sft_dev.result(trainer)}

@@ -10,16 +10,20 @@ from torch import Tensor
 from pawl_trainer.batching import hidden_at
 from pawl_trainer.distributed import by_rows
 from pawl_trainer.likelihood import in_parts
-from pawl_trainer.losses import divergence, hardest, info_nce, triplet
+from pawl_trainer.losses import divergence, hardest, info_nce, left_out, triplet
 from pawl_trainer.sft_batch import StepBatch
 from pawl_trainer.sft_schedule import Scheduled
 from pawl_trainer.sft_state import Trainer
 
+FIGURES = ("triplet_active", "left_out")
 NEVER = 2.0  # a margin that no difference of cosines exceeds
 
 
 def step_losses(trainer: Trainer, batch: StepBatch, now: Scheduled, states: Tensor) -> dict[str, Tensor]:
-    """The losses that apply to the batch, by name, each a mean over it; `states` are those that its view wants."""
+    """
+    The losses that apply to the batch, by name, each a mean over it; `states` are those that its view wants. Beside them the
+    FIGURES of the queries without reasoning: the share of triplets whose loss is above 0, and of negatives that are masked.
+    """
     settings, finish = trainer.settings, trainer.model.finish
     margin = None if settings.false_negative_margin >= NEVER else settings.false_negative_margin
     contrast = partial(info_nce, temperature=now.temperature, margin=margin, back=settings.directions == "both")
@@ -30,7 +34,10 @@ def step_losses(trainer: Trainer, batch: StepBatch, now: Scheduled, states: Tens
         queries = finish(states[batch.plain])
         losses["infonce"] = contrast(queries, documents, known=known)
         own = (queries * documents[: len(queries)]).sum(1)
-        losses["triplet"] = triplet(own, hardest(queries, documents, known, margin), now.margin)
+        apart = hardest(queries, documents, known, margin)
+        losses["triplet"] = triplet(own, apart, now.margin)
+        losses["triplet_active"] = (apart - own + now.margin > 0).float().mean()
+        losses["left_out"] = left_out(queries, documents, known, margin)
     if batch.own:
         # The positives of these rows come first, then all other documents.
         order = [*batch.own, *(place for place in range(len(documents)) if place not in set(batch.own))]
