@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stageInputs } from '../../activities/stage-inputs.js';
+import { stageShards } from '../../activities/stage-shards.js';
 import { putInput } from '../../store/files.js';
 import { readResult } from '../../store/results.js';
 import { names } from '../../store/store.js';
@@ -51,5 +52,23 @@ describe('inputs', () => {
     });
     expect(await readResult(bench.store, call.key)).toBe(null);
     await expect(stage({ previous: outputs['folder'] ?? null })).rejects.toThrow('Run again: its step makes it anew.');
+  });
+});
+
+describe('what shards have made', () => {
+  it('is readable in their order, with the seconds of all of them', async () => {
+    const calls = [1, 2].map((value) => callOf(bench, 'test.sleep', { steps: 1, step_ms: 0, value }));
+    const outputs = [];
+    for (const call of calls) outputs.push((await attempt(bench, call).outcome).outputs);
+    const staged = await stageShards(bench.host, bench.host.cache.lease(), outputs);
+    const texts = await Promise.all(
+      (staged?.made ?? []).map((made) =>
+        readFile(join((made['folder'] as LocalArtifact).path, 'counter.json'), 'utf8'),
+      ),
+    );
+    expect(texts).toEqual([1, 2].map((value) => `{"steps":1,"value":${value}}`));
+    const results = await Promise.all(calls.map(({ key }) => readResult(bench.store, key)));
+    expect(staged?.seconds).toBe((results[0]?.seconds ?? NaN) + (results[1]?.seconds ?? NaN));
+    expect(await stageShards(bench.host, bench.host.cache.lease(), undefined)).toBe(null);
   });
 });
