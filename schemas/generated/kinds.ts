@@ -3134,6 +3134,12 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Keeps the input of each layer only and computes the rest again in the backward pass: less memory, a third more computing, the same result.',
         default: false,
       },
+      parallel: {
+        type: 'string',
+        help: 'With several GPUs. ddp: each has all weights and their optimizer; fsdp: each has a part of every layer, of its gradient and of its optimizer.',
+        enum: ['ddp', 'fsdp'],
+        default: 'ddp',
+      },
       eval_every: {
         type: 'integer',
         help: 'Evaluates after every so many steps and after the last; 0 = never.',

@@ -13,6 +13,7 @@ import pytest
 import torch
 import update_bench
 from conftest import Bench
+from pawl_trainer.failures import Failure
 from pawl_trainer.protocol import finite_or_null
 from safetensors.torch import load_file
 from trainer_process import Process
@@ -34,17 +35,25 @@ def given(bench: Bench, **change: Any) -> dict[str, Any]:
 
 
 def done(
-    process: Process, work: Path, inputs: dict[str, Any], resume: Path | None = None, op: str = "sft"
+    process: Process,
+    work: Path,
+    inputs: dict[str, Any],
+    resume: Path | None = None,
+    op: str = "sft",
+    said: list[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Runs a job to its end; returns the metrics of its steps, then those of the job."""
+    """Runs a job to its end; returns the metrics of its steps, then those of the job. Its log goes to `said`."""
     process.run(work.name, inputs, op=op, work=work, resume=resume)
     found: list[dict[str, Any]] = []
     while True:
-        event = process.until("metrics", "done", "failed", "diverged")
+        event = process.until("metrics", "log", "done", "failed", "diverged")
         assert event["type"] not in ("failed", "diverged"), event
         if event["type"] == "done":
             return [*found, event["metrics"]]
-        found.append(event["values"])
+        if event["type"] == "metrics":
+            found.append(event["values"])
+        elif said is not None:
+            said.append(event["message"])
 
 
 def final(process: Process, work: Path, inputs: dict[str, Any], op: str) -> dict[str, Any]:
@@ -91,6 +100,45 @@ def test_what_two_began_one_ends_and_the_other_way_round(bench: Bench, two: Proc
     assert first == again, "with as many processes, interrupted is uninterrupted to the bit"
     files = [path for path in (tmp_path / "shared" / "checkpoints").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".safetensors", ".json"}
+
+
+EVALUATED = {"eval_every": 2, "eval_split": "rl", "output": "best"}
+
+
+@pytest.mark.parametrize("change", [{"grad_cache": True, **EVALUATED}, {"micro_batch": 64}], ids=["two", "one"])
+def test_layers_in_parts_train_as_whole_ones(bench: Bench, two: Process, tmp_path: Path, change: dict[str, Any]) -> None:
+    """FSDP2. Of a single pass the other process makes one for nothing; sampling, mining and evaluation gather layers, too."""
+    bench.run("sft", "one", given(bench, **change), seed=3, every_steps=1)
+    alone = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
+    parts = given(bench, **change, parallel="fsdp")
+    said: list[str] = []
+    *shared, _ = done(two, tmp_path / "shared", parts, said=said)
+    kept, total = next((int(line.split()[5]), int(line.split()[7])) for line in said if line.startswith("Each of 2 processes"))
+    assert total / 2 < kept < total * 0.8, "half of each layer, and the table of the embeddings"
+    for name in alone[0]:
+        assert shared[0][name] == pytest.approx(alone[0][name], rel=1e-5, abs=1e-6), name
+    assert shared[-1]["loss"] == pytest.approx(alone[-1]["loss"], rel=1e-3)
+    assert_close(bench.folder / "one", tmp_path / "shared")
+    assert left(tmp_path / "shared").keys() == left(bench.folder / "one").keys()
+    name = "outputs/state/state.json"
+    assert left(tmp_path / "shared")[name] == left(bench.folder / "one")[name], "files do not know of the parts"
+    # What two began with layers in parts, one ends, and the other way round; the checkpoints are of the same files.
+    bench.events.sent.clear()
+    bench.run("sft", "resumed", parts, seed=3, resume=tmp_path / "shared" / "checkpoints" / "2")
+    assert_close(bench.folder / "one", bench.folder / "resumed")
+    assert not [event for event in bench.events.sent if event["type"] == "diverged"]
+    done(two, tmp_path / "back", parts, resume=bench.folder / "one" / "checkpoints" / "2")
+    assert_close(bench.folder / "one", tmp_path / "back")
+    done(two, tmp_path / "again", parts, resume=tmp_path / "shared" / "checkpoints" / "2")
+    assert left(tmp_path / "again") == left(tmp_path / "shared"), "with as many, to the bit"
+
+
+def test_adapters_are_not_shared_out(bench: Bench) -> None:
+    bench.run("model_lora", "lora", {"model": bench.model, "rank": 2, "alpha": 4})
+    inputs = given(bench, model=bench.output("lora", "model", "model"), parallel="fsdp")
+    with pytest.raises(Failure, match="of this model only adapters do") as refused:
+        bench.run("sft", "adapted", inputs)
+    assert refused.value.failure_class == "config"
 
 
 ROLLOUT = {"split": "rl", "queries": 3, "group": 4, "min_new": 2, "temperature": 1.0, "replay": 5, "chunk": 5, "micro_batch": 4}

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pawl_trainer import checkpoint, seeds
+from pawl_trainer import checkpoint, distributed, seeds, sharding
 from pawl_trainer.job import Job
 from pawl_trainer.provenance import provenance
 
@@ -39,7 +39,8 @@ def check(job: Job, folder: Path, again: Callable[[], Values]) -> None:
     kept = checkpoint.read_json(folder / FILE)
     with job.timed("canary"):
         values = again()
-    changed = differences(kept["values"], values)
+    common = kept["values"].keys() & values.keys()  # of weights in parts there is less
+    changed = differences(*({name: found[name] for name in common} for found in (kept["values"], values)))
     if changed:
         differs = differences(kept["provenance"], machine())
         job.events.send("diverged", id=job.id, values=changed, differs=differs, message=report(changed, differs))
@@ -87,22 +88,38 @@ def digest(values: Iterable[Any] | Tensor) -> str:
 
 
 def checksum(tensors: Iterable[Tensor]) -> str:
-    """A sum over the bits of tensors, which neither their device nor the order of the sum changes."""
-    total = 0
+    """
+    A sum over the bits of tensors, which neither their device nor the order of the sum changes, nor that some are in parts, of
+    which all processes have to call it together.
+    """
+    whole = parts = 0
+    sharded = False
     for tensor in tensors:
-        bits = tensor.detach().contiguous().reshape(-1).view(AS_INTEGER[tensor.element_size()])
-        total += int(bits.sum(dtype=torch.int64))
+        sharded = sharded or distributed.is_in_parts(tensor)
+        own: Any = tensor
+        if distributed.is_in_parts(tensor):
+            own = own.to_local()
+        bits = own.detach().contiguous().reshape(-1).view(AS_INTEGER[own.element_size()])
+        if distributed.is_in_parts(tensor):
+            parts += int(bits.sum(dtype=torch.int64))
+        else:
+            whole += int(bits.sum(dtype=torch.int64))
+    total = whole + (distributed.total(parts) if sharded else 0)
     return f"{total & ((1 << 64) - 1):016x}"
 
 
 def gradient_of(network: Any, seed: int, compute: Callable[[], tuple[Tensor, Tensor]]) -> Values:
     """
-    A value, what it was made of, and the norm of its gradient; weights, gradients and generators stay as they are.
-    `compute` returns the value and the tensor that it comes from.
+    A value, what it was made of, and, unless weights are in parts, the norm of its gradient; weights, gradients and generators
+    stay as they are. `compute` returns the value and the tensor that it comes from.
     """
     kept = seeds.global_state()
     seeds.set_global(seed)
     try:
+        if sharding.in_parts(network):
+            with torch.no_grad():
+                value, source = compute()
+            return {"loss": float(value), "forward": digest(source)}
         value, source = compute()
         weights = [weight for weight in network.parameters() if weight.requires_grad]
         parts = torch.autograd.grad(value, weights, allow_unused=True)

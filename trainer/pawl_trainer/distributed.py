@@ -112,6 +112,20 @@ def wait() -> None:
         dist.all_reduce(torch.zeros(1))
 
 
+def is_in_parts(tensor: Any) -> bool:
+    """Whether each process has a part of the tensor (a DTensor, sharding.py)."""
+    return hasattr(tensor, "full_tensor")
+
+
+def total(number: int) -> int:
+    """The sum of the numbers of all processes, modulo 2^64."""
+    if _world.size == 1:
+        return number
+    word = torch.tensor([(number & ((1 << 64) - 1)) - (1 << 63)])
+    dist.all_reduce(word)
+    return (int(word) + (_world.size << 63)) & ((1 << 64) - 1)
+
+
 def share(count: int) -> range:
     """Which of `count` things in a row are done by this process: every so many-th, so that shares are alike."""
     return range(_world.rank, count, _world.size)
@@ -172,10 +186,13 @@ def part_of(loss: Tensor) -> Tensor:
 
 
 def add_gradients(weights: Iterable[Any]) -> None:
-    """Gives every weight that learns the sum of its gradients in all processes; one that has none anywhere keeps none."""
+    """
+    Gives every weight that learns the sum of its gradients in all processes; one that has none anywhere keeps none. Those in
+    parts (sharding.py) have it already.
+    """
     if _world.size == 1:
         return
-    learning = [weight for weight in weights if weight.requires_grad]
+    learning = [weight for weight in weights if weight.requires_grad and not is_in_parts(weight)]
     has = torch.tensor([int(weight.grad is not None) for weight in learning])
     dist.all_reduce(has)
     moving = [weight for weight, count in zip(learning, has.tolist(), strict=True) if count > 0]

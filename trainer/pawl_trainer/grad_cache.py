@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from pawl_trainer import distributed
+from pawl_trainer import distributed, sharding
 from pawl_trainer.batching import Passes
 
 Found = TypeVar("Found")
@@ -32,8 +32,9 @@ def plain(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic: Arit
     """
     with arithmetic():
         own = [passes.states(network, place) for place in distributed.share(len(passes.groups))]
+        idle = _idle(network, passes)
         total, found = loss_of(passes.together(_of_all(network, passes, own)))
-    _backward(total)
+    _backward(total, idle)
     return total.detach(), found
 
 
@@ -45,6 +46,7 @@ def two_passes(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic:
         for place in distributed.share(len(passes.groups)):
             before.append(_generators(network))
             leaves.append(passes.states(network, place))
+        _idle(network, passes)
     for leaf in leaves:
         leaf.requires_grad_(True)
     with arithmetic():
@@ -58,13 +60,30 @@ def two_passes(network: Any, passes: Passes, loss_of: LossOf[Found], arithmetic:
                 states = passes.states(network, place)
             states.backward(leaf.grad)
             leaf.grad = None
+    if total.requires_grad:
+        with arithmetic():
+            idle = _idle(network, passes)
+        if idle is not None:
+            (0.0 * idle.sum()).backward()
     _set_generators(after)
     return total.detach(), found
 
 
-def _backward(total: Tensor) -> None:
+def _backward(total: Tensor, idle: Tensor | None = None) -> None:
     if total.requires_grad:  # no loss may apply to a batch
-        distributed.part_of(total).backward()
+        own = distributed.part_of(total)
+        (own if idle is None else own + 0.0 * idle.sum()).backward()
+
+
+def _idle(network: Any, passes: Passes) -> Tensor | None:
+    """
+    The states of a pass that this process makes for nothing, where it makes one less than others: they gather the layers of a
+    network in parts, and need it.
+    """
+    count, size = len(passes.groups), distributed.world().size
+    if not sharding.in_parts(network) or len(distributed.share(count)) == -(-count // size):
+        return None
+    return Passes([passes.sequences[0][:1]], [[0]], [[0]], passes.side, passes.pad_id).states(network, 0)
 
 
 def _of_all(network: Any, passes: Passes, own: list[Tensor]) -> list[Tensor]:

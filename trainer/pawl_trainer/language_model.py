@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pawl_trainer import checkpoint, devices, lora
+from pawl_trainer import checkpoint, devices, distributed, lora, sharding
 from pawl_trainer.batching import Done, hidden_at
 from pawl_trainer.encoding import Contract, TextEncoder, read_contract, read_tokenizer
 from pawl_trainer.failures import Failure
@@ -76,16 +76,15 @@ class LanguageModel:
         return LanguageModel(self.folder, network.train(), self.contract, self.text)
 
     def learnt(self) -> dict[str, Tensor]:
-        """Copies of the weights that learn, as they are now, by name, in the memory of the processor."""
-        learning = ((name, weight) for name, weight in self.network.named_parameters() if weight.requires_grad)
-        return {name: weight.detach().to("cpu", copy=True).contiguous() for name, weight in learning}
+        """Copies of the weights that learn, as they are now, by name, as sharding.on_host makes them."""
+        return sharding.on_host((name, weight) for name, weight in self.network.named_parameters() if weight.requires_grad)
 
     def relearn(self, weights: dict[str, Tensor]) -> None:
         """Puts the weights that learn back to those of `learnt`."""
         with torch.no_grad():
             for name, weight in self.network.named_parameters():
                 if weight.requires_grad:
-                    weight.copy_(weights[name])
+                    weight.copy_(sharding.part_like(weights[name], weight))
 
 
 def load(job: Job, artifact: Artifact) -> LanguageModel:
@@ -149,8 +148,17 @@ def read_weights(folder: Path, contract: Contract) -> Any:
 def save(model: LanguageModel, folder: Path) -> None:
     """
     Writes a model folder: these weights, and everything else as in the folder that the model came from. Of a model with
-    adapters the adapters are written, and its weights are the files that they were.
+    adapters the adapters are written, and its weights are the files that they were. Of a model in parts the first process
+    writes all, and all call it together.
     """
+    if sharding.in_parts(model.network):
+        weights = model.learnt()
+        if distributed.world().rank == 0:
+            network = read_weights(model.folder, model.contract).float().requires_grad_(True)
+            gathered = LanguageModel(model.folder, network, model.contract, model.text)
+            gathered.relearn(weights)
+            save(gathered, folder)
+        return
     adapted = lora.has_adapters(model.network)
     if adapted:
         lora.save(model.network, folder)

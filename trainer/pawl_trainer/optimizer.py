@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pawl_trainer import checkpoint, distributed, schemas
+from pawl_trainer import checkpoint, distributed, schemas, sharding
 from pawl_trainer.failures import Failure
 
 BETAS = (0.9, 0.98)
@@ -23,7 +23,11 @@ def adamw(network: Any, lr: float, weight_decay: float) -> torch.optim.AdamW:
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     matrices = [weight for weight in weights if weight.ndim > 1]
     vectors = [weight for weight in weights if weight.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [
+        {"params": [weight for weight in part if distributed.is_in_parts(weight) == in_parts], "weight_decay": decay, "of": of}
+        for of, part, decay in (("matrices", matrices, weight_decay), ("vectors", vectors, 0.0))
+        for in_parts in (False, True)  # a group is of one sort
+    ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=lr, betas=BETAS, fused=True)
 
 
@@ -42,7 +46,10 @@ def warm_cosine(step: int, steps: int, warmup: int, peak: float) -> float:
 def take_step(optimizer: torch.optim.AdamW, network: Any, clip: float, what: str) -> float:
     """Clips the gradient, takes the step and clears the gradient; returns its norm before. Raises when it is not finite."""
     distributed.add_gradients(network.parameters())
-    norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), clip))
+    if sharding.in_parts(network):
+        norm = sharding.clip(network.parameters(), clip)
+    else:
+        norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), clip))
     if not math.isfinite(norm):
         raise Failure("non_finite", f"The gradient is not finite at {what}. Lower the learning rate.")
     optimizer.step()
@@ -69,18 +76,23 @@ def save(optimizer: torch.optim.AdamW, network: Any, folder: Path, step: int, to
 
 
 def keep(optimizer: torch.optim.AdamW, network: Any, step: int, told: list[str] | None = None) -> Kept:
-    """A copy of the state after `step` steps, in the memory of the processor, and what a person was warned of."""
+    """
+    A copy of the state after `step` steps, in the memory of the processor, and what a person was warned of. Of weights in parts
+    the first process has it, and all call it together.
+    """
     names = {id(weight): name for name, weight in network.named_parameters()}
+    places = {name: place for place, name in enumerate(names.values())}
     tensors: dict[str, Tensor] = {}
-    groups = []
+    groups: dict[str, dict[str, Any]] = {}
     for group in optimizer.param_groups:
         members = [names[id(weight)] for weight in group["params"]]
-        groups.append({"params": members, "lr": group["lr"], "weight_decay": group["weight_decay"]})
+        kept = groups.setdefault(group["of"], {"params": [], "lr": group["lr"], "weight_decay": group["weight_decay"]})
+        kept["params"] = sorted([*kept["params"], *members], key=lambda name: places[name])
         for name, weight in zip(members, group["params"], strict=True):
             state = optimizer.state.get(weight, {})
-            tensors |= {f"{name}:{moment}": state[moment].detach().to("cpu", copy=True).contiguous() for moment in state}
+            tensors |= sharding.on_host((f"{name}:{moment}", state[moment]) for moment in state)
     more = {"told": told} if told else {}
-    return Kept(tensors, {"schema": 1, "optimizer": "adamw", "step": step, "groups": groups, **more})
+    return Kept(tensors, {"schema": 1, "optimizer": "adamw", "step": step, "groups": [*groups.values()], **more})
 
 
 def told(folder: Path) -> list[str]:
@@ -101,6 +113,7 @@ def restore(optimizer: torch.optim.AdamW, network: Any, folder: Path) -> int:
         if moments["exp_avg"].shape != weight.shape:
             raise Failure("data", f"The trainer state is of another model: {name} has another shape.")
         optimizer.state[weight] = {
-            key: value.to(weight.device if key != "step" or weight.is_cuda else "cpu") for key, value in moments.items()
+            key: value.to(weight.device if weight.is_cuda else "cpu") if key == "step" else sharding.part_like(value, weight)
+            for key, value in moments.items()
         }
     return int(state["step"])

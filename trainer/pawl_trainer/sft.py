@@ -18,7 +18,18 @@ import torch
 from torch import Tensor
 
 from pawl_trainer import dataset as datasets
-from pawl_trainer import devices, distributed, grad_cache, language_model, optimizer, seeds, sft_dev, sft_schedule, teacher
+from pawl_trainer import (
+    devices,
+    distributed,
+    grad_cache,
+    language_model,
+    optimizer,
+    seeds,
+    sft_dev,
+    sft_schedule,
+    sharding,
+    teacher,
+)
 from pawl_trainer.batching import Passes, buckets
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Job
@@ -26,7 +37,7 @@ from pawl_trainer.sampling import Sampling, sample
 from pawl_trainer.sft_batch import step_batch
 from pawl_trainer.sft_losses import FIGURES, step_losses
 from pawl_trainer.sft_material import tokenise
-from pawl_trainer.sft_state import Settings, State, Trainer, check_sets, learning_rate, restore, save
+from pawl_trainer.sft_state import Settings, State, Trainer, check_sets, gathered, learning_rate, restore, save
 
 HARD_CANDIDATES = 10  # a hard negative is one of so many nearest documents
 EPOCHS_PER_MINING = 2
@@ -36,7 +47,8 @@ SAMPLE_ROWS = 512
 def run(job: Job) -> dict[str, float]:
     """Trains; writes the model and the optimizer; returns the losses of the last tenth of the steps."""
     trainer = prepare(job)
-    settings, model = trainer.settings, trainer.model
+    settings = trainer.settings
+    others = (lambda _: take_part(trainer)) if sharding.in_parts(trainer.model.network) else None
     while not sft_dev.is_over(trainer):
         refresh_material(trainer)
         losses = train_step(trainer)
@@ -49,18 +61,24 @@ def run(job: Job) -> dict[str, float]:
         job.metrics(step, losses)
         job.progress(step, settings.steps, f"loss {losses['loss']:.3f}")
         if not sft_dev.is_over(trainer) or job.agree([job.stop.asked])[0]:
-            job.boundary(step, lambda folder: save_all(trainer, folder))
+            job.boundary(step, lambda folder: save_all(trainer, folder), others)
     job.finish()
-    if not job.leads:
-        return {}
     with job.timed("save"):
-        state = job.output("state")
-        if settings.output == "best":
-            sft_dev.take_best(trainer, state)
-        else:
-            optimizer.save(trainer.optimizer, model.network, state, trainer.state.step)
-        language_model.save(model, job.output("model"))
-    return summary(trainer)
+        finish(trainer)
+    return summary(trainer) if job.leads else {}
+
+
+def finish(trainer: Trainer) -> None:
+    """Writes model and optimizer; of weights in parts all processes gather them together."""
+    job, model = trainer.job, trainer.model
+    if not job.leads and not sharding.in_parts(model.network):
+        return
+    state = job.output("state")
+    if trainer.settings.output == "best":
+        sft_dev.take_best(trainer, state)
+    else:
+        optimizer.save(trainer.optimizer, model.network, state, trainer.state.step)
+    language_model.save(model, job.output("model"))
 
 
 def prepare(job: Job) -> Trainer:
@@ -74,6 +92,11 @@ def prepare(job: Job) -> Trainer:
         material = tokenise(start.text, dataset, settings.split, settings.pairs > 0, taught)
         dev = None if settings.eval_every == 0 else sft_dev.material(start.text, dataset, settings)
     model = start.for_training(settings.gradient_checkpointing)
+    if settings.parallel == "fsdp":
+        sharding.shard(model.network)
+        own, total = sharding.counts(model.network)
+        size = distributed.world().size
+        job.log("info", f"Each of {size} processes keeps {own} of {total} weights, with their gradient and optimizer.")
     trainer = Trainer(
         job,
         settings,
@@ -217,6 +240,11 @@ def save_all(trainer: Trainer, folder: Path) -> Callable[[], None]:
     """Takes a checkpoint, the best so far included; what it returns writes what is large, while training goes on."""
     sft_dev.save(trainer, folder)
     return save(trainer, folder)
+
+
+def take_part(trainer: Trainer) -> None:
+    """What the processes that do not lead do for a checkpoint of weights in parts."""
+    gathered(trainer)
 
 
 def summary(trainer: Trainer) -> dict[str, float]:

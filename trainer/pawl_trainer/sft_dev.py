@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from pawl_trainer import checkpoint, devices, optimizer
+from pawl_trainer import checkpoint, devices, optimizer, sharding
 from pawl_trainer.dataset import Dataset
 from pawl_trainer.encoding import TextEncoder
 from pawl_trainer.ranking import ndcg, ranks_of
@@ -98,17 +98,21 @@ def reasoned(trainer: Trainer, dev: Dev) -> list[list[int]]:
 
 def keep(trainer: Trainer) -> None:
     """Writes weights and optimizer as the best so far, in place of those that were."""
+    weights = trainer.model.learnt()
+    kept = optimizer.keep(trainer.optimizer, trainer.model.network, trainer.state.step)
+    if not trainer.job.leads:
+        return
     folder = place(trainer)
     checkpoint.remove(folder.parent)
     folder.mkdir(parents=True)  # files of their own: those of an earlier best may be part of a checkpoint
-    save_file(trainer.model.learnt(), folder / "weights.safetensors")
-    optimizer.save(trainer.optimizer, trainer.model.network, folder, trainer.state.step)
+    save_file(weights, folder / "weights.safetensors")
+    kept.write(folder)
 
 
 def place(trainer: Trainer) -> Path:
-    """The folder of the best weights and their optimizer."""
+    """The folder of the best weights and their optimizer, which the first process writes."""
     assert trainer.state.best is not None
-    return trainer.job.work / "best" / str(trainer.state.best.step)
+    return (trainer.job.leader or trainer.job.work) / "best" / str(trainer.state.best.step)
 
 
 def save(trainer: Trainer, folder: Path) -> None:
@@ -121,7 +125,7 @@ def save(trainer: Trainer, folder: Path) -> None:
 
 def restore(trainer: Trainer, folder: Path) -> None:
     """Takes the best so far out of a checkpoint."""
-    if (folder / "best").exists():
+    if (folder / "best").exists() and trainer.job.leads:
         checkpoint.remove(place(trainer).parent)
         shutil.copytree(folder / "best", place(trainer))
 
@@ -137,6 +141,8 @@ def result(trainer: Trainer) -> dict[str, float]:
 
 def take_best(trainer: Trainer, state: Path) -> None:
     """Puts the model back to the best, and writes the optimizer of then into the folder `state`."""
+    if sharding.in_parts(trainer.model.network):
+        trainer.job.wait()  # for the first process, which wrote it
     trainer.model.relearn(load_file(place(trainer) / "weights.safetensors"))
     for name in ("optimizer.safetensors", "state.json"):
         shutil.copyfile(place(trainer) / name, state / name)

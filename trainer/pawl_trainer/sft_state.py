@@ -55,6 +55,7 @@ class Settings:
     min_new: int
     dtype: str
     gradient_checkpointing: bool
+    parallel: str
     eval_every: int
     eval_split: str
     eval_queries: int
@@ -142,7 +143,7 @@ def save(trainer: Trainer, folder: Path) -> Callable[[], None]:
     """Writes a checkpoint but for weights and optimizer, of which copies are taken; what it returns writes those."""
     state = trainer.state
     plain, generators = seeds.global_state()
-    weights, kept = trainer.model.learnt(), optimizer.keep(trainer.optimizer, trainer.model.network, state.step)
+    weights, kept, values = gathered(trainer)
     (folder / "optimizer").mkdir()
     save_file(generators, folder / "generators.safetensors")
     checkpoint.write_json(
@@ -157,13 +158,19 @@ def save(trainer: Trainer, folder: Path) -> Callable[[], None]:
             "generators": plain,
         },
     )
-    canary.write(folder, small_step(trainer))
+    canary.write(folder, values)
 
     def rest() -> None:
         save_file(weights, folder / "weights.safetensors")
         kept.write(folder / "optimizer")
 
     return rest
+
+
+def gathered(trainer: Trainer) -> tuple[dict[str, torch.Tensor], optimizer.Kept, dict[str, float | str]]:
+    """Weights, optimizer and the values of the canary; of weights in parts all processes gather them together."""
+    kept = optimizer.keep(trainer.optimizer, trainer.model.network, trainer.state.step)
+    return trainer.model.learnt(), kept, small_step(trainer)
 
 
 def restore(trainer: Trainer, folder: Path) -> None:
