@@ -1068,7 +1068,7 @@ export const stepKinds: Record<string, StepKind> = {
         type: 'number',
         help: 'correct: draws the map towards none, as much as so many documents that did not move.',
         exclusiveMinimum: 0,
-        default: 1,
+        default: 0.1,
       },
       compact: {
         type: 'number',
@@ -1339,7 +1339,7 @@ export const stepKinds: Record<string, StepKind> = {
         type: 'number',
         help: 'correct: draws the map towards none, as much as so many documents that did not move.',
         exclusiveMinimum: 0,
-        default: 1,
+        default: 0.1,
       },
       encode_rate: {
         type: 'number',
