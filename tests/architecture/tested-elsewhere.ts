@@ -19,6 +19,7 @@ export const testedElsewhere: Record<string, string> = {
   'retrieval/mix-datasets.ts': 'tests/activities/kinds/data-mix.test.ts',
   'retrieval/replay-report.ts': 'tests/activities/kinds: index.replay',
   'retrieval/replay.ts': 'tests/activities/kinds: index.replay',
+  'retrieval/served.ts': 'tests/activities/kinds/index-served.test.ts',
   'retrieval/refresh/thread-search.ts': 'tests/activities/kinds: index.refresh',
   'retrieval/rollouts.ts': 'tests/activities/kinds: rl.reward and index.refresh',
   'retrieval/trajectory.ts': 'tests/activities/kinds: index.record and index.replay',
