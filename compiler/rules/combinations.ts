@@ -1,7 +1,7 @@
 // bad-combination: inputs that a step kind refuses together (`refuses` of its declaration), where their values are known before
 // the run. What is known only then is refused at the start of the step.
 import { inputsOf, refusedBy, withDefaults } from '../../expressions/refusals.js';
-import type { Refusal } from '../../expressions/refusals.js';
+import type { Refusal, Refused } from '../../expressions/refusals.js';
 import type { Cell } from '../../schemas/generated/plan.js';
 import type { StepKind } from '../../schemas/generated/step-kind.js';
 import type { AnalysedField } from '../analysed-field.js';
@@ -15,10 +15,11 @@ import type { Rule } from './rule.js';
 
 export const combinations: Rule = (analysis) =>
   analysis.pipeline.steps.flatMap((step) => {
-    const refuses = step.kind?.refuses ?? [];
-    if (refuses.length === 0 || isNeverRun(analysis, step)) return [];
     const cells = step.matrix === null ? [null] : (step.matrix.cells ?? []);
-    return refuses.flatMap((refusal) => cells.flatMap((cell) => check(analysis, step, refusal, cell)));
+    const found = (step.kind?.refuses ?? []).flatMap((refusal) =>
+      cells.flatMap((cell) => check(analysis, step, refusal, cell)),
+    );
+    return found.length > 0 && isNeverRun(analysis, step) ? [] : found;
   });
 
 /** Whether its condition, or that of a loop or file around it, is false whatever happens. */
@@ -42,12 +43,21 @@ function check(analysis: Analysis, step: Step, refusal: Refusal, cell: Cell | nu
     values[name] = value;
     if (field !== undefined) written.push(field);
   }
-  const refused = refusedBy(refusal, values);
+  const refused = written.length > 0 ? refusedBy(refusal, values) : refusedOfDefaults(refusal, values);
   if (refused === null) return [];
   const [first, ...others] = written;
   const related = others.map(({ name, authored }) => ({ message: `\`${name}\` is here`, span: authored.span }));
   const span = first?.authored.span ?? step.key;
   return [analysis.pipeline.file.error('bad-combination', span, refused.says, { hint: refused.help, related })];
+}
+
+const ofDefaults = new WeakMap<Refusal, { refused: Refused | null }>();
+
+/** The same for a step that gives none of the inputs: it is the same for all of them, and most steps are such. */
+function refusedOfDefaults(refusal: Refusal, values: Record<string, unknown>): Refused | null {
+  const known = ofDefaults.get(refusal) ?? { refused: refusedBy(refusal, values) };
+  ofDefaults.set(refusal, known);
+  return known.refused;
 }
 
 /** The value of an input as refusals see it; undefined where it is not known before the run. */
