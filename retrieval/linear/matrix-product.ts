@@ -10,7 +10,7 @@ export interface Matrix {
 }
 
 /** Which factor is transposed. */
-export type Transposed = 'none' | 'first' | 'second';
+type Transposed = 'none' | 'first' | 'second';
 
 const productGraph = (transposed: Transposed): Graph => ({
   name: `product ${transposed}`,
