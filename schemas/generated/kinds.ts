@@ -3007,6 +3007,12 @@ export const stepKinds: Record<string, StepKind> = {
         minimum: 0,
         default: 1,
       },
+      infonce_target_weight: {
+        type: 'number',
+        help: 'InfoNCE after the reasoning target.',
+        minimum: 0,
+        default: 0,
+      },
       triplet_weight: {
         type: 'number',
         help: 'Triplet loss.',

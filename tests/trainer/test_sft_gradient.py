@@ -13,10 +13,12 @@ from conftest import Bench
 from pawl_trainer import likelihood, sft, sft_losses, sft_schedule
 from pawl_trainer.batching import buckets
 from pawl_trainer.encoding import read_contract
+from pawl_trainer.losses import info_nce
 from pawl_trainer.sft_batch import step_batch
 from safetensors.torch import load_file
 
 ALL_LOSSES = {"steps": 1, "batch": 12, "micro_batch": 5, "pairs": 4, "self_from": 0.0, "self_share": 0.5, "negatives": 2}
+ALL_LOSSES |= {"infonce_target_weight": 1.0}
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def close(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 def test_grad_cache_gives_the_plain_gradient_with_dropout_and_all_losses(rich: Bench) -> None:
     plain, expected = gradient(rich, "plain")
-    assert {"infonce", "triplet", "infonce_reason", "infonce_pairs", "ce"} <= plain.keys()
+    assert {"infonce", "triplet", "infonce_reason", "infonce_target", "infonce_pairs", "ce"} <= plain.keys()
     cached, found = gradient(rich, "cached", grad_cache=True)
     assert cached == pytest.approx(plain, rel=1e-5)
     assert close(found, expected)
@@ -128,14 +130,32 @@ def test_chunks_of_positions_change_nothing(
     assert close(found, expected)
 
 
+@pytest.mark.parametrize("change", [{"ce_weight": 1.0}, {"ce_weight": 0.0, "infonce_weight": 0.0, "triplet_weight": 0.0}])
+def test_infonce_after_targets_is_that_of_their_embeddings(bench: Bench, change: dict[str, float]) -> None:
+    trainer = moved(bench, self_from=1.0, pairs=0, kl_weight=0.0, **change)
+    material, embed_id = trainer.material, trainer.model.contract.embed_id
+    queries = trainer.draw.at(0)
+    told = [[*material.prompts[query], *material.targets[query], embed_id] for query in queries]
+    with torch.no_grad():
+        vectors = trainer.model.embed(told, 16)
+        documents = trainer.model.embed([material.documents[material.positives[query][0]] for query in queries], 16)
+    known = torch.zeros(len(queries), len(queries), dtype=torch.bool)
+    expected = info_nce(vectors, documents, 0.05, known)
+    values = sft.train_step(trainer)
+    assert values["infonce_target"] == pytest.approx(float(expected), rel=1e-4)
+    assert ("ce" in values) == (change["ce_weight"] > 0)
+
+
 def test_kl_leaves_out_where_the_embed_token_is_next_or_was_last(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = moved(bench)
-    batch = step_batch(trainer, {"ce": 0.0, "kl": 1.0, "infonce": 0.0, "infonce_reason": 0.0, "triplet": 0.0})
+    only_kl = dict.fromkeys(("ce", "infonce", "infonce_reason", "infonce_target", "triplet"), 0.0)
+    batch = step_batch(trainer, {**only_kl, "kl": 1.0})
     places = torch.cat([torch.arange(len(answer)) - len(answer) for answer in batch.answers])
     values = torch.where(places >= -2, 1000.0, 1.0)
     monkeypatch.setattr(sft_losses, "divergence", lambda frozen, logits, **options: values + 0 * logits.sum(-1))
     states = torch.zeros(batch.view.rows, trainer.model.contract.dimension)
     now = sft_schedule.at(trainer.schedules, 0, 1)
+    now.weights["infonce_target"] = 0.0
     assert sft_losses.step_losses(trainer, batch, now, states)["kl"].item() == pytest.approx(1.0)
     for answer in batch.answers:
         assert answer[-2:] == [trainer.model.contract.embed_id, trainer.model.contract.end_id]

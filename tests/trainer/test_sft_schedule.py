@@ -11,7 +11,7 @@ from pawl_trainer.failures import Failure
 from pawl_trainer.sft_schedule import Schedule
 
 GOALS = {"ce_weight": 5.0, "kl_weight": 0.5, "infonce_weight": 1.0, "infonce_reason_weight": 1.0, "triplet_weight": 1.0}
-GOALS |= {"temperature": 0.05, "margin": 0.2}
+GOALS |= {"infonce_target_weight": 1.0, "temperature": 0.05, "margin": 0.2}
 
 
 def declared(given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -45,7 +45,8 @@ class StepBatch:
     """
     The sequences of a step, and where their states stand among all that are wanted. `reasoned` are queries with reasonings
     of their own, those of the rows `own`; `spoken` are the positions of the answers. Documents are the positives of the
-    queries, then hard negatives; `known` [queries, documents] marks what is a positive although it is not the row's.
+    queries, then hard negatives; `known` [queries, documents] marks what is a positive although it is not the row's. The
+    answers are those of the rows `taught`.
     """
 
     view: View
@@ -58,6 +59,7 @@ class StepBatch:
     right: slice
     pair_known: Tensor
     spoken: slice
+    taught: list[int]
     prompts: list[list[int]]
     answers: list[list[int]]
 
@@ -79,21 +81,22 @@ def step_batch(trainer: Trainer, weights: dict[str, float]) -> StepBatch:
         for document in chance.sample(mined[query], min(settings.negatives, len(mined[query])))
     ]
     own = [row for row, query in enumerate(batch[: trainer.own_rows]) if query in state.own]
-    taught = [query for row, query in enumerate(batch) if row not in set(own) and query in material.targets]
+    taught = [row for row, query in enumerate(batch) if row not in set(own) and query in material.targets]
     pairs, pair_known = pseudo_pairs(material, model.text, settings.pairs, chance)
     if weights["infonce_reason"] == 0:
         own = []
     if weights["infonce"] == 0:
         pairs = []
-    if weights["ce"] == 0 and weights["kl"] == 0:
+    if weights["ce"] == 0 and weights["kl"] == 0 and weights["infonce_target"] == 0:
         taught = []
     plain = batch if weights["infonce"] > 0 or weights["triplet"] > 0 else []
-    documents = [*positives, *hard] if plain or own else []
+    told = taught if weights["infonce_target"] > 0 else []
+    documents = [*positives, *hard] if plain or own or told else []
 
     view = View()
     ends = [model.contract.embed_id, model.contract.end_id]
-    prompts = [material.prompts[query] for query in taught]
-    answers = [[*material.targets[query], *ends] for query in taught]
+    prompts = [material.prompts[batch[row]] for row in taught]
+    answers = [[*material.targets[batch[row]], *ends] for row in taught]
     return StepBatch(
         view=view,
         plain=view.at_end([material.plain[query] for query in plain]),
@@ -105,6 +108,7 @@ def step_batch(trainer: Trainer, weights: dict[str, float]) -> StepBatch:
         right=view.at_end([pair[1] for pair in pairs]),
         pair_known=pair_known,
         spoken=view.after_prompt(prompts, answers),
+        taught=taught,
         prompts=prompts,
         answers=answers,
     )

@@ -38,15 +38,22 @@ def step_losses(trainer: Trainer, batch: StepBatch, now: Scheduled, states: Tens
         losses["triplet"] = triplet(own, apart, now.margin)
         losses["triplet_active"] = (apart - own + now.margin > 0).float().mean()
         losses["left_out"] = left_out(queries, documents, known, margin)
-    if batch.own:
+
+    def after_reasoning(vectors: Tensor, rows: list[int]) -> Tensor:
         # The positives of these rows come first, then all other documents.
-        order = [*batch.own, *(place for place in range(len(documents)) if place not in set(batch.own))]
-        reasoned = finish(states[batch.reasoned])
-        losses["infonce_reason"] = contrast(reasoned, documents[order], known=known[batch.own][:, order])
+        order = [*rows, *(place for place in range(len(documents)) if place not in set(rows))]
+        return contrast(vectors, documents[order], known=known[rows][:, order])
+
+    if batch.own:
+        losses["infonce_reason"] = after_reasoning(finish(states[batch.reasoned]), batch.own)
+    if batch.taught and now.weights["infonce_target"] > 0:
+        # What comes before the last token of an answer, the end of the turn, is the embed token.
+        ends = torch.tensor([len(answer) for answer in batch.answers], device=states.device).cumsum(0) - 1
+        losses["infonce_target"] = after_reasoning(finish(states[batch.spoken][ends]), batch.taught)
     if batch.left.stop > batch.left.start:
         left, right = finish(states[batch.left]), finish(states[batch.right])
         losses["infonce_pairs"] = contrast(left, right, known=batch.pair_known.to(states.device))
-    if batch.answers:
+    if batch.answers and now.weights["ce"] + now.weights["kl"] > 0:
         losses.update(language_losses(trainer, batch, now.weights["kl"] > 0, states[batch.spoken]))
     return losses
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pawl_trainer.failures import Failure
 
-WEIGHTS = ("ce_weight", "kl_weight", "infonce_weight", "infonce_reason_weight", "triplet_weight")
+WEIGHTS = ("ce_weight", "kl_weight", "infonce_weight", "infonce_reason_weight", "infonce_target_weight", "triplet_weight")
 SCHEDULED = (*WEIGHTS, "temperature", "margin")
 
 

@@ -41,6 +41,7 @@ class Settings:
     kl_weight: float
     infonce_weight: float
     infonce_reason_weight: float
+    infonce_target_weight: float
     triplet_weight: float
     schedules: dict[str, Any]
     kl_vocabulary: str
