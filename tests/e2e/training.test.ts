@@ -1,6 +1,6 @@
 // Real training from the command to the committed model, on real servers: straight through, again, changed, left, stopped,
 // and with every process killed at least once.
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMlflowClient } from '../../tracking/mlflow-client.js';
@@ -108,6 +108,21 @@ describe.concurrent('a pipeline that trains', () => {
     expect(sft?.resumedFrom).toBe(kept);
   });
 
+  it('learns the reasoning that a command wrote as the teacher', inOrder(300_000), async () => {
+    const args = ['--set', 'functions=300', '--set', 'steps=6', '--name', 'taught', '--json'];
+    const { code, stderr } = await straight.pawl(['run', writeTeacher(straight.folder), ...args]);
+    expect({ code, stderr: stderr.replace(/warning: .*\n/g, '') }).toEqual({ code: 0, stderr: '' });
+    const made = [...(await resultsIn(straight.store)).values()].filter(({ run }) => run.startsWith('teacher/taught'));
+    const resultOf = (step: string): Result | undefined => made.find(({ path }) => path === step);
+    expect(resultOf('teach')?.metrics).toEqual({ taught: 5 });
+    const all = resultOf('corpus')?.metrics['queries_sft'] ?? 0;
+    // The dataset has a target for every query: those of the teacher stand in for them.
+    expect(resultOf('sft')?.warnings).toEqual([
+      expect.stringMatching(`^${all - 5} of ${all} queries of the split .sft. have no reasoning target`),
+    ]);
+    expect(resultOf('sft')?.metrics['ce']).toBeGreaterThan(0);
+  });
+
   it('says within ten seconds that its worker is gone, and waits', inOrder(60_000), async () => {
     process.kill(pidOf(straight, 'supervisor'), 'SIGKILL');
     process.kill(pidOf(straight, 'worker'), 'SIGKILL');
@@ -126,6 +141,25 @@ describe.concurrent('a pipeline that trains', () => {
     expect(processesOf(straight.home)).toEqual([]);
   });
 });
+
+/** pipelines/teacher.yaml in a folder, with a program of Node as the teacher: it teaches five queries. Returns the path. */
+function writeTeacher(folder: string): string {
+  const pipelines = join(import.meta.dirname, '../../pipelines');
+  const text = readFileSync(join(pipelines, 'teacher.yaml'), 'utf8').replace('[python, teach.py]', '[node, teach.mjs]');
+  mkdirSync(join(folder, 'teacher'), { recursive: true });
+  writeFileSync(join(folder, 'teacher/teach.mjs'), teacher);
+  writeFileSync(join(folder, 'teacher.yaml'), text);
+  return join(folder, 'teacher.yaml');
+}
+
+const teacher = `import { readFileSync, writeFileSync } from 'node:fs';
+const { inputs, outputs } = JSON.parse(readFileSync(process.env.PAWL_JOB, 'utf8'));
+const lines = readFileSync(inputs.data.path + '/queries.jsonl', 'utf8').trimEnd().split('\\n');
+const queries = lines.map((line) => JSON.parse(line)).filter(({ split }) => split === inputs.split).slice(0, 5);
+const rows = queries.map(({ _id, text }) => JSON.stringify({ query: _id, reasoning: 'it is about ' + text }));
+writeFileSync(outputs.reasoning + '/reasoning.jsonl', rows.join('\\n') + '\\n');
+writeFileSync(process.env.PAWL_OUTPUTS + '/metrics.json', JSON.stringify({ taught: queries.length }));
+`;
 
 // Meanwhile: most of its time it waits for what was killed to be missed.
 describe.concurrent('the same pipeline, its processes killed one after the other', () => {
