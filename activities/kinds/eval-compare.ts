@@ -7,7 +7,6 @@ import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { writeLines } from '../../retrieval/write-lines.js';
 import { canonicalJson } from '../../schemas/identity.js';
 import type { KindContext } from '../kind.js';
-import { StepFailure } from '../kind.js';
 import { integerInput, namedArtifacts, stringInput } from './inputs.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {

@@ -9,8 +9,7 @@ import cases from '../fixtures/refusals.json' with { type: 'json' };
 /** An artifact or a folder for `@type`, below maps, too. */
 function staged(value: unknown): KindInput {
   if (value === '@path') return { path: '/x', digest: 'sha256:0' };
-  if (typeof value === 'string' && value.startsWith('@'))
-    return { path: '/x', identity: 'x', type: value.slice(1) };
+  if (typeof value === 'string' && value.startsWith('@')) return { path: '/x', identity: 'x', type: value.slice(1) };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value as KindInput;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, staged(item)]));
 }
