@@ -16,15 +16,12 @@ export async function orphansOf(home: string, store: ObjectStore): Promise<strin
   ];
 }
 
-/** The folder of the last worker stays, and is empty but for the name of its owner. */
+/** A worker that ends in good order removes its folder. */
 function leftFiles(home: string): string[] {
   const work = join(home, 'work');
   const workers = existsSync(work) ? readdirSync(work) : [];
-  const attempts = workers
-    .flatMap((worker) => readdirSync(join(work, worker)).map((entry) => `work/${worker}/${entry}`))
-    .filter((path) => !path.endsWith('/worker.json'));
   const unfinished = ['store/.tmp', 'cache'].flatMap((folder) => unfinishedIn(home, folder));
-  return [...workers.slice(1).map((worker) => `work/${worker}`), ...attempts, ...unfinished];
+  return [...workers.map((worker) => `work/${worker}`), ...unfinished];
 }
 
 function unfinishedIn(home: string, folder: string): string[] {
