@@ -1,7 +1,7 @@
 // What a kind may touch while it runs: one attempt's folder, journal, checkpoints, pulse and engine, as a KindContext.
 import { mkdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { log } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { AttemptLog } from './attempt-log.js';
 import type { StepCall } from './calls.js';
 import type { CheckpointKeeper } from './checkpoint-keeper.js';
@@ -41,6 +41,8 @@ export interface AttemptParts {
 /** The context of one attempt. */
 export function kindContext(parts: AttemptParts): KindContext {
   const { call, pulse, journal } = parts;
+  // Taken now: what a trainer says comes in no activity's own course, for the process may have been started by another one, or ahead.
+  const { log } = Context.current();
   const context: KindContext = {
     inputs: parts.inputs,
     shards: parts.shards,

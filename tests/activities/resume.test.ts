@@ -1,4 +1,5 @@
 // What an attempt goes on from, and what is told of it.
+import { AsyncResource } from 'node:async_hooks';
 import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -47,14 +48,20 @@ it('goes on from the one before when a bit of the newest checkpoint has flipped'
   expect(straight).toMatchObject({ resumedFrom: null, metrics: { steps: 6 } });
 });
 
+/** Events of a process that no activity started, as one that was started ahead, come in the course of none. */
+const outside = new AsyncResource('trainer');
+
 /** A trainer that says of the job what the real one says where the canary of a checkpoint does not agree, and warns of the result. */
 function diverging(): Slot {
   const engine: Engine = {
     async run({ id }, onEvent) {
       const differs = [{ name: 'torch', was: '2.1.0', is: '2.9.0' }];
       const values = [{ name: 'loss', was: '2.5', is: '2.5000001' }];
-      onEvent({ type: 'diverged', id, values, differs, message: 'it computes something else: torch is 2.9.0' });
-      onEvent({ type: 'warning', id, message: 'the embeddings are all alike' });
+      const message = 'it computes something else: torch is 2.9.0';
+      outside.runInAsyncScope(() => {
+        onEvent({ type: 'diverged', id, values, differs, message });
+        onEvent({ type: 'warning', id, message: 'the embeddings are all alike' });
+      });
       return Promise.resolve({ metrics: {}, seconds: 0, figures: {} });
     },
     warm: () => Promise.resolve(),

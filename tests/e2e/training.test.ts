@@ -112,10 +112,12 @@ describe.concurrent('a pipeline that trains', () => {
     const args = ['--set', 'functions=300', '--set', 'steps=6', '--name', 'taught', '--json'];
     const { code, stderr } = await straight.pawl(['run', writeTeacher(straight.folder), ...args]);
     expect({ code, stderr: stderr.replace(/warning: .*\n/g, '') }).toEqual({ code: 0, stderr: '' });
-    const made = [...(await resultsIn(straight.store)).values()].filter(({ run }) => run.startsWith('teacher/taught'));
-    const resultOf = (step: string): Result | undefined => made.find(({ path }) => path === step);
+    const made = [...(await resultsIn(straight.store)).values()];
+    const resultOf = (step: string): Result | undefined =>
+      made.find(({ path, run }) => path === step && run.startsWith('teacher/taught'));
     expect(resultOf('teach')?.metrics).toEqual({ taught: 5 });
-    const all = resultOf('corpus')?.metrics['queries_sft'] ?? 0;
+    // The corpus is that of the runs before.
+    const all = made.find(({ path }) => path === 'corpus')?.metrics['queries_sft'] ?? 0;
     // The dataset has a target for every query: those of the teacher stand in for them.
     expect(resultOf('sft')?.warnings).toEqual([
       expect.stringMatching(`^${all - 5} of ${all} queries of the split .sft. have no reasoning target`),
@@ -228,7 +230,7 @@ describe.concurrent('the same pipeline, its processes killed one after the other
       process.kill(pidOf(killed, 'temporal'), 'SIGKILL');
       await clicks(2);
       process.kill(pidOf(killed, 'worker'), 'SIGKILL');
-      expect((await follower.outcome).code).toBe(0);
+      expect(await follower.outcome).toMatchObject({ code: 0 });
     },
   );
 

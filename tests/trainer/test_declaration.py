@@ -18,7 +18,7 @@ ARTIFACTS = {
 }
 
 
-REST = "infonce_reason_weight, infonce_weight, kl_weight, margin, temperature, triplet_weight."
+REST = "infonce_reason_weight, infonce_target_weight, infonce_weight, kl_weight, margin, temperature, triplet_weight."
 
 
 def test_defaults_are_those_of_the_declaration() -> None:

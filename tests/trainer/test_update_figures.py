@@ -37,7 +37,7 @@ def rollouts(embeddings: torch.Tensor, valid: list[bool]) -> Rollouts:
 
 def settings(**change: object) -> Settings:
     declared = {name: rule for name, rule in schemas.load("steps/rl.update.json")["inputs"].items() if "artifact" not in rule}
-    return Settings(**declaration.checked("update", declared, change))
+    return Settings(**declaration.checked("update", {"inputs": declared}, change))
 
 
 def test_mean_cosine_is_over_pairs_of_different_queries() -> None:

@@ -43,8 +43,9 @@ def inputs(bench: Bench, **change: Any) -> dict[str, Any]:
 
 
 def settings(bench: Bench, **change: Any) -> Settings:
-    """The settings of an update."""
-    checked = declaration.checked("update", update.DECLARED, inputs(bench, **change))
+    """The settings of an update; a KL is to the untrained model."""
+    given = {"reference": bench.model, **change} if "beta" in change else change
+    checked = declaration.checked("update", update.DECLARED, inputs(bench, **given))
     return Settings(**{name: checked[name] for name in Settings.__dataclass_fields__})
 
 
