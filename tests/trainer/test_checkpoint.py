@@ -69,6 +69,9 @@ def test_training_goes_on_while_a_checkpoint_is_written(bench: Bench, monkeypatc
     bench.run("sft", "behind", training(bench), every_steps=1)
     assert files(bench.folder / "behind") == files(bench.folder / "straight"), "of the state at its step"
     assert [event["step"] for event in bench.events.sent if event["type"] == "checkpoint"] == [1, 2, 3]
+    # What comes before a checkpoint counts as covered by it: told earlier, a step would be in the journal twice after a kill.
+    told = [(event["type"], event["step"]) for event in bench.events.sent if event["type"] in ("metrics", "checkpoint")]
+    assert told == [(kind, step) for step in (1, 2, 3, 4) for kind in ("metrics", "checkpoint")][:-1]
 
 
 def test_a_checkpoint_that_cannot_be_written_ends_the_job(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 Owns: the rhythm of checkpoints and the request to stop. Does not own: what a checkpoint holds (checkpoint.py, and the
 operation). I1: the state of a checkpoint is taken at a step boundary only. I2: an operation that was asked to stop raises
 Stopped at its next boundary, after a checkpoint if one was asked for and it can write one. I3: one checkpoint is written at
-a time, and none is when the job has ended.
+a time, and none is when the job has ended. I4: metrics of steps behind a checkpoint are reported after it, because whoever
+reads them takes what comes before it for what it covers.
 """
 
 from __future__ import annotations
@@ -80,6 +81,11 @@ class Behind:
         except BaseException as error:
             self._error = error
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return not self._thread.is_alive()
+
     def finish(self) -> None:
         """Returns when it is done; raises what it raised."""
         self._thread.join()
@@ -111,6 +117,7 @@ class Job:
     leader: Path | None = None  # the work folder of the first; absent = this one's
     _last_progress: float = 0.0
     _behind: Behind | None = None
+    _held: list[dict[str, Any]] = field(default_factory=list)  # metrics of steps behind the checkpoint that is being written
 
     def settings(self, shape: type[Settings]) -> Settings:
         """The scalar inputs as a dataclass, which names those that the operation reads."""
@@ -142,9 +149,18 @@ class Job:
         self.events.send("progress", id=self.id, step=step, total=total, text=text)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Reports metrics of a step."""
+        """Reports metrics of a step; while a checkpoint is being written they are held back until it is there."""
         plain, broken = finite_or_null(values)
-        self.events.send("metrics", id=self.id, step=step, values=plain, nonFinite=broken)
+        self._held.append({"step": step, "values": plain, "nonFinite": broken})
+        if self._behind is not None and self._behind.is_done:
+            self.finish()
+        if self._behind is None:
+            self._tell()
+
+    def _tell(self) -> None:
+        held, self._held = self._held, []
+        for metrics in held:
+            self.events.send("metrics", id=self.id, **metrics)
 
     def log(self, level: str, message: str) -> None:
         """Writes a line to the log of the attempt."""
@@ -199,6 +215,7 @@ class Job:
         if behind is not None:
             with self.timed("checkpoint"):
                 behind.finish()
+            self._tell()
 
     def _is_due(self, step: int, done: int) -> bool:
         if self.every_steps is not None and step % self.every_steps < done:
