@@ -37,18 +37,22 @@ export async function commitAttempt(
   { folder, journal, checkpoints, collections, ...done }: DoneAttempt,
 ): Promise<Result> {
   const { call, attempt } = done;
-  const [bytes, outputs] = await Promise.all([journal.flush(), storeOutputs(store, call, folder)]);
+  // All on its way to the disk at once; the result gets its name when the rest is there.
+  const flushed = journal.flush();
+  flushed.catch(() => undefined); // told by the commit
+  const { outputs, stored } = await storeOutputs(store, call, folder);
   const { committed, result } = await commitStep(store, {
     ...done,
     outputs,
-    journal: journal.written() ? attempt : null,
+    stored: Promise.all([flushed, stored]),
+    journal: journal.hasPoints() ? attempt : null,
   });
   // What it shares with older artifacts may have been collected while nothing said that it is needed again.
-  if (await settled(store, names.result(call.key), collections)) await storeOutputs(store, call, folder);
+  if (await settled(store, names.result(call.key), collections)) await (await storeOutputs(store, call, folder)).stored;
   await removeCheckpoints(call, checkpoints);
   const mark = { run: call.run, path: call.path, key: call.key, attempt };
   if (committed) observer.committed(call.uses, result.metrics);
-  if (committed) tracker.stepCommitted({ ...mark, bytes, kind: call.uses, metrics: result.metrics });
+  if (committed) tracker.stepCommitted({ ...mark, bytes: await flushed, kind: call.uses, metrics: result.metrics });
   return result;
 }
 

@@ -1,7 +1,7 @@
 // The end of a step: outputs into the store, then the result, once. The first commit wins.
 import { join } from 'node:path';
 import type { Derivation, Result, StoredArtifact } from '../schemas/generated/records.js';
-import { ingestFolder } from '../store/artifacts.js';
+import { beginIngest } from '../store/artifacts.js';
 import { folderFiles, isRealFolder } from '../store/folder-files.js';
 import { checkResult, commitResult, readResult } from '../store/results.js';
 import type { ObjectStore } from '../store/store.js';
@@ -23,6 +23,8 @@ export interface FinishedAttempt {
   call: StepCall;
   derivation: Derivation;
   outputs: Result['outputs'];
+  /** When they are in the store, and the journal. */
+  stored: Promise<unknown>;
   attempt: string;
   metrics: Record<string, number | null>;
   startedAt: number;
@@ -40,7 +42,7 @@ export interface FinishedAttempt {
 export async function checkOutputs(
   call: StepCall,
   folder: string,
-): Promise<Record<string, Pick<StoredArtifact, 'type'>>> {
+): Promise<Record<string, Pick<StoredArtifact, 'type'> & { paths: string[] }>> {
   const outputs = Object.entries(call.outputs).map(async ([name, type]) => {
     const path = outputFolder(folder, name);
     if (!(await isRealFolder(folder, path)))
@@ -48,20 +50,31 @@ export async function checkOutputs(
         'internal',
         `Internal error: ${call.uses} ended without a folder for its output \`${name}\`, or with a link in its place.`,
       );
-    await folderFiles(path); // before anything is read: a link would lead out of it
+    const paths = await folderFiles(path); // before anything is read: a link would lead out of it
     await checkOutput(path, { kind: call.uses, name, type });
-    return [name, { type }] as const;
+    return [name, { type, paths }] as const;
   });
   return Object.fromEntries(await Promise.all(outputs));
 }
 
-/** Stores what an attempt left in its output folders, once it is checked. Safe to run again. */
-export async function storeOutputs(store: ObjectStore, call: StepCall, folder: string): Promise<Result['outputs']> {
+/** Outputs on their way into the store; see Ingest. */
+export interface StoringOutputs {
+  outputs: Result['outputs'];
+  stored: Promise<void>;
+}
+
+/** Begins to store what an attempt left in its output folders, once it is checked. Safe to run again. */
+export async function storeOutputs(store: ObjectStore, call: StepCall, folder: string): Promise<StoringOutputs> {
   const checked = Object.entries(await checkOutputs(call, folder));
-  const outputs = checked.map(
-    async ([name, { type }]) => [name, await ingestFolder(store, outputFolder(folder, name), type)] as const,
+  const begun = await Promise.all(
+    checked.map(async ([name, { type, paths }]) => ({
+      name,
+      ...(await beginIngest(store, outputFolder(folder, name), type, { paths })),
+    })),
   );
-  return Object.fromEntries(await Promise.all(outputs));
+  const stored = Promise.all(begun.map((output) => output.stored)).then(() => undefined);
+  stored.catch(() => undefined); // told to who waits
+  return { outputs: Object.fromEntries(begun.map(({ name, artifact }) => [name, artifact])), stored };
 }
 
 /** Commits. Returns the result that stands and whether it is this one. Safe to run again. */
@@ -69,9 +82,9 @@ export async function commitStep(
   store: ObjectStore,
   done: FinishedAttempt,
 ): Promise<{ committed: boolean; result: Result }> {
-  const { call, outputs } = done;
+  const { call, outputs, stored } = done;
   const { attempt, resumedFrom, provenance, journal, derivation } = done;
-  return commitResult(store, {
+  const result: Result = {
     schema: 1,
     key: call.key,
     derivation,
@@ -87,7 +100,8 @@ export async function commitStep(
     provenance,
     journal,
     ...toldOf(done.warnings),
-  });
+  };
+  return commitResult(store, result, stored);
 }
 
 /** What the workflow learns of a result. `hostQueue` is where a following step finds this one's outputs warm. Pure. */

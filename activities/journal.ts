@@ -12,8 +12,8 @@ export interface AttemptJournal {
    * is durable. Points added after the call are not in it. Safe to call with nothing new, and again after a failure.
    */
   flush(): Promise<number>;
-  /** Whether anything was ever stored. */
-  written(): boolean;
+  /** Whether there were points before the last call of flush. */
+  hasPoints(): boolean;
 }
 
 /** Where a resumed attempt's journal begins: the first `bytes` of another attempt's. */
@@ -60,7 +60,7 @@ export async function openJournal(
       await sending;
       return cut;
     },
-    written: () => part > 0,
+    hasPoints: () => bytes > 0,
   };
 }
 

@@ -30,10 +30,19 @@ export interface IngestOptions {
   source?: 'ours' | 'theirs';
   /** What does not belong to the artifact; default nothing. */
   leaveOut?: LeaveOut;
+  /** Its files as folderFiles has listed them, where that is done. */
+  paths?: readonly string[];
+}
+
+/** An artifact on its way into the store. */
+export interface Ingest {
+  artifact: StoredArtifact;
+  /** Resolves when it is there, all of it durable; what names it must not be there before. Nobody has to wait for it. */
+  stored: Promise<void>;
 }
 
 /**
- * Puts a folder into the store: each file hashed once and linked, then the tree. Empty folders do not count. Safe to run
+ * Puts a folder into the store: each file hashed once and linked, and the tree. Empty folders do not count. Safe to run
  * again. Throws StoreError `data` for links, special files and odd names, `store_unavailable` when the store fails.
  */
 export async function ingestFolder(
@@ -42,17 +51,37 @@ export async function ingestFolder(
   type: ArtifactType,
   options: IngestOptions = {},
 ): Promise<StoredArtifact> {
-  const paths = await folderFiles(folder, options.leaveOut);
+  const { artifact, stored } = await beginIngest(store, folder, type, options);
+  await stored;
+  return artifact;
+}
+
+/** Like ingestFolder, but resolves once every file is hashed, while they are being stored. */
+export async function beginIngest(
+  store: ObjectStore,
+  folder: string,
+  type: ArtifactType,
+  options: IngestOptions = {},
+): Promise<Ingest> {
+  const { known, source = 'ours', paths = await folderFiles(folder, options.leaveOut) } = options;
+  const fresh: (FileDigest & { path: string })[] = [];
   const files = await mapLimited(paths, LANES, async (path) => {
-    const known = options.known?.get(path);
-    const isKnown = known !== undefined && (await store.head(names.blob(known.digest)))?.bytes === known.bytes;
-    const { digest, bytes } = isKnown ? known : await ingestFile(store, join(folder, path), options.source ?? 'ours');
-    return { path, digest, bytes };
+    const there = known?.get(path);
+    if (there !== undefined && (await store.head(names.blob(there.digest)))?.bytes === there.bytes)
+      return { path, digest: there.digest, bytes: there.bytes };
+    const hashed = await hashFile(join(folder, path));
+    fresh.push({ path, ...hashed });
+    return { path, ...hashed };
   });
   const body = recordBytes({ schema: 1, files } satisfies Tree);
   const tree = digestOf(body);
-  await store.createIfAbsent(names.blob(tree), body, { oftenThere: true });
-  return { type, tree, bytes: totalBytes(files), files: files.length };
+  // Side by side, so that the disk is waited for once: a tree counts for nothing until something names it.
+  const stored = Promise.all([
+    mapLimited(fresh, LANES, async ({ path, ...hashed }) => storeFile(store, join(folder, path), hashed, source)),
+    store.createIfAbsent(names.blob(tree), body, { oftenThere: true }),
+  ]).then(() => undefined);
+  stored.catch(() => undefined); // told to who waits
+  return { artifact: { type, tree, bytes: totalBytes(files), files: files.length }, stored };
 }
 
 /**
@@ -81,6 +110,16 @@ export async function knownByLink(
 /** Puts one file into the store under its digest. Safe to run again. */
 export async function ingestFile(store: ObjectStore, path: string, source: 'ours' | 'theirs'): Promise<FileDigest> {
   const hashed = await hashFile(path);
+  await storeFile(store, path, hashed, source);
+  return hashed;
+}
+
+async function storeFile(
+  store: ObjectStore,
+  path: string,
+  hashed: FileDigest,
+  source: 'ours' | 'theirs',
+): Promise<void> {
   const { digest } = hashed;
   const name = names.blob(digest);
   const { created, ...info } = await store.createFromFile(name, path, { source, digest });
@@ -94,7 +133,6 @@ export async function ingestFile(store: ObjectStore, path: string, source: 'ours
     await quarantineBlob(store, digest, `The blob ${name} has ${info.bytes} bytes instead of ${hashed.bytes}.`);
     await store.createFromFile(name, path, { source, digest });
   }
-  return hashed;
 }
 
 /** The files of a tree. Throws `artifact_damaged` when the tree is gone or its bytes are wrong. */

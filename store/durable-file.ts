@@ -77,7 +77,7 @@ export async function linkNew(source: string, target: string, flush = true): Pro
 export async function moveNew(
   making: Promise<string>,
   target: string,
-  { ready, flush }: { ready: Promise<void>; flush: boolean },
+  { ready, flush }: { ready: Promise<unknown>; flush: boolean },
 ): Promise<boolean> {
   const tmp = await making;
   let isNew: boolean;

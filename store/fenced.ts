@@ -8,7 +8,10 @@ export function fencedStore(store: ObjectStore, confirm: () => Promise<void>): O
     ...store,
     createIfAbsent: async (name, body, options) => {
       await confirm();
-      return store.createIfAbsent(name, body, options);
+      if (options?.after === undefined) return store.createIfAbsent(name, body, options);
+      const after = options.after.then(confirm); // it may have taken long
+      after.catch(() => undefined); // told by the write
+      return store.createIfAbsent(name, body, { ...options, after });
     },
     compareAndSwap: async (name, etag, body) => {
       await confirm();

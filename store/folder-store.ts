@@ -97,13 +97,15 @@ function readers(dir: string, fileOf: FileOf): Pick<ObjectStore, Readers> {
 function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'id'> {
   const folderFor = folderMaker();
   return {
-    createIfAbsent: async (name, body, { flush = true, oftenThere = false } = {}) => {
+    createIfAbsent: async (name, body, { flush = true, oftenThere = false, after } = {}) => {
       const file = fileOf(name);
       if (oftenThere && (await isThere(file.base))) {
         await guarded('write', file.base, () => flushFolder(dirname(file.base))); // its maker may not have come to it yet
         return false;
       }
-      const ready = folderFor(file.base).catch(() => undefined); // linkNew says what is wrong
+      const folder = folderFor(file.base).catch(() => undefined); // linkNew says what is wrong
+      const ready = Promise.all([folder, after]);
+      ready.catch(() => undefined); // awaited when the file is written
       // The first version stays as long as the object: link() sees whether there is one.
       return guarded('write', file.base, () => moveNew(writeTmp(tmpDir, body, flush), file.base, { ready, flush }));
     },

@@ -30,9 +30,10 @@ export async function cachedFolder(
   readFiles: () => Promise<Tree['files']>,
 ): Promise<string> {
   const target = join(cacheDir, entry);
-  const builtAt = await modifiedAt(target);
+  const [builtAt, quarantined] = await Promise.all([modifiedAt(target), quarantinedBlobs(store)]);
   if (builtAt !== null) {
-    if (!(await holdsDamaged(store, readFiles, builtAt))) return used(target);
+    const [damaged] = await Promise.all([holdsDamaged(quarantined, readFiles, builtAt), markUsed(target)]);
+    if (!damaged) return target;
     await discard(target);
   }
   const files = await readFiles();
@@ -44,7 +45,8 @@ export async function cachedFolder(
   } finally {
     await rm(tmp, { recursive: true, force: true });
   }
-  return used(target);
+  await markUsed(target);
+  return target;
 }
 
 /** An entry of the cache: what it takes and when it was last used, milliseconds since the epoch. */
@@ -113,11 +115,10 @@ async function placeFile(store: ObjectStore, folder: string, file: Tree['files']
 
 /** Whether a blob of the folder was set aside after the folder was built: the folder links to the same wrong bytes. */
 async function holdsDamaged(
-  store: ObjectStore,
+  quarantined: ReadonlyMap<string, number>,
   readFiles: () => Promise<Tree['files']>,
   builtAt: number,
 ): Promise<boolean> {
-  const quarantined = await quarantinedBlobs(store);
   if (quarantined.size === 0) return false;
   const files = await readFiles();
   return files.some(({ digest }) => (quarantined.get(digest.slice('sha256:'.length)) ?? 0) >= Math.floor(builtAt));
@@ -133,7 +134,7 @@ async function renameUnlessThere(tmp: string, target: string): Promise<void> {
 }
 
 /** Marks an entry as asked for now: the time of its mark, which is cheaper than to write it anew. */
-async function used(path: string): Promise<string> {
+async function markUsed(path: string): Promise<void> {
   const mark = `${path}.used`;
   const now = new Date();
   await guarded(path, async () => {
@@ -144,7 +145,6 @@ async function used(path: string): Promise<string> {
       await writeFile(mark, '', { mode: 0o600 });
     }
   });
-  return path;
 }
 
 async function folderBytes(path: string): Promise<number> {

@@ -16,17 +16,18 @@ export async function readResult(store: ObjectStore, key: string): Promise<Resul
 }
 
 /**
- * Commits a result whose outputs are already stored. Returns the result that stands: this one, or an earlier one.
- * A record whose artifacts are gone does not count: it is replaced. Safe to call again.
+ * Commits a result whose outputs are stored, or will be when `stored` resolves. Returns the result that stands: this one, or
+ * an earlier one. A record whose artifacts are gone does not count: it is replaced. Safe to call again.
  */
 export async function commitResult(
   store: ObjectStore,
   result: Result,
+  stored: Promise<unknown> = Promise.resolve(),
 ): Promise<{ committed: boolean; result: Result }> {
   const name = names.result(result.key);
   const body = recordBytes(result);
   for (;;) {
-    if (await store.createIfAbsent(name, body)) return { committed: true, result };
+    if (await store.createIfAbsent(name, body, { after: stored })) return { committed: true, result };
     const existing = await store.getVersioned(name);
     const standing = await readResult(store, result.key);
     if (existing === null || standing === null) continue; // removed in between, or set aside

@@ -34,12 +34,13 @@ export interface ObjectStore {
   /**
    * True when this call created the object; false when it was there. Atomic between processes. With `flush: false` it may be
    * lost, or come back damaged, when the machine loses power; not when a process dies. With `oftenThere` a store may look first
-   * whether it is there, where that is cheap.
+   * whether it is there, where that is cheap. With `after` the object is not there before that resolves, and not at all when it
+   * rejects, which is this call's failure then.
    */
   createIfAbsent(
     name: string,
     body: Uint8Array | string,
-    options?: { flush?: boolean; oftenThere?: boolean },
+    options?: { flush?: boolean; oftenThere?: boolean; after?: Promise<unknown> },
   ): Promise<boolean>;
   /** Replaces the version `etag`; false when another one is there by now. Atomic between processes. */
   compareAndSwap(name: string, etag: Etag, body: Uint8Array | string): Promise<boolean>;

@@ -69,7 +69,10 @@ function readers(client: S3Client, keyOf: KeyOf): Pick<ObjectStore, Readers> {
 
 function writers(client: S3Client, keyOf: KeyOf): Omit<ObjectStore, Readers | 'id' | 'list'> {
   return {
-    createIfAbsent: async (name, body) => putIf(client, keyOf(name), { 'if-none-match': '*' }, body),
+    createIfAbsent: async (name, body, { after } = {}) => {
+      await after;
+      return putIf(client, keyOf(name), { 'if-none-match': '*' }, body);
+    },
     compareAndSwap: async (name, etag, body) => putIf(client, keyOf(name), { 'if-match': etag }, body),
     put: async (name, body) => {
       const key = keyOf(name);

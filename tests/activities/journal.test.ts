@@ -29,7 +29,7 @@ describe('a journal', () => {
   it('writes nothing when there is nothing', async () => {
     const journal = await openJournal(bench.store, name, null, () => 0);
     expect(await journal.flush()).toBe(0);
-    expect(journal.written()).toBe(false);
+    expect(journal.hasPoints()).toBe(false);
   });
 
   it('begins, after a resume, with what came before the checkpoint and nothing later', async () => {

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails, ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { KindContext, KindImplementation } from '../../activities/kind.js';
@@ -9,6 +10,7 @@ import { newestCheckpoint } from '../../store/checkpoints.js';
 import { readClaim } from '../../store/claims.js';
 import { readJournal } from '../../store/journals.js';
 import { readResult } from '../../store/results.js';
+import type { ObjectStore } from '../../store/store.js';
 import { journalPoints } from '../../schemas/journal.js';
 import { attempt, callOf, openBench, planKind, type Bench } from './bench.js';
 
@@ -162,6 +164,37 @@ describe('a step', () => {
     const own = await attempt(bench, { ...rest, key: null, derive: { ...derive, cache: false } }).outcome;
     expect([own.found, own.key === key]).toEqual([false, false]);
   });
+
+  it.each([
+    ['its files', 'createFromFile', /blobs/],
+    ['the list of them', 'createIfAbsent', /blobs/],
+    ['its journal', 'createIfAbsent', /journals/],
+  ] as const)(
+    'has no result before %s are in the store, and none when they cannot be',
+    async (_what, operation, name) => {
+      const call = sleepCall({}, { checkpoint: { everySteps: 100, everyMs: null, keepLast: 2 } });
+      let seen: unknown = 'never asked';
+      const storeThat = (instead: () => Promise<void>): ObjectStore => ({
+        ...bench.store,
+        [operation]: async (...args: [string, string]) => {
+          if (name.test(args[0])) await instead();
+          return bench.store[operation](...args);
+        },
+      });
+      const failing = storeThat(() => Promise.reject(Object.assign(new Error('no room'), { code: 'ENOSPC' })));
+      expect((await failureOf(attempt(bench, call, { host: { store: failing } }).outcome)).type).toBe(
+        'store_unavailable',
+      );
+      expect(await readResult(bench.store, call.key)).toBeNull();
+      const slow = storeThat(async () => {
+        await sleep(100);
+        seen = await readResult(bench.store, call.key);
+      });
+      await attempt(bench, call, { number: 2, host: { store: slow } }).outcome;
+      expect(seen).toBeNull();
+      expect(await readResult(bench.store, call.key)).not.toBeNull();
+    },
+  );
 
   it('discards what a late attempt made: the first commit stands', async () => {
     const call = sleepCall();

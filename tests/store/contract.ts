@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listAll } from '../../store/list-all.js';
 import type { ObjectStore } from '../../store/store.js';
@@ -42,6 +43,18 @@ function objectTests(store: () => ObjectStore): void {
     const created = await Promise.all(bodies.map((body) => store().createIfAbsent('objects/raced', body)));
     expect(created.filter(Boolean)).toHaveLength(1);
     expect(text(await store().get('objects/raced'))).toBe(bodies[created.indexOf(true)]);
+  });
+  test('an object that comes after something is not there before it, and not at all when that fails', async () => {
+    let isThere: boolean | null = null;
+    const after = sleep(100).then(async () => {
+      isThere = (await store().head('objects/after')) !== null;
+    });
+    expect(await store().createIfAbsent('objects/after', 'body', { after })).toBe(true);
+    expect(isThere).toBe(false);
+    expect(text(await store().get('objects/after'))).toBe('body');
+    const failed = Promise.reject(new Error('no room'));
+    await expect(store().createIfAbsent('objects/never', 'body', { after: failed })).rejects.toThrow('no room');
+    expect(await store().head('objects/never')).toBeNull();
   });
   test('what is not there is null, and removing it is no error', async () => {
     expect(await store().get('objects/none')).toBeNull();

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { fencedStore } from '../../store/fenced.js';
 import { useBench } from './fixtures.js';
@@ -23,6 +24,17 @@ test('every write asks first, and is not made when the answer is no', async () =
   expect(await store.get('new')).toBeNull();
   expect(await store.get('large')).toBeNull();
   expect(Buffer.from((await fenced.get('there')) ?? '').toString()).toBe('before');
+});
+
+test('what comes after something asks again once that is there', async () => {
+  let isOurs = true;
+  const confirm = () => (isOurs ? Promise.resolve() : Promise.reject(new Error('somebody else has it')));
+  const fenced = fencedStore(bench().store, confirm);
+  const after = sleep(50).then(() => {
+    isOurs = false;
+  });
+  await expect(fenced.createIfAbsent('late', 'x', { after })).rejects.toThrow('somebody else has it');
+  expect(await fenced.get('late')).toBeNull();
 });
 
 test('writes go through while the answer is yes', async () => {

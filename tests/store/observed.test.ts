@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { observedStore } from '../../store/observed.js';
 import { openStore } from '../../store/open.js';
@@ -18,4 +19,13 @@ it('an observed store tells each request once, failed ones as such', async () =>
   await expect(store.toFile('a/b', join(folder, 'no', 'such', 'folder'))).rejects.toThrow();
   rmSync(folder, { recursive: true });
   expect(told).toEqual(['createIfAbsent', 'get', 'list', 'toFile failed']);
+});
+
+it('the time of a write is without that of what it comes after', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pawl-observed-'));
+  const told: number[] = [];
+  const store = observedStore(await openStore(folder), (_operation, seconds) => void told.push(seconds));
+  await store.createIfAbsent('a/b', 'x', { after: sleep(1000) });
+  rmSync(folder, { recursive: true });
+  expect(told[0]).toBeLessThan(0.9);
 });
