@@ -19,7 +19,7 @@ export function parseText(text: string, base = 0): ParsedText {
   const reading: Reading = { anchors: new Map(), open: new Set(), problems, nodesLeft: maxNodes, base };
   let root: Authored | null = null;
   if (document?.contents != null) {
-    collectAnchors(document, reading);
+    if (text.includes('&')) collectAnchors(document, reading);
     root = convert(document.contents, reading, 0);
   }
   const isTooLarge = reading.nodesLeft < 0;

@@ -80,8 +80,13 @@ function someCellRuns({ fieldsOf }: Analysis, step: Step): boolean {
 
 /** The output of `dep` that `step` reads, when it reads exactly one. */
 function outputUsed(analysis: Analysis, step: Step, dep: Step): string | null {
-  const outputs = (analysis.fieldsOf.get(step) ?? [])
-    .flatMap((field) => field.parts.flatMap(({ resolutions }) => resolutions))
-    .flatMap(({ resolution }) => (resolution.ok && resolution.target === dep ? [resolution.output] : []));
-  return outputs.length > 0 && outputs.every((output) => output === outputs[0]) ? (outputs[0] ?? null) : null;
+  let only: string | null = null;
+  for (const { parts } of analysis.fieldsOf.get(step) ?? [])
+    for (const { resolutions } of parts)
+      for (const { resolution } of resolutions) {
+        if (!resolution.ok || resolution.target !== dep) continue;
+        if (resolution.output === null || (only !== null && only !== resolution.output)) return null;
+        only = resolution.output;
+      }
+  return only;
 }
