@@ -39,6 +39,7 @@ export async function openWorkRoot(home: string, now: number): Promise<WorkRoot>
   const path = join(all, `worker-${attemptName(now)}`);
   await mkdir(path, { mode: 0o700 });
   await writeFile(join(path, 'worker.json'), JSON.stringify({ pid: process.pid }), { mode: 0o600 });
+  if (hadTrainer) await noteTrainer(path); // so that the next one knows, should this one not come so far
   return { path, hadTrainer };
 }
 

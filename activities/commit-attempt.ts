@@ -41,10 +41,12 @@ export async function commitAttempt(
   const flushed = journal.flush();
   flushed.catch(() => undefined); // told by the commit
   const { outputs, stored } = await storeOutputs(store, call, folder);
+  const all = Promise.all([flushed, stored]);
+  all.catch(() => undefined); // the same
   const { committed, result } = await commitStep(store, {
     ...done,
     outputs,
-    stored: Promise.all([flushed, stored]),
+    stored: all,
     journal: journal.hasPoints() ? attempt : null,
   });
   // What it shares with older artifacts may have been collected while nothing said that it is needed again.

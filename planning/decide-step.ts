@@ -99,7 +99,9 @@ async function notCached({ planning, prefix }: Level, path: string, step: Keyed)
   const { store } = planning;
   const held = await holderOf(planning, derived.key);
   if (held !== null) return { state: 'WAITING', reason: held };
-  const checkpoint = kind.checkpoints
+  // What is put together from shards goes on from none.
+  const resumes = kind.checkpoints && step.node.shards === undefined;
+  const checkpoint = resumes
     ? await newestCheckpoint(store, derived.checkpointKey, checkpointLimit(kind.inputs, values))
     : null;
   if (checkpoint !== null)

@@ -66,6 +66,10 @@ export function axisText(value: AxisValue): string {
 export const shardName = (step: string, { shard, shards }: { shard: number; shards: number }): string =>
   step.endsWith(']') ? `${step.slice(0, -1)},${shard}/${shards}]` : `${step}[${shard}/${shards}]`;
 
+/** The step of a shard, by name or path: `index` of `index[3/8]`, `train[lr=0.1]` of `train[lr=0.1,3/8]`. Pure. */
+export const shardedStep = (shard: string): string =>
+  shard.replace(shardPattern, (marked) => (marked.startsWith(',') ? ']' : ''));
+
 /** Whether a path is that of a shard. Pure. */
 export const isShard = (path: string): boolean => shardPattern.test(path);
 

@@ -7,6 +7,7 @@ export function fencedStore(store: ObjectStore, confirm: () => Promise<void>): O
   const fenced: ObjectStore = {
     ...store,
     createIfAbsent: async (name, body, options) => {
+      options?.after?.catch(() => undefined); // told by the write, which may be refused before it looks
       await confirm();
       if (options?.after === undefined) return store.createIfAbsent(name, body, options);
       const after = options.after.then(confirm); // it may have taken long

@@ -98,6 +98,7 @@ function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'i
   const folderFor = folderMaker();
   return {
     createIfAbsent: async (name, body, { flush = true, oftenThere = false, after } = {}) => {
+      after?.catch(() => undefined); // awaited when the file is written
       const file = fileOf(name);
       if (oftenThere && (await isThere(file.base))) {
         await guarded('write', file.base, () => flushFolder(dirname(file.base))); // its maker may not have come to it yet
@@ -128,6 +129,7 @@ function writers(tmpDir: string, fileOf: FileOf): Omit<ObjectStore, Readers | 'i
       const file = fileOf(name);
       return guarded('write', file.base, async () => {
         const there = await currentVersion(file);
+        if (there !== null) await flushFolder(dirname(file.base)); // its maker may not have come to it yet
         const created = there === null && (await linkIn(tmpDir, path, file.base, options?.source ?? 'ours'));
         const { bytes, modifiedAt } = there ?? (await currentVersion(file)) ?? { bytes: 0, modifiedAt: 0 };
         return { name, bytes, modifiedAt, created };

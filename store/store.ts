@@ -35,7 +35,7 @@ export interface ObjectStore {
    * True when this call created the object; false when it was there. Atomic between processes. With `flush: false` it may be
    * lost, or come back damaged, when the machine loses power; not when a process dies. With `oftenThere` a store may look first
    * whether it is there, where that is cheap. With `after` the object is not there before that resolves, and not at all when it
-   * rejects, which is this call's failure then.
+   * rejects, which is this call's failure then; nobody else has to handle that.
    */
   createIfAbsent(
     name: string,

@@ -2,7 +2,7 @@
 // the port only.
 import type { RunInfo, RunInput } from '../activities/calls.js';
 import type { Plan } from '../schemas/generated/plan.js';
-import { isShard } from '../schemas/ids.js';
+import { isShard, shardedStep } from '../schemas/ids.js';
 import { filledLedger } from '../schemas/lost-time.js';
 import { serveControl } from './control.js';
 import { runLevel } from './dag.js';
@@ -234,10 +234,10 @@ function resultOf(plan: Plan, scope: Scope): RunResult {
 
 function carry({ state }: Run, outcomes: Outcomes): Carried {
   const { startedAt, paused, approvals } = state;
+  const isDone = (path: string): boolean => ['done', 'cached'].includes(state.steps[path]?.state ?? '');
   // Shards are not looked at again once what they are of is there.
-  const done = Object.entries(state.steps).filter(
-    ([path, view]) => !isShard(path) && (view.state === 'done' || view.state === 'cached'),
-  );
+  const isPast = (path: string): boolean => isShard(path) && isDone(shardedStep(path));
+  const done = Object.entries(state.steps).filter(([path]) => isDone(path) && !isPast(path));
   const failed = Object.entries(outcomes).flatMap(([name, outcome]) =>
     outcome.status === 'failed' ? [[name, { failures: outcome.failures, failFast: outcome.failFast }] as const] : [],
   );

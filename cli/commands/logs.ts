@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suggest } from '../../compiler/did-you-mean.js';
 import type { RunRecord } from '../../schemas/generated/records.js';
-import { parsePath } from '../../schemas/ids.js';
+import { isShard, parsePath, shardedStep } from '../../schemas/ids.js';
 import type { KeptLog } from '../../store/logs.js';
 import { openStore } from '../../store/open.js';
 import { readRun } from '../../store/runs.js';
@@ -59,7 +59,9 @@ function chosen(kept: KeptLog[], step: string | undefined, options: LogsOptions,
 function checkStep({ workflowId, steps }: RunRecord, step: string): void {
   const [head] = parsePath(step) ?? [];
   const known = steps.map(({ path }) => path);
-  if (head !== undefined && known.includes(head.name)) return;
+  // The record names shards when the run has ended.
+  const name = head !== undefined && isShard(head.name) ? shardedStep(head.name) : head?.name;
+  if (name !== undefined && known.includes(name)) return;
   const hint = suggest(step, known);
   throw new CliError(exitCodes.invalid, `${workflowId} has no step \`${step}\`${hint === null ? '' : `: ${hint}`}`);
 }

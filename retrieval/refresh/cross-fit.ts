@@ -27,7 +27,8 @@ const mostRows = 1024;
 /** The map, and its worth. Rows without a direction are left out. */
 export async function crossFit(input: FitInput): Promise<FittedMap> {
   const usable = new Set([...input.strengths.keys()].filter((place) => Number.isFinite(apart(input, place))));
-  const judged = input.judged.filter((place) => usable.has(place)).slice(0, mostRows);
+  const drawn = input.judged.filter((place) => usable.has(place));
+  const judged = spread(drawn, mostRows);
   const isJudged = new Set(judged);
   const others = spread(
     [...usable].filter((place) => !isJudged.has(place)),

@@ -1378,6 +1378,16 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'give `probe` a value above 0, for example 0.2',
       },
       {
+        when: 'correct.exists(one, one != "none") && probe == 0.0 && policies.exists(one, !(one in ["none", "full", "random"]))',
+        says: '`correct` is judged on the probe, and `probe` is 0',
+        help: 'give `probe` a value above 0, for example 0.2',
+      },
+      {
+        when: 'ranks == "estimated" && !("adaptive" in policies)',
+        says: '`ranks: estimated` is of the policy adaptive, which `policies` does not have',
+        help: 'add adaptive, or leave `ranks` out',
+      },
+      {
         when: 'budgets.exists(one, one <= 0 || (one > 1 && double(int(one)) != one))',
         says: '`budgets` has ${{ budgets.filter(one, one <= 0 || (one > 1 && double(int(one)) != one))[0] }}',
         help: 'list shares of the corpus (above 0, at most 1) or whole numbers of documents (2 and more)',

@@ -43,7 +43,11 @@ describe('the folder of a worker', () => {
     expect(first.hadTrainer).toBe(false);
     await noteTrainer(first.path);
     await writeFile(join(first.path, 'worker.json'), JSON.stringify({ pid: dead }));
-    expect((await openWorkRoot(home, 2)).hadTrainer).toBe(true);
+    const second = await openWorkRoot(home, 2);
+    expect(second.hadTrainer).toBe(true);
+    // The second dies before it has one.
+    await writeFile(join(second.path, 'worker.json'), JSON.stringify({ pid: dead }));
+    expect((await openWorkRoot(home, 3)).hadTrainer).toBe(true);
   });
 
   it('is gone after an end in good order', async () => {

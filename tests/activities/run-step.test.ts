@@ -126,6 +126,22 @@ describe('a step', () => {
     );
   });
 
+  it('put together from shards goes on from no checkpoint', async () => {
+    const call = sleepCall({ steps: 6 });
+    await attempt(bench, call, {
+      kind: kindThat(async (context) => {
+        const folder = join(context.workDir, 'state');
+        await mkdir(folder);
+        await writeFile(join(folder, 'state.json'), '{"step":3}');
+        await context.saveCheckpoint(folder, 3);
+        throw new StepFailure('trainer_crash', 'lost');
+      }),
+    }).outcome.catch(() => undefined);
+    expect((await newestCheckpoint(bench.store, call.checkpointKey, Infinity))?.step).toBe(3);
+    const whole = kindThat(({ resume, shards }) => expect([resume, shards]).toEqual([null, []]));
+    expect(await attempt(bench, { ...call, shards: [] }, { kind: whole }).outcome).toMatchObject({ resumedFrom: null });
+  });
+
   it('tells the tracker only what a checkpoint or the commit has made safe', async () => {
     await attempt(bench, sleepCall()).outcome;
     expect(bench.told.map(({ name }) => name)).toEqual([

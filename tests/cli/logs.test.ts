@@ -55,6 +55,8 @@ describe('following the logs of a run', () => {
     await writeLogPart(store, log('b', 2), 0, 'three\nfour\n');
     await writeRun(store, record('done'));
     const { code, stdout } = await following.outcome;
+    const shard = await rig.pawl(['logs', 'pipe/one', 'look[1/2]']);
+    expect([shard.code, (await rig.pawl(['logs', 'pipe/one', 'luck[1/2]'])).code]).toEqual([0, 2]);
     expect([code, stdout]).toEqual([0, '== look, attempt 1\none\ntwo\n\n== look, attempt 2\nthree\nfour\n']);
   }, 60_000);
 });

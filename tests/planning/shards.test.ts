@@ -10,6 +10,7 @@ import { deriveStep, type StepDerivation } from '../../schemas/derivation.js';
 import type { Plan } from '../../schemas/generated/plan.js';
 import type { RunRecord } from '../../schemas/generated/records.js';
 import { ingestFolder } from '../../store/artifacts.js';
+import { saveCheckpoint } from '../../store/checkpoints.js';
 import { openFolderStore } from '../../store/folder-store.js';
 import { commitResult } from '../../store/results.js';
 import type { ObjectStore } from '../../store/store.js';
@@ -48,8 +49,13 @@ const inputOf = (parts: number): PlanRunInput => ({
 const index = async (parts: number) => (await planRun(inputOf(parts))).find(({ path }) => path === 'index');
 
 /** The key of a shard, made by hand. */
-function derivedShard(parts: number, shard: number): StepDerivation {
-  const { kinds, steps } = planOf(parts);
+const derivedShard = (parts: number, shard: number): StepDerivation =>
+  derivedOf('index.shard', { shard, shards: parts });
+
+const derivedIndex = (): StepDerivation => derivedOf('index.build', {});
+
+function derivedOf(uses: string, own: Record<string, number>): StepDerivation {
+  const { kinds, steps } = planOf(own['shards'] ?? 1);
   const derive = (uses: string, inputs: Record<string, unknown>): StepDerivation => {
     const kind = kinds[uses];
     if (kind === undefined) throw new Error(uses);
@@ -64,7 +70,7 @@ function derivedShard(parts: number, shard: number): StepDerivation {
   const ref = ({ key }: StepDerivation, output: string) => ({ $artifact: { key, output, type: output } });
   const data = ref(derive('data.code-search', withOf('corpus')), 'dataset');
   const model = ref(derive('model.init', { ...withOf('base'), data }), 'model');
-  return derive('index.shard', { ...withOf('index'), data, model, shard, shards: parts });
+  return derive(uses, { ...withOf('index'), data, model, ...own });
 }
 
 async function commit({ key, derivation }: StepDerivation): Promise<void> {
@@ -87,6 +93,17 @@ describe('a step with shards', () => {
       'no result yet; 3 shards, 1 cached',
       'no result yet; 4 shards',
     ]);
+  });
+
+  it('goes on from no checkpoint of a run without them', async () => {
+    const folder = await mkdtemp(join(dir, 'state-'));
+    await writeFile(join(folder, 'state.json'), '{}');
+    await saveCheckpoint(store, {
+      ...{ checkpointKey: derivedIndex().checkpointKey, attempt: 'a', step: 20, folder, journalOffset: 0 },
+      ...{ provenance: {}, createdAt: '2026-01-01T00:00:00.000Z' },
+    });
+    expect((await index(1))?.state).toBe('RESUME');
+    expect(await index(3)).toMatchObject({ state: 'RUN', reason: 'no result yet; 3 shards' });
   });
 
   it('has the same key with any number of them', async () => {

@@ -37,6 +37,14 @@ test('what comes after something asks again once that is there', async () => {
   expect(await fenced.get('late')).toBeNull();
 });
 
+test('a write that is refused has taken note of what it was to come after, which fails as well', async () => {
+  const fenced = fencedStore(bench().store, () => Promise.reject(new Error('somebody else has it')));
+  const refused = Promise.reject(new Error('refused, too'));
+  const after = Promise.all([refused]); // nobody else looks at it: unhandled, it would end the process
+  await expect(fenced.createIfAbsent('late', 'x', { after })).rejects.toThrow('somebody else has it');
+  await sleep(20);
+});
+
 test('writes go through while the answer is yes', async () => {
   let asked = 0;
   const fenced = fencedStore(bench().store, () => {

@@ -116,6 +116,18 @@ describe('a step with shards', () => {
     expect(world.paths()).toEqual(['first', ...shardPaths, 'big']);
   });
 
+  it.each([3, 4, 5, 6])(
+    'takes none of its own shards for a gift of the cache, with %i events an execution',
+    async (continueAsNewAfter) => {
+      const world = benchOf((call) => outcomeOf(call, { seconds: 100 }), { continueAsNewAfter });
+      const run = world.start(planOf({ first: step(), big: split({ deps: ['first'] }) }, { kinds: splitKinds }), on);
+      await world.world.finish(run);
+      const record = world.store.records.at(-1)?.record;
+      expect(record).not.toHaveProperty('saved');
+      expect(record?.steps.map(({ path, state }) => [path, state])).toEqual(expect.arrayContaining([['big', 'done']]));
+    },
+  );
+
   it('in a loop has its shards in each iteration, each under a key of its own', async () => {
     const world = benchOf(undefined, { keyOf: withKeys });
     const carry = { at: { artifact: 'folder', type: 'folder', init: null, next: out('big') } } as const;

@@ -130,6 +130,15 @@ describe.each(both)('%s', (corrector) => {
     expect(used).toBeLessThan(6);
   });
 
+  it('is judged on rows of the whole corpus where more were drawn than are looked at', async () => {
+    const pairs = moved(3000, (row, place) => turned(row, place < 1024 ? 40 : -40), 11);
+    const { before, after } = await crossFit(inputOf(pairs, { judged: [...pairs.strengths.keys()] }));
+    const none = new Float32Array(dimension * dimension + dimension);
+    expect(before as number).toBeCloseTo(residual(pairs, none), 1);
+    // Of a third turned one way and two thirds the other no map makes nearly nothing, as it does of the first rows alone.
+    expect(after as number).toBeGreaterThan(0.5 * (before as number));
+  });
+
   it('is not used where too few rows were drawn uniformly, and overlooks rows without a direction', async () => {
     const pairs = drifted(90, 9);
     expect(await crossFit(inputOf(pairs, { judged: [0, 1, 2, 3] }))).toEqual({ map: null, before: null, after: null });
