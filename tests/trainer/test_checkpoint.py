@@ -74,6 +74,13 @@ def test_training_goes_on_while_a_checkpoint_is_written(bench: Bench, monkeypatc
     assert told == [(kind, step) for step in (1, 2, 3, 4) for kind in ("metrics", "checkpoint")][:-1]
 
 
+def test_what_a_save_returns_is_called_only_if_it_can_be(bench: Bench) -> None:
+    job = bench.job("probe", "user", {}, every_steps=1)
+    job.boundary(1, lambda folder: (folder / "state.json").write_text("{}"))  # type: ignore[arg-type,return-value]
+    job.finish()
+    assert (bench.folder / "user" / "checkpoints" / "1" / "state.json").read_text() == "{}"
+
+
 def test_a_checkpoint_that_cannot_be_written_ends_the_job(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_kept: optimizer.Kept, _folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -72,7 +72,9 @@ def assert_close(one: Path, other: Path) -> None:
         assert torch.allclose(left[name], right[name], **CLOSE), name
 
 
-@pytest.mark.parametrize("change", [{"grad_cache": True}, {"micro_batch": 64}], ids=["grad-cache", "one-pass"])
+@pytest.mark.parametrize(
+    "change", [{"grad_cache": True}, {"micro_batch": 64, "hard_from": 0.0}], ids=["grad-cache", "one-pass"]
+)
 def test_two_processes_train_as_one(bench: Bench, two: Process, tmp_path: Path, change: dict[str, Any]) -> None:
     bench.run("sft", "one", given(bench, **change), seed=3)
     alone = [event["values"] for event in bench.events.sent if event["type"] == "metrics"]
@@ -105,7 +107,9 @@ def test_what_two_began_one_ends_and_the_other_way_round(bench: Bench, two: Proc
 EVALUATED = {"eval_every": 2, "eval_split": "rl", "output": "best"}
 
 
-@pytest.mark.parametrize("change", [{"grad_cache": True, **EVALUATED}, {"micro_batch": 64}], ids=["two", "one"])
+@pytest.mark.parametrize(
+    "change", [{"grad_cache": True, **EVALUATED}, {"micro_batch": 64, "hard_from": 0.0}], ids=["two", "one"]
+)
 def test_layers_in_parts_train_as_whole_ones(bench: Bench, two: Process, tmp_path: Path, change: dict[str, Any]) -> None:
     """FSDP2. Of a single pass the other process makes one for nothing; sampling, mining and evaluation gather layers, too."""
     bench.run("sft", "one", given(bench, **change), seed=3, every_steps=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import Bench
+from pawl_trainer import language_model, sft
 from pawl_trainer.failures import Failure
 from pawl_trainer.job import Stopped, StopRequest
 
@@ -40,6 +41,41 @@ def test_a_loss_that_is_not_finite_ends_the_step(bench: Bench) -> None:
     with pytest.raises(Failure, match=r"is not finite at .*Lower the learning rate") as caught:
         bench.run("sft", "sft", inputs(bench, lr=1e30, clip=1e30, warmup=0))
     assert caught.value.failure_class == "non_finite"
+
+
+def test_a_step_that_no_loss_applies_to_leaves_the_model_as_it_is(bench: Bench) -> None:
+    change = {"ce_weight": 0.0, "kl_weight": 0.0, "infonce_weight": 0.0, "triplet_weight": 0.0, "self_from": 0.5}
+    bench.run("sft", "sft", inputs(bench, steps=4, pairs=0, **change))
+    losses = [event["values"]["loss"] for event in bench.events.sent if event["type"] == "metrics"]
+    assert losses[:2] == [0.0, 0.0]
+
+
+def test_without_a_weight_for_own_reasonings_none_is_sampled(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    taught: list[int] = []
+    batch_of = sft.step_batch
+
+    def noting(*given: Any) -> Any:
+        found = batch_of(*given)
+        taught.append(len(found.taught))
+        return found
+
+    monkeypatch.setattr(sft, "step_batch", noting)
+    monkeypatch.setattr(sft, "sample_own", lambda trainer: pytest.fail("was sampled for nothing"))
+    bench.run("sft", "sft", inputs(bench, steps=4, infonce_reason_weight=0.0))
+    assert taught == [8, 8, 8, 8]
+
+
+def test_hard_negatives_are_mined_without_dropout(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[bool] = []
+    embed = language_model.LanguageModel.embed
+
+    def noting(self: Any, *given: Any, **named: Any) -> Any:
+        modes.append(self.network.training)
+        return embed(self, *given, **named)
+
+    monkeypatch.setattr(language_model.LanguageModel, "embed", noting)
+    bench.run("sft", "sft", inputs(bench, steps=1, hard_from=0.0, self_from=1.0))
+    assert modes == [False, False]
 
 
 def test_micro_batches_change_nothing_but_rounding(bench: Bench) -> None:

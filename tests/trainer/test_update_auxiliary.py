@@ -15,7 +15,7 @@ from pawl_trainer.batching import Passes
 from pawl_trainer.job import Artifact
 from pawl_trainer.update_auxiliary import Auxiliary, auxiliary_of
 from pawl_trainer.update_rollouts import Rollouts
-from update_bench import gradients, policy_of, read, sample
+from update_bench import ROLLOUT, gradients, inputs, policy_of, read, reward, sample
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +148,13 @@ def test_an_embedding_that_is_no_number_is_left_out(sampled: Bench, monkeypatch:
 def test_nothing_replayed_is_no_auxiliary(sampled: Bench) -> None:
     policy = policy_of(sampled, replace(read(sampled), replayed=[]))
     assert auxiliary_of(policy.settings, policy.progress, dataset_of(sampled), policy.rollouts, None) is None
+
+
+def test_nothing_replayed_is_said(sampled: Bench, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, dataset=sampled.dataset, model=sampled.model)
+    bench.run("rollout", "r", {"policy": bench.model, "data": bench.dataset, **ROLLOUT, "replay": 0})
+    reward(bench, [(7 * number % 5) / 5 for number in range(16)])
+    bench.run("update", "u", inputs(bench))
+    bench.run("update", "without", inputs(bench, auxiliary_weight=0.0))
+    told = [event["message"] for event in bench.events.sent if event["type"] == "warning"]
+    assert sum("no replayed pairs" in message for message in told) == 1

@@ -199,7 +199,7 @@ class Job:
         if others is not None:
             self.wait()
         self.last_checkpoint = time.monotonic()
-        if rest is not None:
+        if callable(rest):
             self._behind = Behind(partial(self._complete, step, rest))
         elif self.leads:
             self._complete(step)

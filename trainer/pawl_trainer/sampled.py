@@ -55,13 +55,17 @@ class Sampled:
     drawing: Drawing
     what: str
     drawn: list[list[Completion]] = field(default_factory=list)
-    passes: Done = field(default_factory=Done)
+    states: list[torch.Tensor] = field(default_factory=list)
+
+    @property
+    def passes(self) -> Done:
+        """The passes so far, for whoever makes the rest."""
+        return Done(self.states, self.passed)
 
     @classmethod
     def opened(cls, drawing: Drawing, what: str) -> Sampled:
         """Nothing yet, or what the job's checkpoint holds, whose last batch is drawn again for comparison."""
         self = cls(drawing, what)
-        self.passes.behind = self.passed
         folder = drawing.job.resume
         if folder is None or not (folder / "sampled.json").exists():
             return self
@@ -69,7 +73,7 @@ class Sampled:
         self.drawn = [[Completion(*found) for found in batch] for batch in saved["drawn"]]
         if saved["passes"]:
             states = load_file(folder / "states.safetensors")["states"].to(drawing.model.network.device)
-            self.passes.states = list(states.split(saved["passes"]))
+            self.states = list(states.split(saved["passes"]))
         last = len(self.drawn) - 1
         if drawing.generate is with_network:  # others need not draw the same bits again
             canary.check(drawing.job, folder, lambda: {"completions": digest(drawing.batch(last))})
@@ -78,7 +82,7 @@ class Sampled:
     @property
     def step(self) -> int:
         """Batches and passes so far."""
-        return len(self.drawn) + len(self.passes.states)
+        return len(self.drawn) + len(self.states)
 
     def draw(self) -> list[Completion]:
         """Draws what is missing; returns all completions."""
@@ -98,10 +102,10 @@ class Sampled:
     def save(self, folder: Path) -> None:
         """Writes a checkpoint."""
         content = [[astuple(found) for found in batch] for batch in self.drawn]
-        passes = [len(states) for states in self.passes.states]
+        passes = [len(states) for states in self.states]
         checkpoint.write_json(folder / "sampled.json", {"schema": 1, "drawn": content, "passes": passes})
         if passes:
-            save_file({"states": torch.cat(self.passes.states).cpu()}, folder / "states.safetensors")
+            save_file({"states": torch.cat(self.states).cpu()}, folder / "states.safetensors")
         canary.write(folder, {"completions": digest(self.drawn[-1])})
 
 

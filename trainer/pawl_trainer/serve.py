@@ -188,6 +188,7 @@ def serve(server: Server, line: dict[str, Any]) -> Failure | None:
         text = None if failure is error else "".join(traceback.format_exception(error))
         fields = {"class": failure.failure_class, "message": failure.message, "details": failure.details}
         server.events.send("failed", id=line["id"], traceback=text, **fields)
+        failure.__traceback__ = failure.__cause__ = failure.__context__ = None  # their frames hold the job and its network
         return failure
     finally:
         stack.close()

@@ -144,9 +144,16 @@ def refresh_material(trainer: Trainer) -> None:
                 state.hard = mine(trainer)
     if settings.self_from < 1 and trainer.own_rows > 0 and done >= settings.self_from:
         due = (state.step - first_step(settings.self_from, settings.steps)) % trainer.draw.epoch_steps
-        if due == 0:
+        if due == 0 and needs_own(trainer):
             with trainer.job.timed("sample"):
                 state.own = sample_own(trainer)
+
+
+def needs_own(trainer: Trainer) -> bool:
+    """Whether a step before the next sampling has a weight for what is sampled."""
+    step, steps = trainer.state.step, trainer.settings.steps
+    coming = range(step, min(step + trainer.draw.epoch_steps, steps))
+    return any(sft_schedule.at(trainer.schedules, step, steps).weights["infonce_reason"] > 0 for step in coming)
 
 
 def first_step(share: float, steps: int) -> int:
@@ -164,9 +171,11 @@ def mine(trainer: Trainer) -> dict[str, list[str]]:
     columns: dict[int, list[int]] = {}
     for number, document in enumerate(documents):
         columns.setdefault(material.same_text[document], []).append(number)
+    trainer.model.network.eval()
     with torch.inference_mode(), devices.arithmetic(settings.dtype):
         vectors = trainer.model.embed([material.documents[document] for document in documents], settings.micro_batch)
         queries = trainer.model.embed([material.plain[query] for query in material.queries], settings.micro_batch)
+    trainer.model.network.train()
     mined: dict[str, list[str]] = {}
     for query, vector in zip(material.queries, queries, strict=True):
         similarity = vectors @ vector
@@ -209,6 +218,8 @@ def train_step(trainer: Trainer) -> dict[str, float]:
     batch = step_batch(trainer, now.weights)
     lengths = [len(sequence) for sequence in batch.view.sequences]
     groups = buckets(lengths, settings.micro_batch, settings.micro_tokens)
+    if not groups:  # no loss applies to this batch
+        return {"loss": 0.0, "grad_norm": 0.0, "lr": learning_rate(trainer, state.step)}
     contract = model.contract
     passes = Passes(batch.view.sequences, batch.view.wanted, groups, contract.padding, contract.pad_id)
 

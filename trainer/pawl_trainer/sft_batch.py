@@ -81,10 +81,10 @@ def step_batch(trainer: Trainer, weights: dict[str, float]) -> StepBatch:
         for document in chance.sample(mined[query], min(settings.negatives, len(mined[query])))
     ]
     own = [row for row, query in enumerate(batch[: trainer.own_rows]) if query in state.own]
-    taught = [row for row, query in enumerate(batch) if row not in set(own) and query in material.targets]
-    pairs, pair_known = pseudo_pairs(material, model.text, settings.pairs, chance)
     if weights["infonce_reason"] == 0:
         own = []
+    taught = [row for row, query in enumerate(batch) if row not in set(own) and query in material.targets]
+    pairs, pair_known = pseudo_pairs(material, model.text, settings.pairs, chance)
     if weights["infonce"] == 0:
         pairs = []
     if weights["ce"] == 0 and weights["kl"] == 0 and weights["infonce_target"] == 0:

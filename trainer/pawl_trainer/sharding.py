@@ -38,6 +38,8 @@ def shard(network: Any) -> None:
         fully_shard(layer, mesh=mesh, reshard_after_forward=True)
         layer.set_gradient_divide_factor(1.0)  # added up: part_of has divided the loss
         layer.set_force_sum_reduction_for_comms(True)  # gloo has no other
+        layer.unshard()  # its memory is made now: mining and sampling come under inference_mode, and training after them
+        layer.reshard()
 
 
 def in_parts(network: Any) -> bool:

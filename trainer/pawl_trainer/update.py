@@ -28,6 +28,10 @@ from pawl_trainer.update_state import Progress
 
 KIND = schemas.load("steps/rl.update.json")
 DOCUMENTS = {"type": "folder", "required": False, "help": "Embeddings out of the index: ids.jsonl and vectors.f32."}
+NO_REPLAY = (
+    "Update: `auxiliary_weight` is above 0, but the rollouts have no replayed pairs, so there is no auxiliary loss. Give "
+    "rl.rollout `replay`, or rl.update `auxiliary_on: batch` or `auxiliary_weight: 0`."
+)
 DECLARED: dict[str, Any] = {**KIND, "inputs": {**KIND["inputs"], "documents": DOCUMENTS}}
 
 
@@ -60,6 +64,8 @@ def run(job: Job) -> dict[str, float]:
     figures = figures_of(policy, graded, lr)
     told = [] if state is None else optimizer.told(state.path)
     wrong = collapses(figures)
+    if settings.auxiliary_weight > 0 and settings.auxiliary_on == "replay" and not rollouts.replayed:
+        wrong["no_replay"] = NO_REPLAY
     for name, message in wrong.items():
         if name not in told:
             job.warn(message)
