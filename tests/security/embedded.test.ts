@@ -85,12 +85,22 @@ const filesBelow = (folder: string): string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
+/** A file's bytes; none of one that is gone since it was listed: the servers go on writing. */
+function readIfThere(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
 /** The files below the home that hold a text, or its base64. */
 function holding(text: string): string[] {
   const base64 = Buffer.from(text).toString('base64').replace(/=*$/, '').slice(0, -1);
   return filesBelow(home())
     .filter((path) => {
-      const body = readFileSync(path);
+      const body = readIfThere(path);
       return body.includes(text) || body.includes(base64);
     })
     .map((path) => path.slice(home().length + 1));
