@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { loadReader, readRun } from './demo/records.mjs';
 import { changeLines, qualityTable, timeTable } from './demo/summary.mjs';
-import { quickstart, tinyRun } from './demo/tiny.mjs';
+import { longer, quickstart, tinyRun } from './demo/tiny.mjs';
 import { root, setUpOrExit } from './setup.mjs';
 
 const options = process.argv.slice(2);
@@ -52,7 +52,7 @@ function report({ record, evaluations, steps }) {
   print('Try next', [
     `npx pawl plan ${command}`,
     '    what would run now, and why: all CACHED',
-    `npx pawl run ${command} --set iterations=${options.includes('--tiny') ? 8 : 80}`,
+    `npx pawl run ${longer(run).join(' ')}`,
     '    the loop goes on where it stopped',
     'npx pawl why sft',
     '    what the key of a step is made of',

@@ -20,3 +20,13 @@ export const quickstart = 'pipelines/quickstart.yaml';
 
 /** Arguments of `pawl run`. */
 export const tinyRun = [quickstart, ...settings];
+
+/**
+ * The same with more iterations of the loop than either run has.
+ * @param {readonly string[]} run
+ */
+export const longer = (run) => {
+  const place = run.findIndex((argument) => argument.startsWith('iterations='));
+  const rest = place < 0 ? run : run.toSpliced(place - 1, 2);
+  return [...rest, '--set', `iterations=${place < 0 ? 80 : 20}`];
+};

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { pairedBootstrap } from '../../retrieval/bootstrap.js';
 import { changeLines, qualityTable, timeTable } from '../../scripts/demo/summary.mjs';
+import { longer, quickstart, tinyRun } from '../../scripts/demo/tiny.mjs';
 
 const row = (query: string, mode: string, ndcg: number, reward: number | null = null) => ({
   query,
@@ -61,4 +63,18 @@ it('the table of time aligns the seconds', () => {
     'sft   done         92',
     'rl    cached      3.2',
   ]);
+});
+
+it('the longer run that it suggests has more iterations than the one before, and says so once', async () => {
+  const byDefault = /iterations: \{ type: integer, default: (\d+)/.exec(await readFile(quickstart, 'utf8'));
+  const iterationsOf = (run: readonly string[]): number[] =>
+    run.flatMap((argument) => (argument.startsWith('iterations=') ? [Number(argument.split('=')[1])] : []));
+  for (const [run, before] of [
+    [[quickstart], Number(byDefault?.[1])],
+    [tinyRun, iterationsOf(tinyRun)[0] ?? NaN],
+  ] as const) {
+    const [iterations, ...others] = iterationsOf(longer(run));
+    expect(iterations).toBeGreaterThan(before);
+    expect(others).toEqual([]);
+  }
 });
