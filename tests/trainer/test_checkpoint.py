@@ -76,7 +76,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(bench: Bench, monkeypatc
 
 def test_what_a_save_returns_is_called_only_if_it_can_be(bench: Bench) -> None:
     job = bench.job("probe", "user", {}, every_steps=1)
-    job.boundary(1, lambda folder: (folder / "state.json").write_text("{}"))  # type: ignore[arg-type,return-value]
+    job.boundary(1, lambda folder: (folder / "state.json").write_text("{}"))
     job.finish()
     assert (bench.folder / "user" / "checkpoints" / "1" / "state.json").read_text() == "{}"
 

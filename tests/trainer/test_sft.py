@@ -65,6 +65,20 @@ def test_without_a_weight_for_own_reasonings_none_is_sampled(bench: Bench, monke
     assert taught == [8, 8, 8, 8]
 
 
+def test_own_reasonings_are_sampled_for_a_weight_that_comes_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampled: list[int] = []
+    sample = sft.sample_own
+
+    def noting(trainer: Any) -> Any:
+        sampled.append(trainer.state.step)
+        return sample(trainer)
+
+    monkeypatch.setattr(sft, "sample_own", noting)
+    later = {"infonce_reason_weight": {"from": 0.0, "begin": 0.75, "end": 0.75}}  # from the fourth step on; an epoch is two
+    bench.run("sft", "sft", inputs(bench, steps=4, self_from=0.0, infonce_reason_weight=1.0, schedules=later))
+    assert sampled == [2]
+
+
 def test_hard_negatives_are_mined_without_dropout(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     modes: list[bool] = []
     embed = language_model.LanguageModel.embed

@@ -26,8 +26,8 @@ from pawl_trainer.protocol import Events, finite_or_null
 
 Settings = TypeVar("Settings")
 
-# Writes the state into a folder. What it returns, if anything, is the rest of the writing, which may be done meanwhile.
-Save = Callable[[Path], Callable[[], None] | None]
+# Writes the state into a folder. If it returns a function, that is the rest of the writing, which may be done meanwhile.
+Save = Callable[[Path], object]
 
 PROGRESS_EVERY_SECONDS = 0.25
 
@@ -187,7 +187,7 @@ class Job:
         self.finish()
         work = self.leader or self.work
         folder = checkpoint.being_written(work, step)
-        rest: Callable[[], None] | None = None
+        rest: object = None
         if self.leads:
             checkpoint.begin(work, step)
         if others is not None:
@@ -204,7 +204,7 @@ class Job:
         elif self.leads:
             self._complete(step)
 
-    def _complete(self, step: int, rest: Callable[[], None] = lambda: None) -> None:
+    def _complete(self, step: int, rest: Callable[[], object] = lambda: None) -> None:
         rest()
         path = checkpoint.complete(self.leader or self.work, step)
         self.events.send("checkpoint", id=self.id, step=step, path=path)

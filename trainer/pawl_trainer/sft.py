@@ -151,8 +151,8 @@ def refresh_material(trainer: Trainer) -> None:
 
 def needs_own(trainer: Trainer) -> bool:
     """Whether a step before the next sampling has a weight for what is sampled."""
-    step, steps = trainer.state.step, trainer.settings.steps
-    coming = range(step, min(step + trainer.draw.epoch_steps, steps))
+    first, steps = trainer.state.step, trainer.settings.steps
+    coming = range(first, min(first + trainer.draw.epoch_steps, steps))
     return any(sft_schedule.at(trainer.schedules, step, steps).weights["infonce_reason"] > 0 for step in coming)
 
 
