@@ -40,8 +40,48 @@ export async function readSplit(
       byId.set(id, { id, text, instruction, relevant: [], judged: new Set() });
     }
   }
+  for await (const { query, row, grade } of judgements(dir, byId, corpus)) {
+    query.judged.add(row);
+    if (grade > 0) query.relevant.push({ row, grade });
+  }
+  const queries = [...byId.values()].filter((query) => query.relevant.length > 0);
+  return { queries, excluded: byId.size - queries.length };
+}
+
+/**
+ * The grades of the positives of each query, in their order. Fails as readSplit does, and where the dataset does not judge one
+ * of them relevant.
+ */
+export async function readGrades(
+  dir: string,
+  queries: readonly { id: string; positives: readonly number[] }[],
+  corpus: Corpus,
+): Promise<number[][]> {
+  const byId = new Map(queries.map(({ id }) => [id, new Map<number, number>()]));
+  for await (const { query, row, grade } of judgements(dir, byId, corpus))
+    query.set(row, Math.max(grade, query.get(row) ?? grade));
+  return queries.map(({ id, positives }) =>
+    positives.map((row) => {
+      const grade = byId.get(id)?.get(row) ?? 0;
+      if (grade > 0) return grade;
+      const missing = `no grade above 0 of the document ${JSON.stringify(corpus.ids[row])} for the query ${JSON.stringify(id)}`;
+      throw dataError(
+        'qrels.jsonl',
+        null,
+        `${missing}, which is a positive of the rollouts; both must come from the same dataset`,
+      );
+    }),
+  );
+}
+
+/** The judgements of these queries, with what stands for each. */
+async function* judgements<Query>(
+  dir: string,
+  queries: ReadonlyMap<string, Query>,
+  corpus: Corpus,
+): AsyncGenerator<{ query: Query; row: number; grade: number }> {
   for await (const { value, line, at } of readJsonl(join(dir, 'qrels.jsonl'), 'qrels.jsonl', judgementShape)) {
-    const query = byId.get(stringField(value, 'query', at));
+    const query = queries.get(stringField(value, 'query', at));
     if (query === undefined) continue;
     const document = stringField(value, 'document', at);
     const row = corpus.rowOf.get(document);
@@ -50,11 +90,8 @@ export async function readSplit(
     const grade = isObject(value) ? value['grade'] : undefined;
     if (typeof grade !== 'number')
       throw dataError('qrels.jsonl', line, `\`grade\` is not a number; expected ${judgementShape}`);
-    query.judged.add(row);
-    if (grade > 0) query.relevant.push({ row, grade });
+    yield { query, row, grade };
   }
-  const queries = [...byId.values()].filter((query) => query.relevant.length > 0);
-  return { queries, excluded: byId.size - queries.length };
 }
 
 /** The instruction of each set of a mixture that has one. */

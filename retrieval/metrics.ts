@@ -9,14 +9,17 @@ export interface JudgedRank {
   rank: number | null;
 }
 
-export type Gain = 'linear' | 'exponential';
+export type Gain = 'binary' | 'linear' | 'exponential';
+
+/** What a relevant document of a grade counts: 1, the grade, or 2^grade - 1 (Burges et al., 2005). Pure. */
+export const gainOf = (gain: Gain, grade: number): number =>
+  ({ binary: 1, linear: grade, exponential: 2 ** grade - 1 })[gain];
 
 /**
- * nDCG@k. Linear gain (the grade) is trec_eval's and BEIR's, exponential is 2^grade - 1. The ideal ranks all judged documents,
- * retrieved or not, cut at k. Pure.
+ * nDCG@k. Linear gain is trec_eval's and BEIR's. The ideal ranks all judged documents, retrieved or not, cut at k. Pure.
  */
 export function ndcgAt(judged: readonly JudgedRank[], k: number, gain: Gain = 'linear'): number {
-  const worth = ({ grade }: JudgedRank): number => (gain === 'linear' ? grade : 2 ** grade - 1);
+  const worth = ({ grade }: JudgedRank): number => gainOf(gain, grade);
   const dcg = judged.reduce(
     (sum, one) => (one.rank !== null && one.rank <= k ? sum + worth(one) * discount(one.rank) : sum),
     0,

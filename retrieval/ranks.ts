@@ -37,8 +37,8 @@ export async function rewardRanks(input: RankInput, count: CountSearch): Promise
 }
 
 /**
- * Ranks of all positives of each rollout, best first. A positive comes after the documents that are none and score not below
- * it, and after the positives that score better, equal ones in the order of their rows.
+ * Ranks of all positives of each rollout, in the order of `positives`. A positive comes after the documents that are none and
+ * score not below it, and after the positives that score better, equal ones in their order; NaN comes last.
  */
 export async function positiveRanks(input: RankInput, count: CountSearch): Promise<number[][]> {
   const { index, queries, positives } = input;
@@ -56,12 +56,15 @@ export async function positiveRanks(input: RankInput, count: CountSearch): Promi
     thresholds: scores.map((score) => Math.fround(score - tieMargin)),
     excluded: pairs.map(({ query }) => excluded[query] as Int32Array),
   });
-  const found = positives.map((): number[] => []);
-  pairs.forEach(({ query }, i) => {
-    found[query]?.push(against[i] as number);
+  const places = positives.map((): number[] => []);
+  pairs.forEach(({ query }, i) => places[query]?.push(i));
+  // Each positive before adds one to the rank among the others.
+  const score = (i: number): number => (Number.isNaN(scores[i]) ? -Infinity : (scores[i] as number));
+  return places.map((own) => {
+    const before = (i: number): number =>
+      own.filter((other) => score(other) > score(i) || (score(other) === score(i) && other < i)).length;
+    return own.map((i) => (against[i] as number) + before(i) + 1);
   });
-  // Counted among the others, the positives stand in the order of their counts; each one before adds one to the rank.
-  return found.map((counts) => counts.sort((a, b) => a - b).map((others, place) => others + place + 1));
 }
 
 const excludedOf = (rows: readonly number[], duplicatesOf: RankInput['duplicatesOf']): Int32Array =>

@@ -29,7 +29,7 @@ const figures = {
   mrr_at_10: (judged: readonly JudgedRank[]) => reciprocalRankAt(judged, 10),
   map: averagePrecision,
   /** What a rollout at the best rank is worth. */
-  reward: (judged: readonly JudgedRank[]) => gainOf(bestRank(judged)),
+  reward: (judged: readonly JudgedRank[]) => discountOf(bestRank(judged)),
 } satisfies Record<string, (judged: readonly JudgedRank[]) => number>;
 
 export type FigureName = keyof typeof figures;
@@ -88,7 +88,7 @@ export function modeFigures(sets: readonly (readonly QueryFigures[])[]): Report[
   return out;
 }
 
-const gainOf = (rank: number | null): number => (rank === null ? 0 : discount(rank));
+const discountOf = (rank: number | null): number => (rank === null ? 0 : discount(rank));
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const prefixes: Record<EvaluationMode, string> = { plain: '', greedy: 'greedy_', sampled: 'sampled_', bm25: 'bm25_' };

@@ -1,7 +1,7 @@
 // The reward of a sample: a score of the ranks that its embedding gives the positives, and terms for form and length.
 //   R = w_rank S + w_format F + w_length L + w_overlong O + w_repetition P, and `malformed` for a sample without a usable embedding
 // S is in [0, 1] (signed or relative: [-1, 1]), F is 1, L, O and P are in [-1, 0]. docs/rewards.md has the formulas.
-import { discount, ndcgAt } from './metrics.js';
+import { discount, gainOf, ndcgAt, type Gain } from './metrics.js';
 import { repetitionTerm } from './repetition.js';
 
 export interface RewardRule {
@@ -9,6 +9,8 @@ export interface RewardRule {
   reward: 'dcg' | 'ndcg' | 'rr' | 'logrank';
   /** Rank up to which a positive counts; 0 = 10 for ndcg, any rank for the others. */
   k: number;
+  /** What a positive counts by its grade, in dcg and ndcg. */
+  gain: Gain;
   /** How S comes from the score: itself; 2 score - 1; or minus the score of the query without reasoning. */
   scale: 'unit' | 'signed' | 'relative';
   weights: { rank: number; format: number; length: number; overlong: number; repetition: number };
@@ -22,10 +24,12 @@ export interface RewardRule {
 
 /** What a sample is rewarded for. */
 export interface Sample {
-  /** Ranks of all positives, best first; null is a malformed sample. */
+  /** Ranks of all positives, or of the best-ranked alone where nothing else counts; null is a malformed sample. */
   ranks: readonly number[] | null;
   /** The same of its query without reasoning. */
   plainRanks: readonly number[];
+  /** Grades of the positives, in the order of the ranks; null where all count the same. */
+  grades: readonly number[] | null;
   /** New tokens, the one that ended it included. */
   tokens: number;
   /** Those before the one that ended it. */
@@ -50,20 +54,27 @@ export interface Reward {
 }
 
 /**
- * Score in [0, 1] of the ranks of the positives, best first.
- * dcg: 1/log2(1 + r) of the best rank r; rr: 1/r; logrank: 1 - ln r / ln M, M the documents, or k + 1 with a cut-off; all 0
- * beyond the cut-off. ndcg: nDCG at the cut-off, over all positives, each of gain 1. Pure.
+ * Score in [0, 1] of the ranks of the positives; without grades each has grade 1.
+ * dcg: the largest g/log2(1 + r) of a positive of gain g at rank r, by the largest gain of the query; rr: 1/r of the best rank r;
+ * logrank: 1 - ln r / ln M, M the documents, or k + 1 with a cut-off; all 0 beyond the cut-off. ndcg: nDCG at the cut-off, over
+ * all positives. Pure.
  */
-export function scoreOf(rule: Pick<RewardRule, 'reward' | 'k'>, ranks: readonly number[], documents: number): number {
-  const best = ranks[0] ?? Infinity;
+export function scoreOf(
+  rule: Pick<RewardRule, 'reward' | 'k' | 'gain'>,
+  ranking: Pick<Sample, 'grades'> & { ranks: readonly number[] },
+  documents: number,
+): number {
+  const best = Math.min(...ranking.ranks);
   const isWithin = rule.k === 0 || best <= rule.k;
+  const judged = ranking.ranks.map((rank, i) => ({ rank, grade: ranking.grades?.[i] ?? 1 }));
   switch (rule.reward) {
     case 'dcg':
-      return isWithin ? discount(best) : 0;
+      return bestDiscounted(rule, judged);
     case 'ndcg':
       return ndcgAt(
-        ranks.map((rank) => ({ grade: 1, rank })),
+        judged.sort((a, b) => a.rank - b.rank),
         rule.k || 10,
+        rule.gain,
       );
     case 'rr':
       return isWithin ? 1 / best : 0;
@@ -73,6 +84,15 @@ export function scoreOf(rule: Pick<RewardRule, 'reward' | 'k'>, ranks: readonly 
   }
 }
 
+function bestDiscounted(
+  rule: Pick<RewardRule, 'k' | 'gain'>,
+  judged: readonly { grade: number; rank: number }[],
+): number {
+  const gains = judged.map(({ grade }) => gainOf(rule.gain, grade));
+  const within = judged.map(({ rank }) => (rule.k === 0 || rank <= rule.k ? discount(rank) : 0));
+  return Math.max(...within.map((value, i) => (gains[i] as number) * value)) / Math.max(...gains);
+}
+
 /** The reward of a sample and its terms. Pure. */
 export function rewardOf(rule: RewardRule, sample: Sample, scene: Scene): Reward {
   if (sample.ranks === null) {
@@ -80,11 +100,12 @@ export function rewardOf(rule: RewardRule, sample: Sample, scene: Scene): Reward
     return { reward: malformedReward(rule), ...none, ...(rule.weights.repetition > 0 && { repetition: null }) };
   }
   const { weights } = rule;
-  const score = scoreOf(rule, sample.ranks, scene.documents);
+  const { ranks, grades } = sample;
+  const score = scoreOf(rule, { ranks, grades }, scene.documents);
   const scaled = {
     unit: () => score,
     signed: () => 2 * score - 1,
-    relative: () => score - scoreOf(rule, sample.plainRanks, scene.documents),
+    relative: () => score - scoreOf(rule, { ranks: sample.plainRanks, grades }, scene.documents),
   }[rule.scale]();
   const length = lengthTerm(rule.length, sample.tokens, scene.longest);
   const overlong = overlongTerm(rule.overlong, sample.tokens, scene.longest);

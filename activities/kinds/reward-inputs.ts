@@ -9,6 +9,7 @@ export function rewardRule(inputs: Record<string, KindInput>, longest: number): 
   const rule: RewardRule = {
     reward: stringInput(inputs, 'reward') as RewardRule['reward'],
     k: integerInput(inputs, 'k'),
+    gain: stringInput(inputs, 'gain') as RewardRule['gain'],
     scale: stringInput(inputs, 'scale') as RewardRule['scale'],
     weights: {
       rank: numberInput(inputs, 'rank_weight'),

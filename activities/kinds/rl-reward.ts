@@ -2,20 +2,26 @@
 // were oversampled, the groups whose rewards differ stay, up to the number that is to be trained.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readGrades } from '../../retrieval/dataset.js';
 import { freshnessOf, lagOf } from '../../retrieval/freshness.js';
 import { indexCache } from '../../retrieval/index-cache.js';
 import { chooseGroups, differing, type Choice } from '../../retrieval/informative-groups.js';
 import { keepGroups } from '../../retrieval/keep-groups.js';
 import { linkFile } from '../../retrieval/link-file.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
+import type { Gain } from '../../retrieval/metrics.js';
 import { rewardFigures, type Rewarded } from '../../retrieval/reward-figures.js';
-import { rewardOf, type RewardRule } from '../../retrieval/reward.js';
+import { rewardOf, type RewardRule, type Scene } from '../../retrieval/reward.js';
 import { readRollouts, type Rollouts } from '../../retrieval/rollouts.js';
 import { canonicalJson } from '../../schemas/identity.js';
 import type { KindContext } from '../kind.js';
+import { StepFailure } from '../kind.js';
 import { artifactInput, numberInput } from './inputs.js';
 import { rewardRule } from './reward-inputs.js';
 import { rankSamples, type SampleRanks } from './sample-ranks.js';
+
+/** Grades are small numbers; what is larger is a count or a score, of which 2^grade is no sensible gain. */
+const largestExponent = 30;
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
   const artifact = artifactInput(context.inputs, 'rollouts');
@@ -23,9 +29,11 @@ export async function run(context: KindContext): Promise<Record<string, number |
     const rollouts = await readRollouts(artifact.path, loaded.corpus);
     const { manifest } = rollouts;
     const rule = rewardRule(context.inputs, manifest.maxNewTokens);
-    const ranks = await rankSamples(context, rollouts, loaded, rule.reward === 'ndcg');
-    const samples = rewardSamples(rollouts, rule, loaded.index.rows, ranks);
-    const plainRanks = ranks.plain.map((own) => own[0] as number);
+    const grades = rule.gain === 'binary' ? null : await gradesOf(context, rule.gain, rollouts, loaded);
+    const ranks = await rankSamples(context, rollouts, loaded, rule.reward === 'ndcg' || grades !== null);
+    const scene = { documents: loaded.index.rows, longest: manifest.maxNewTokens };
+    const samples = rewardSamples(rollouts, { rule, scene, grades }, ranks);
+    const plainRanks = ranks.plain.map((own) => Math.min(...own));
     const differs = differing(
       samples.map((sample) => learnedFrom(sample, rule)),
       manifest.group,
@@ -45,6 +53,22 @@ export async function run(context: KindContext): Promise<Record<string, number |
   });
 }
 
+/** Per query the grades of its positives, out of the input `data`. */
+async function gradesOf(
+  context: KindContext,
+  gain: Gain,
+  rollouts: Rollouts,
+  loaded: LoadedIndex,
+): Promise<number[][]> {
+  const grades = await readGrades(artifactInput(context.inputs, 'data').path, rollouts.queries, loaded.corpus);
+  const largest = Math.max(...grades.flat());
+  if (gain === 'linear' || largest <= largestExponent) return grades;
+  throw new StepFailure(
+    'config',
+    `The dataset has the grade ${largest}, and \`gain: exponential\` would count it 2^${largest} - 1 times; grades up to ${largestExponent} can be. Use \`gain: linear\`.`,
+  );
+}
+
 /** What the samples of a group are compared by: what the rank earned, not what form and length add. A malformed one is below all. */
 const learnedFrom = ({ score, reward }: Rewarded, rule: RewardRule): number =>
   rule.weights.rank === 0 ? reward : (score ?? -2);
@@ -52,16 +76,16 @@ const learnedFrom = ({ score, reward }: Rewarded, rule: RewardRule): number =>
 /** The reward of every sample. */
 function rewardSamples(
   rollouts: Rollouts,
-  rule: RewardRule,
-  documents: number,
+  { rule, scene, grades }: { rule: RewardRule; scene: Scene; grades: number[][] | null },
   { ranks, plain }: SampleRanks,
 ): Rewarded[] {
-  const scene = { documents, longest: rollouts.manifest.maxNewTokens };
   return ranks.map((own, i) => {
-    const plainRanks = plain[Math.floor(i / rollouts.manifest.group)] as number[];
+    const query = Math.floor(i / rollouts.manifest.group);
+    const plainRanks = plain[query] as number[];
     const reasoning = rollouts.reasonings[i] as Int32Array;
-    const sample = { ranks: own, plainRanks, tokens: rollouts.tokens[i] as number, reasoning };
-    return { rank: own?.[0] ?? null, ...rewardOf(rule, sample, scene) };
+    const given = { plainRanks, grades: grades?.[query] ?? null };
+    const sample = { ranks: own, ...given, tokens: rollouts.tokens[i] as number, reasoning };
+    return { rank: own === null ? null : Math.min(...own), ...rewardOf(rule, sample, scene) };
   });
 }
 

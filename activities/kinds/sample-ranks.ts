@@ -10,14 +10,14 @@ import { StepFailure } from '../kind.js';
 import { artifactInput } from './inputs.js';
 
 export interface SampleRanks {
-  /** Per sample the ranks of its positives, best first; null is a malformed sample. */
+  /** Per sample the ranks of its positives, in their order; null is a malformed sample. */
   ranks: (number[] | null)[];
   /** The same of each query without reasoning: always those in the index. */
   plain: number[][];
   isEstimated: boolean;
 }
 
-/** The ranks of all samples, of the best-ranked positive only unless `all`. */
+/** The ranks of all samples: of all positives, in their order, or of the best-ranked alone. */
 export async function rankSamples(
   context: KindContext,
   rollouts: Rollouts,
@@ -70,7 +70,7 @@ async function estimatesOf(
   if (all) {
     throw new StepFailure(
       'config',
-      '`reward: ndcg` needs the ranks of all positives, and the index estimates that of the best one. Use `reward: dcg` with the same `k`, or `ranks: served` of index.refresh.',
+      '`reward: ndcg` and a `gain` by grade need the ranks of all positives, and the index estimates that of the best one. Use `reward: dcg` with the same `k` and `gain: binary`, or `ranks: served` of index.refresh.',
     );
   }
   return estimatedRanks(artifactInput(context.inputs, 'index').path, estimate.ranks, valid);

@@ -1835,9 +1835,14 @@ export const stepKinds: Record<string, StepKind> = {
         required: true,
         help: 'What they are scored in.',
       },
+      data: {
+        artifact: 'dataset',
+        required: false,
+        help: 'Where a `gain` by grade takes the grades of the positives from: the dataset of the rollouts.',
+      },
       reward: {
         type: 'string',
-        help: 'Score of the best-ranked positive. dcg: 1/log2(1+rank); rr: 1/rank; logrank: 1 - ln rank / ln M, M the documents, or k + 1. ndcg: nDCG at k over all positives.',
+        help: 'Score of the best-ranked positive. dcg: 1/log2(1+rank); rr: 1/rank; logrank: 1 - ln rank / ln M, M the documents, or k + 1. ndcg: nDCG at k over all positives. `gain` weighs positives by grade.',
         enum: ['dcg', 'ndcg', 'rr', 'logrank'],
         default: 'dcg',
       },
@@ -1846,6 +1851,12 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'Rank beyond which a positive scores 0; 0 = 10 for ndcg, none for the others.',
         minimum: 0,
         default: 0,
+      },
+      gain: {
+        type: 'string',
+        help: 'What a positive counts in dcg and ndcg. binary: 1; linear: its grade; exponential: 2^grade - 1.',
+        enum: ['binary', 'linear', 'exponential'],
+        default: 'binary',
       },
       scale: {
         type: 'string',
@@ -2051,6 +2062,16 @@ export const stepKinds: Record<string, StepKind> = {
         when: 'rank_weight == 0.0 && format_weight == 0.0 && length_weight == 0.0 && overlong_weight == 0.0 && repetition_weight == 0.0',
         says: 'all weights are 0, so nothing is rewarded',
         help: 'give `rank_weight` a value above 0',
+      },
+      {
+        when: 'gain != "binary" && !(reward in ["dcg", "ndcg"])',
+        says: '`reward: ${{ reward }}` knows no grades, and `gain` is ${{ gain }}',
+        help: 'use dcg or ndcg, or leave `gain` out',
+      },
+      {
+        when: 'gain != "binary" && data == null',
+        says: '`gain` is ${{ gain }}, and nothing says the grades',
+        help: 'give the dataset of the rollouts as `data`',
       },
       {
         when: 'length_weight > 0 && length_low == 0 && length_high == 0',

@@ -4,11 +4,12 @@ import { discount } from '../../retrieval/metrics.js';
 import { faultOf, lengthTerm, overlongTerm, rewardOf, scoreOf, type RewardRule } from '../../retrieval/reward.js';
 
 const score = (reward: RewardRule['reward'], ranks: number[], k = 0, documents = 1000): number =>
-  scoreOf({ reward, k }, ranks, documents);
+  scoreOf({ reward, k, gain: 'binary' }, { ranks, grades: null }, documents);
 
 const rule: RewardRule = {
   reward: 'dcg',
   k: 0,
+  gain: 'binary',
   scale: 'unit',
   weights: { rank: 1, format: 0, length: 0, overlong: 1, repetition: 0 },
   length: { low: 0, high: 0 },
@@ -59,6 +60,38 @@ describe('scoreOf', () => {
   });
 });
 
+describe('gains by grade', () => {
+  // Grades 1, 3 and 2 at the ranks 1, 2 and 5, by hand: 1/log2(1 + r) is 1, .63093 and .386853; the ideal is 3, 2, 1 at 1, 2, 3.
+  const ranking = { ranks: [1, 2, 5], grades: [1, 3, 2] };
+  const of = (reward: 'dcg' | 'ndcg', gain: RewardRule['gain'], k = 0, given = ranking): number =>
+    scoreOf({ reward, k, gain }, given, 1000);
+
+  it('weigh nDCG and its ideal: 1, the grade, or 2^grade - 1', () => {
+    expect(of('ndcg', 'binary')).toBeCloseTo(2.017783 / 2.13093, 5);
+    expect(of('ndcg', 'linear')).toBeCloseTo((1 + 3 * 0.63093 + 2 * 0.386853) / (3 + 2 * 0.63093 + 0.5), 5);
+    expect(of('ndcg', 'exponential')).toBeCloseTo((1 + 7 * 0.63093 + 3 * 0.386853) / (7 + 3 * 0.63093 + 0.5), 5);
+    expect(of('ndcg', 'exponential', 2)).toBeCloseTo((1 + 7 * 0.63093) / (7 + 3 * 0.63093), 5);
+  });
+
+  it('weigh the rank that counts most in dcg, by the largest gain of the query', () => {
+    expect(of('dcg', 'binary')).toBe(1);
+    expect(of('dcg', 'linear')).toBeCloseTo(0.63093, 5); // 3 x .63093 is more than 1 x 1
+    expect(of('dcg', 'linear', 1)).toBeCloseTo(1 / 3, 12);
+    expect(of('dcg', 'exponential', 1)).toBeCloseTo(1 / 7, 12);
+    expect(of('dcg', 'exponential', 0, { ranks: [1, 100, 5], grades: [1, 3, 2] })).toBeCloseTo((3 * 0.386853) / 7, 5);
+    expect(of('dcg', 'exponential', 4, { ranks: [9, 8, 5], grades: [1, 3, 2] })).toBe(0);
+  });
+
+  it('are the plain score where all grades are 1', () => {
+    const grades = [1, 1, 1];
+    for (const gain of ['linear', 'exponential'] as const)
+      for (const reward of ['dcg', 'ndcg'] as const)
+        expect(of(reward, gain, 10, { ranks: [7, 3, 4], grades })).toBe(
+          of(reward, 'binary', 10, { ranks: [7, 3, 4], grades }),
+        );
+  });
+});
+
 describe('terms of length', () => {
   it('cost nothing within the target and 1 at its worst', () => {
     const target = { low: 4, high: 10 };
@@ -74,7 +107,7 @@ describe('terms of length', () => {
 });
 
 describe('rewardOf', () => {
-  const sample = { ranks: [3], plainRanks: [1], tokens: 18, reasoning: [] };
+  const sample = { ranks: [3], plainRanks: [1], grades: null, tokens: 18, reasoning: [] };
 
   it('adds the weighted terms and reports each apart', () => {
     const whole: RewardRule = {

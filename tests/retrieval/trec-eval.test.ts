@@ -1,4 +1,4 @@
-// The figures of a report against trec_eval itself (pytrec-eval-terrier), on random graded judgements with many ties.
+// The figures of a report, and the reward by grades, against trec_eval itself (pytrec-eval-terrier), on random graded judgements with many ties.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { idOrderOf } from '../../retrieval/corpus.js';
 import { evaluationRanks } from '../../retrieval/evaluation-ranks.js';
 import { seededRandom } from '../../retrieval/random.js';
 import { queryFigures, type QueryFigures } from '../../retrieval/report.js';
+import { scoreOf } from '../../retrieval/reward.js';
 import { indexFromVectors } from '../../retrieval/vector-index.js';
 
 const program = `
@@ -21,7 +22,11 @@ found = pytrec_eval.RelevanceEvaluator(case["qrels"], {"ndcg_cut.1,10", "recall.
 order = lambda scores: sorted(scores, key=lambda document: (scores[document], document.encode()), reverse=True)[:10]
 cut = {query: {document: 1.0 / (place + 1) for place, document in enumerate(order(scores))} for query, scores in case["run"].items()}
 first = pytrec_eval.RelevanceEvaluator(case["qrels"], {"recip_rank"}).evaluate(cut)
-json.dump({query: {**{ours: found[query][theirs] for ours, theirs in names.items()}, "mrr_at_10": first[query]["recip_rank"]} for query in found}, sys.stdout)
+# It knows linear gain alone: of exponential gain, that of the judgements as gains.
+gains = {query: {document: 2 ** grade - 1 for document, grade in own.items()} for query, own in case["qrels"].items()}
+exponential = pytrec_eval.RelevanceEvaluator(gains, {"ndcg_cut.10"}).evaluate(case["run"])
+others = lambda query: {"mrr_at_10": first[query]["recip_rank"], "exponential": exponential[query]["ndcg_cut_10"]}
+json.dump({query: {**{ours: found[query][theirs] for ours, theirs in names.items()}, **others(query)} for query in found}, sys.stdout)
 `;
 
 let folder = '';
@@ -55,7 +60,7 @@ function randomCase(documents: number, levels: number): Case {
 }
 
 /** The figures of the exact search, in an index whose documents score as the case says: query i is the i-th unit vector. */
-async function ours({ ids, scores, grades }: Case): Promise<QueryFigures[]> {
+async function ours({ ids, scores, grades }: Case): Promise<(QueryFigures & { exponential: number })[]> {
   const size = scores.length;
   const vectors = Float32Array.from(
     { length: ids.length * size },
@@ -70,7 +75,9 @@ async function ours({ ids, scores, grades }: Case): Promise<QueryFigures[]> {
       grade: grades[query]?.[row] ?? 0,
       rank: own[i] ?? null,
     }));
-    return queryFigures(`q${query}`, 'plain', [{ judged }]);
+    const ranking = { ranks: [...own], grades: judged.map(({ grade }) => grade) };
+    const exponential = scoreOf({ reward: 'ndcg', k: 10, gain: 'exponential' }, ranking, ids.length);
+    return { ...queryFigures(`q${query}`, 'plain', [{ judged }]), exponential };
   });
 }
 
@@ -98,7 +105,7 @@ describe('the figures of trec_eval', () => {
     const expected = theirs(made);
     for (const { query, ...figures } of await ours(made)) {
       const known = expected[query] ?? {};
-      expect(Object.keys(known)).toHaveLength(6);
+      expect(Object.keys(known)).toHaveLength(7);
       for (const [name, value] of Object.entries(known))
         expect(figures[name as 'map'], `${name} of ${query}`).toBeCloseTo(value, 5);
     }

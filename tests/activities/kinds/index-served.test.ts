@@ -195,6 +195,8 @@ describe('adaptive', () => {
     expect(others.metrics['estimated_fraction']).toBe(0);
     expect(others.warnings.join()).toMatch(/estimated ranks of other rollouts/);
     await expect(scored(artifact, { reward: 'ndcg' })).rejects.toThrow(/Use `reward: dcg` with the same `k`/);
+    const graded = { gain: 'linear', data: data.artifact };
+    await expect(scored(artifact, graded)).rejects.toThrow(/Use `reward: dcg` with the same `k` and `gain: binary`/);
     const small = await refreshed({ ...adaptive, ranks: 'estimated', budget: { docs: 4 } });
     expect((await scored(small.artifact)).metrics['estimated_fraction']).toBe(0);
     indexCache().clear();

@@ -1,5 +1,5 @@
 // rl.reward: ranks and rewards a sample, beside the files it was given.
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -164,6 +164,51 @@ describe('rl.reward', () => {
     const least = 1 / Math.log2(1 + best) / (1 + 1 / Math.log2(3));
     expect(two[6]?.score).toBeGreaterThan(least);
     expect(two[6]?.score).toBeLessThanOrEqual(1);
+  });
+
+  it('weighs positives by the grades of the dataset, each by its own rank', async () => {
+    const other = await smallRollouts(join(root, 'graded'), data, 'sft/model');
+    const path = join(other.path, 'queries.jsonl');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('["d12"]', '["d12","d13"]'));
+    const judged = smallDataset(join(root, 'judged')).artifact;
+    const extra = { query: 'q12', document: 'd13', grade: 3 };
+    appendFileSync(join(judged.path, 'qrels.jsonl'), `${JSON.stringify(extra)}\n`);
+    const inputs = { rollouts: { ...other, identity: 'graded/rollouts' }, reward: 'dcg' };
+    const binary = (await scored(inputs)).lines;
+    const graded = (await scored({ ...inputs, gain: 'exponential', data: judged })).lines;
+    const documents = data.documents.map(({ text }) => embed(text, 'sft/model'));
+    const rankOf = (row: number, vector: Float32Array): number => {
+      const gold = dot(vector, documents[row] as Float32Array);
+      const others = documents.filter((_, at) => at !== 12 && at !== 13);
+      const isBehind = dot(vector, documents[25 - row] as Float32Array) > gold;
+      return 1 + Number(isBehind) + others.filter((one) => !(dot(vector, one) < gold - 1e-6)).length;
+    };
+    ['red', 'green', 'blue'].forEach((word, i) => {
+      const vector = embed(`${data.queries[12]?.text ?? ''} ${word}`, 'sft/model');
+      const [one, three] = [rankOf(12, vector), rankOf(13, vector)];
+      const best = Math.max(1 / Math.log2(1 + one), 7 / Math.log2(1 + three)) / 7;
+      expect(graded[6 + i]).toMatchObject({ rank: Math.min(one, three), score: expect.closeTo(best, 12) as number });
+      expect(best).not.toBe(binary[6 + i]?.score);
+    });
+    expect(graded.toSpliced(6, 3)).toEqual(binary.toSpliced(6, 3));
+  });
+
+  it('refuses grades that the dataset does not have, or that are no exponents', async () => {
+    const other = smallDataset(join(root, 'unjudged')).artifact;
+    const qrels = join(other.path, 'qrels.jsonl');
+    writeFileSync(qrels, readFileSync(qrels, 'utf8').replace('"d12","grade":1', '"d12","grade":400'));
+    await expect(scored({ gain: 'exponential', data: other })).rejects.toMatchObject({
+      failureClass: 'config',
+      message: expect.stringContaining('has the grade 400') as string,
+    });
+    expect((await scored({ gain: 'linear', data: other })).lines).toEqual((await scored()).lines);
+    writeFileSync(qrels, readFileSync(qrels, 'utf8').replace('"d12","grade":400', '"d12","grade":0'));
+    await expect(scored({ gain: 'linear', data: other })).rejects.toMatchObject({
+      failureClass: 'data',
+      message: expect.stringMatching(
+        /^qrels\.jsonl: no grade above 0 of the document "d12" for the query "q12"/,
+      ) as string,
+    });
   });
 
   it('takes the tokens of a sample for the terms of length', async () => {
