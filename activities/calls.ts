@@ -84,7 +84,17 @@ export interface CommitVolatileInput {
   loop: string;
   /** Keys of the results that the click carries. */
   keys: string[];
+  /** Whether the next iteration runs meanwhile and reads what is held: then nothing is dropped. */
+  isRead?: boolean;
 }
+
+/** What the activity `commitVolatile` returns; nothing on workers from before `commit-behind`. */
+export interface CommitVolatileOutput {
+  /** Whether what stands for one of the keys was made by another run. */
+  isOther: boolean;
+}
+
+export type CommitVolatile = (input: CommitVolatileInput) => Promise<CommitVolatileOutput | undefined>;
 
 /**
  * The call of a step whose key no result can have yet, because one of its inputs was made for the first time a moment ago:

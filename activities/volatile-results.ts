@@ -16,8 +16,8 @@ export interface HeldResult {
   made: Made;
   /** The outputs are the folders <folder>/outputs/<name>. */
   folder: string;
-  /** Stores the outputs and commits the result. Safe to call again. */
-  commit(): Promise<void>;
+  /** Stores the outputs and commits the result; the one that stands. Safe to call again. */
+  commit(): Promise<Pick<Made, 'run'>>;
 }
 
 export interface VolatileResults {
@@ -32,7 +32,7 @@ export interface VolatileResults {
   drop(loop: string): void;
 }
 
-type Commit = (folder: string) => Promise<void>;
+type Commit = (folder: string) => Promise<Pick<Made, 'run'>>;
 
 interface Entry extends HeldResult {
   /** Iteration in which each loop made or found it, by loop. */

@@ -1,7 +1,7 @@
 // A step between two clicks of a loop: computed as any other, held by this worker instead of being committed. No claim:
 // nobody else may use the result. A step that stands in the store, or is held here already, is not computed again.
 import { checkOutputs, standingResult, toldOf } from './commit-step.js';
-import type { CommitVolatileInput, StepCall, VolatileStep } from './calls.js';
+import type { CommitVolatileInput, CommitVolatileOutput, StepCall, VolatileStep } from './calls.js';
 import { commitAttempt, removeCheckpoints, type DoneAttempt } from './commit-attempt.js';
 import type { Host } from './host.js';
 import { refuseForeignStore } from './host.js';
@@ -33,23 +33,32 @@ export async function heldHere(
   const seconds = (endedAt - startedAt) / 1000;
   const made = { key: call.key, run: call.run.workflowId, metrics, seconds, resumedFrom, outputs, ...toldOf(warnings) };
   const from = { attemptFolder: done.folder, step: call.volatile };
-  const commit = async (folder: string): Promise<void> => void (await commitAttempt(host, { ...done, folder }));
+  const commit = (folder: string): Promise<Made> => commitAttempt(host, { ...done, folder });
   return { made: await host.volatile.hold(made, from, commit), found: false, volatile: true };
 }
 
 /**
- * Commits the results that a click carries, then drops the others of the loop. Safe to run again. Fails with volatile_lost
- * when one is neither held here nor in the store.
+ * Commits the results that a click carries, then drops the others of the loop, unless the next iteration reads on. Safe to run
+ * again. Fails with volatile_lost when one is neither held here nor in the store.
  */
-export async function commitHeld(host: Host, { run, loop, keys }: CommitVolatileInput): Promise<void> {
+export async function commitHeld(
+  host: Host,
+  { run, loop, keys, isRead = false }: CommitVolatileInput,
+): Promise<CommitVolatileOutput> {
   refuseForeignStore(host, run);
+  let isOther = false;
   for (const key of keys) {
-    if ((await standingResult(host.store, key)) !== null) continue;
-    const held = host.volatile.get(key);
-    if (held === null) throw volatileLost(key);
-    await held.commit();
+    const standing = (await standingResult(host.store, key)) ?? (await committedHere(host, key));
+    isOther ||= standing.run !== run.workflowId;
   }
-  host.volatile.drop(loop);
+  if (!isRead) host.volatile.drop(loop);
+  return { isOther };
+}
+
+async function committedHere({ volatile }: Host, key: string): Promise<Pick<Made, 'run'>> {
+  const held = volatile.get(key);
+  if (held === null) throw volatileLost(key);
+  return held.commit();
 }
 
 /** A result that was held by a worker which is gone. Pure. */

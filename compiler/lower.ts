@@ -37,7 +37,7 @@ import { bestMetric } from './rules/references.js';
 import { lowerRunSections } from './run-sections.js';
 import type { FileLookup } from './rules/rule.js';
 import { planScalar } from './scalar-check.js';
-import { settingsOf } from './settings.js';
+import { flagOf, settingsOf } from './settings.js';
 import { lowerSweep } from './sweep.js';
 
 interface Lowering {
@@ -211,6 +211,7 @@ function lowerLoop(lowering: Lowering, step: Step): LoopNode {
     until: until === undefined ? null : expressionOf(lowering, until),
     carry: lowerCarries(lowering, step, fields),
     commit: childNumber(loop, 'commit') ?? 1,
+    ...(flagOf(loop, 'commit-behind') === true ? { behind: true as const } : {}),
     keep: {
       last: childNumber(keep, 'last') ?? 2,
       every: childNumber(keep, 'every') ?? null,

@@ -76,7 +76,8 @@ function durationOf(map: AuthoredMap | undefined, name: string): number | null {
   return text === undefined ? null : parseDuration(text);
 }
 
-function flagOf(map: AuthoredMap | undefined, name: string): boolean | undefined {
+/** A setting that is true or false; undefined where the map does not say. Pure. */
+export function flagOf(map: AuthoredMap | undefined, name: string): boolean | undefined {
   const value = child(map, name);
   return value?.form === 'scalar' && typeof value.value === 'boolean' ? value.value : undefined;
 }

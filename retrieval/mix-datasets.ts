@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatasetManifest } from '../schemas/generated/dataset.js';
-import { canonicalJson } from '../schemas/identity.js';
+import { canonicalJson } from '../schemas/canonical-json.js';
 import { readDocuments } from './corpus.js';
 import { isObject, readJsonl, stringField } from './jsonl.js';
 import { dataError, RetrievalError } from './retrieval-error.js';

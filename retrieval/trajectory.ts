@@ -2,7 +2,7 @@
 // A folder: manifest.json, corpus.jsonl, and per iteration a file of vectors and a folder with the rollouts. Files are shared with the trajectory before.
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalJson } from '../schemas/identity.js';
+import { canonicalJson } from '../schemas/canonical-json.js';
 import { readCorpus, type Corpus } from './corpus.js';
 import { isObject } from './jsonl.js';
 import { linkFile } from './link-file.js';

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatasetManifest } from '../schemas/generated/dataset.js';
-import { canonicalJson } from '../schemas/identity.js';
+import { canonicalJson } from '../schemas/canonical-json.js';
 import { dataError, RetrievalError } from './retrieval-error.js';
 import type { DatasetSplit, Place, Source, SourceDocument, SourceJudgement } from './source.js';
 import { writeLines } from './write-lines.js';

@@ -1,7 +1,7 @@
 // Writes index artifacts: a first one from encoded shards, and the next one of a refresh, which shares the files that did not change.
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalJson } from '../schemas/identity.js';
+import { canonicalJson } from '../schemas/canonical-json.js';
 import type { IndexManifest } from '../schemas/generated/index.js';
 import { linkFile } from './link-file.js';
 import { bytesOf, nameByContent, sha256File, writeNamed } from './raw-array.js';

@@ -1,7 +1,8 @@
 // Plans by their hash: immutable, checked when read.
 import type { Plan } from '../schemas/generated/plan.js';
 import { plan as validPlan } from '../schemas/generated/validators.js';
-import { canonicalJson, digestOf, planHash } from '../schemas/identity.js';
+import { canonicalJson } from '../schemas/canonical-json.js';
+import { digestOf, planHash } from '../schemas/identity.js';
 import type { Digest } from '../schemas/identity.js';
 import { StoreError } from './errors.js';
 import { names } from './store.js';

@@ -1,7 +1,7 @@
 // Records as JSON objects: written canonically, checked against schemas/records.schema.json when read.
 import type { Records } from '../schemas/generated/records.js';
 import { records as validRecords } from '../schemas/generated/validators.js';
-import { canonicalJson } from '../schemas/identity.js';
+import { canonicalJson } from '../schemas/canonical-json.js';
 import { StoreError } from './errors.js';
 
 type RecordName = keyof Records;

@@ -1,13 +1,13 @@
 // The workflow of a loop: iterations from its newest click on, a click each `commit` iterations, continue-as-new at clicks.
-import type { IterationView } from '../activities/calls.js';
+// I1: an iteration begins when the click before the last one stands.
 import type { LoopNode } from '../schemas/generated/plan.js';
+import { recordedMetrics, storeClick, type Click, type Iteration } from './click.js';
 import { runLevel } from './dag.js';
 import { failureOfAll } from './failure.js';
 import { endOf } from './level-end.js';
 import type { Outcomes, Run } from './level.js';
 import type { LoopInput, LoopOutput, LoopPositionState } from './loop-input.js';
-import { flatMetrics } from './loop-metrics.js';
-import { after, checkRewinds, openLoop, outputOf, rewind, untilHolds } from './loop-position.js';
+import { checkRewinds, openLoop, outputOf, rewind, untilHolds } from './loop-position.js';
 import type { LoopRun } from './loop-position.js';
 import { iterationPath } from '../schemas/ids.js';
 import { addLost, filledLedger } from '../schemas/lost-time.js';
@@ -15,7 +15,7 @@ import { iterationScope, scopeFrom, valueOf } from './scope.js';
 import type { Carries } from './scope.js';
 import { note, showLevel, warningsOf } from './state.js';
 import type { MetricTree } from './status.js';
-import { committed, isVolatile, volatileStep } from './volatile.js';
+import { isVolatile, volatileStep } from './volatile.js';
 import type { Progress } from './volatile.js';
 
 /** Rewinds without a click between, after which the loop gives up. */
@@ -23,44 +23,81 @@ const maxRewinds = 3;
 /** Search attributes cost an event: not each iteration. */
 const attributeEvery = 10;
 
+/** Where the workflow of a loop is. */
+interface Course {
+  /** Just after the last click that stands. */
+  position: LoopPositionState;
+  progress: Progress;
+  /** The click that is stored while the next iteration runs; null = none. */
+  behind: Promise<Click | 'lost'> | null;
+  /** Since when there is something to lose. */
+  sinceMs: number;
+}
+
 /** Runs the loop to its end; continues as new on the way. Throws one failure that lists all of the iteration. */
 export async function iterate(run: Run, node: LoopNode, input: LoopInput): Promise<LoopOutput> {
   const loop: LoopRun = { run, node, input, outer: scopeFrom(run.plan.params, input.outer) };
-  let position = input.position ?? (await openLoop(loop));
-  let progress = begin(position);
-  let clickedMs = run.port.now();
-  if (input.position === null) markIteration(run, input.path, progress.next);
-  while (!position.ended && progress.next < input.max) {
+  let course = from(loop, input.position ?? (await openLoop(loop)));
+  if (input.position === null) markIteration(run, input.path, course.progress.next);
+  while (!course.position.ended && course.progress.next < input.max) {
+    const { position, progress } = course;
     showPosition(loop, position, progress.next);
     if (progress.next % attributeEvery === 0 && progress.next > 0) markIteration(run, input.path, progress.next);
-    const iteration = await runIteration(loop, position, progress);
-    if (iteration !== 'lost' && !isClick(loop, progress.next, iteration)) {
-      progress = onwards(progress, iteration);
-      continue;
-    }
-    const carry = iteration === 'lost' ? 'lost' : await committed(loop, progress.next, iteration.carry);
-    if (iteration === 'lost' || carry === 'lost') {
-      run.state.failures = [];
-      checkRewinds(position, maxRewinds);
-      const reached = progress.next;
-      const recomputed = (run.port.now() - clickedMs) / 1000;
-      note(run.state, { lost: addLost({}, 'volatile_lost', { recomputed }) });
-      clickedMs = run.port.now();
-      position = await rewind(loop, position);
-      progress = begin(position);
-      run.port.log('warning', `what ${input.path} had since its last click is lost`, { reached, next: progress.next });
-      continue;
-    }
-    position = await commit(loop, position, progress, { ...iteration, carry });
-    progress = begin(position);
-    clickedMs = run.port.now();
-    await continueWhereLong(loop, position);
+    course = await turn(loop, course);
   }
+  const { position } = course;
   showPosition(loop, position, position.click < 0 ? 0 : position.click);
   return outputOf(loop, position);
 }
 
-const begin = ({ next, carry }: LoopPositionState): Progress => ({ next, carry, earlier: [] });
+const from = ({ run }: LoopRun, position: LoopPositionState): Course => ({
+  position,
+  progress: { next: position.next, carry: position.carry, earlier: [] },
+  behind: null,
+  sinceMs: run.port.now(),
+});
+
+/** One iteration, and the click that is due behind it. */
+async function turn(loop: LoopRun, before: Course): Promise<Course> {
+  const { progress } = before;
+  const startedMs = loop.run.port.now();
+  const [iteration, earlier] = await both(runIteration(loop, before.position, progress), before.behind);
+  if (earlier === 'lost') return rewound(loop, before);
+  const course =
+    earlier === null ? before : { ...before, position: earlier.position, behind: null, sinceMs: startedMs };
+  if (iteration === 'lost') return rewound(loop, course);
+  if (earlier?.isOther === true) return from(loop, earlier.position);
+  if (!isClick(loop, progress.next, iteration)) return { ...course, progress: onwards(progress, iteration) };
+  const isBehind = isStoredBehind(loop, course.position, progress.next, iteration);
+  const click = storeClick(loop, course.position, { progress, iteration, isBehind });
+  if (isBehind) {
+    click.catch(() => undefined); // told when the next iteration has ended
+    return { ...course, behind: click, progress: { next: progress.next + 1, carry: iteration.carry, earlier: [] } };
+  }
+  const stored = await click;
+  if (stored === 'lost') return rewound(loop, course);
+  await continueWhereLong(loop, stored.position);
+  return from(loop, stored.position);
+}
+
+/** Both, when both have ended. Throws what the iteration has failed with, else what the click has. */
+async function both<A>(iteration: Promise<A>, click: Course['behind']): Promise<[A, Click | 'lost' | null]> {
+  if (click !== null) await Promise.allSettled([iteration, click]);
+  return [await iteration, await click];
+}
+
+/** Back to the last click: what came behind it is lost. */
+async function rewound(loop: LoopRun, { position, progress, sinceMs }: Course): Promise<Course> {
+  const { run, input } = loop;
+  run.state.failures = [];
+  checkRewinds(position, maxRewinds);
+  const recomputed = (run.port.now() - sinceMs) / 1000;
+  note(run.state, { lost: addLost({}, 'volatile_lost', { recomputed }) });
+  const course = from(loop, await rewind(loop, position));
+  const at = { reached: progress.next, next: course.progress.next };
+  run.port.log('warning', `what ${input.path} had since its last click is lost`, at);
+  return course;
+}
 
 const onwards = ({ next, earlier }: Progress, { carry, metrics }: Iteration): Progress => ({
   next: next + 1,
@@ -74,12 +111,11 @@ function isClick({ run, node, input }: LoopRun, index: number, { ended }: Iterat
   return run.volatile && run.port.shouldContinueAsNew();
 }
 
-interface Iteration {
-  carry: Carries;
-  metrics: MetricTree;
-  keys: Record<string, string>;
-  seconds: number;
-  ended: boolean;
+/** Not the last one, nor where the history is so long that the loop continues as new behind it. */
+function isStoredBehind(loop: LoopRun, position: LoopPositionState, index: number, { ended }: Iteration): boolean {
+  const { run, node, input } = loop;
+  if (node.behind !== true || ended || index + 1 >= input.max) return false;
+  return isVolatile(loop, position) && !run.port.shouldContinueAsNew();
 }
 
 async function runIteration(
@@ -129,29 +165,6 @@ const keysOf = (outcomes: Outcomes): Record<string, string> =>
       outcome.status === 'done' && outcome.key !== null ? [[name, outcome.key]] : [],
     ),
   );
-
-async function commit(
-  { run, node, input, ...loop }: LoopRun,
-  position: LoopPositionState,
-  { next: index, earlier }: Progress,
-  iteration: Iteration,
-): Promise<LoopPositionState> {
-  const { carry, keys, seconds } = iteration;
-  const metrics = recordedMetrics(iteration.metrics);
-  const stands = await run.port.runLocal('commitClick', {
-    run: run.info,
-    path: input.path,
-    loopKey: position.loopKey,
-    // Between clicks nothing was told to anybody: with the click it is.
-    click: { index, carry, metrics, keys, seconds, ...(run.volatile && node.commit > 1 ? { earlier } : {}) },
-    keep: node.keep,
-  });
-  const reached = after(position, stands, false);
-  return { ...reached, ended: untilHolds({ run, node, input, ...loop }, index, reached.metrics, reached.carry) };
-}
-
-const recordedMetrics = (metrics: MetricTree): IterationView['metrics'] =>
-  Object.fromEntries(Object.entries(metrics).map(([step, tree]) => [step, flatMetrics(tree as MetricTree)]));
 
 async function continueWhereLong({ run, input }: LoopRun, position: LoopPositionState): Promise<void> {
   if (position.ended || position.next >= input.max || run.stop.isRequested() || !run.port.shouldContinueAsNew()) return;

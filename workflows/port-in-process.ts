@@ -1,7 +1,13 @@
 // The port in one process on a virtual clock: the interpreter with activities given as plain functions. For tests, and for
 // trying a pipeline without servers. Owns the executions by workflow id; what crosses between them and the activities goes
 // through JSON, as it does on Temporal.
-import type { CommitVolatileInput, FreshStepCall, LocalActivities, StepCall } from '../activities/calls.js';
+import type {
+  CommitVolatileInput,
+  CommitVolatileOutput,
+  FreshStepCall,
+  LocalActivities,
+  StepCall,
+} from '../activities/calls.js';
 import { failure } from './failure.js';
 import { runActivity, throughJson, waitFor } from './in-process-steps.js';
 import type { InProcessStep } from './in-process-steps.js';
@@ -19,7 +25,7 @@ export interface WorldOptions {
   activities: Record<string, InProcessStep>;
   local: LocalActivities;
   /** What a host does when a click keeps results that it holds; needed for runs with `volatile`. */
-  commitVolatile?: (input: CommitVolatileInput, queue: string) => Promise<void>;
+  commitVolatile?: (input: CommitVolatileInput, queue: string) => Promise<CommitVolatileOutput | undefined>;
   /** Keys of a step that is not looked up; needed for runs with `freshSteps`. */
   keyOf?: (call: FreshStepCall) => StepCall;
   /** Queues that nobody polls. */
@@ -173,7 +179,7 @@ function portOf({ options, clock, start }: Surroundings, execution: Execution): 
     runLocal: (name, input) => callLocal(options.local, name, input),
     async commitVolatile(input, queue) {
       execution.commands += 1;
-      await options.commitVolatile?.(throughJson(input), queue);
+      return (await options.commitVolatile?.(throughJson(input), queue))?.isOther ?? false;
     },
     async startChild<Input, Output>(child: ChildStart<Input>): Promise<ChildHandle<Output>> {
       execution.commands += 1;

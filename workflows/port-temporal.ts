@@ -27,6 +27,7 @@ import {
   defineSearchAttributeKey,
 } from '@temporalio/common';
 import type {
+  CommitVolatile,
   CommitVolatileInput,
   FreshStepCall,
   LocalActivities,
@@ -166,8 +167,8 @@ async function runLocal<Name extends keyof LocalActivities>(
   }
 }
 
-async function commitVolatile(input: CommitVolatileInput, taskQueue: string): Promise<void> {
-  const activities = proxyActivities<Record<'commitVolatile', (input: CommitVolatileInput) => Promise<void>>>({
+async function commitVolatile(input: CommitVolatileInput, taskQueue: string): Promise<boolean> {
+  const activities = proxyActivities<Record<'commitVolatile', CommitVolatile>>({
     taskQueue,
     activityId: `${input.path}.commit`,
     startToCloseTimeout: unboundedMs,
@@ -178,7 +179,7 @@ async function commitVolatile(input: CommitVolatileInput, taskQueue: string): Pr
     summary: short(`click of ${input.path}`),
   });
   try {
-    await activities.commitVolatile(input);
+    return (await activities.commitVolatile(input))?.isOther ?? false;
   } catch (error) {
     if (isScheduleToStart(error))
       throw failure('volatile_lost', 'the host that held the results since the last click is gone');

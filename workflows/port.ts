@@ -65,8 +65,11 @@ export interface Port {
     name: Name,
     input: Parameters<LocalActivities[Name]>[0],
   ): Promise<Awaited<ReturnType<LocalActivities[Name]>>>;
-  /** Has a host commit results that it holds; fails with volatile_lost when nobody polls its queue, or it has lost them. */
-  commitVolatile(input: CommitVolatileInput, queue: string): Promise<void>;
+  /**
+   * Has a host commit results that it holds; whether another run's stand for one of them. Fails with volatile_lost when nobody
+   * polls its queue, or it has lost them.
+   */
+  commitVolatile(input: CommitVolatileInput, queue: string): Promise<boolean>;
   /** Starts the workflow of a loop as a child. */
   startChild<Input, Output>(child: ChildStart<Input>): Promise<ChildHandle<Output>>;
   /** Resolves true when the predicate holds, false after timeoutMs on a durable timer. */

@@ -26,7 +26,10 @@ const rewindsUntilCommitted = 2;
  * makes, so it must be given what is committed. Pure.
  */
 export const isVolatile = ({ run, node }: LoopRun, position: LoopPositionState): boolean =>
-  run.volatile && node.commit > 1 && position.rewinds < rewindsUntilCommitted && !hasLoop(node);
+  run.volatile && staysWithHost(node) && position.rewinds < rewindsUntilCommitted;
+
+/** What `commit` and `commit-behind` ask for. Pure. */
+const staysWithHost = (node: LoopNode): boolean => (node.commit > 1 || node.behind === true) && !hasLoop(node);
 
 const hasLoop = (node: LoopNode): boolean => Object.values(node.steps).some((one) => one.node === 'loop');
 
@@ -37,8 +40,21 @@ export const volatileStep = ({ run }: LoopRun, index: number, carry: Carries): V
   carried: heldIn(carry).map(({ $artifact }) => $artifact.key),
 });
 
-/** Has the hosts commit what the carries name and nobody has committed; the carries as they are then. `lost` = it is gone. */
-export async function committed({ run, input }: LoopRun, index: number, carry: Carries): Promise<Carries | 'lost'> {
+export interface Kept {
+  /** The carries as they are when nothing of them is held. */
+  carry: Carries;
+  /** Whether what stands for one of them was made by another run. */
+  isOther: boolean;
+}
+
+/**
+ * Has the hosts commit what the carries name and nobody has committed; `isRead` where the next iteration reads what is held
+ * meanwhile. `lost` = it is gone.
+ */
+export async function committed(
+  { run, input }: LoopRun,
+  { index, carry, isRead }: { index: number; carry: Carries; isRead: boolean },
+): Promise<Kept | 'lost'> {
   const keys = new Map<string, Set<string>>();
   for (const { $artifact } of heldIn(carry)) {
     const { volatile: host = '', key } = $artifact;
@@ -46,16 +62,19 @@ export async function committed({ run, input }: LoopRun, index: number, carry: C
   }
   const loop = run.port.execution().workflowId;
   const path = iterationPath(input.path, index);
+  let isOther = false;
   try {
     for (const [host, held] of keys) {
       const queue = hostQueue(run.placement.workflowQueue, host);
-      await run.port.commitVolatile({ run: run.info, path, loop, keys: [...held] }, queue);
+      const click = { run: run.info, path, loop, keys: [...held], ...(isRead ? { isRead } : {}) };
+      isOther = (await run.port.commitVolatile(click, queue)) || isOther;
     }
   } catch (error) {
     if (isOfClass(error, ['volatile_lost'])) return 'lost';
     throw error;
   }
-  return Object.fromEntries(Object.entries(carry).map(([name, value]) => [name, settled(value)]));
+  const settledCarry = Object.entries(carry).map(([name, value]) => [name, settled(value)] as const);
+  return { carry: Object.fromEntries(settledCarry), isOther };
 }
 
 /** The artifacts in a value that are not committed. Pure. */

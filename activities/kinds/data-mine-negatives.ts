@@ -10,7 +10,7 @@ import { linkFile } from '../../retrieval/link-file.js';
 import { seededRandom } from '../../retrieval/random.js';
 import { writeLines } from '../../retrieval/write-lines.js';
 import type { DatasetManifest } from '../../schemas/generated/dataset.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 import type { KindContext, LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { artifactInput, integerInput, optionalNumber, stringInput } from './inputs.js';

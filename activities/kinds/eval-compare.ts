@@ -5,7 +5,7 @@ import type { ComparedFigure, ReportPair } from '../../retrieval/compare-reports
 import type { EvaluationMode, FigureName } from '../../retrieval/report.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { writeLines } from '../../retrieval/write-lines.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 import type { KindContext } from '../kind.js';
 import { integerInput, namedArtifacts, stringInput } from './inputs.js';
 

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { declaredMetrics, type EvaluationMode, type QueryFigures } from '../../retrieval/report.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 import type { Report } from '../../schemas/generated/report.js';
 import type { KindContext } from '../kind.js';
 import { evaluateSet, type EvaluatedSet } from './evaluate-set.js';

@@ -17,7 +17,7 @@ import {
 } from '../../retrieval/replay-report.js';
 import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { openTrajectory, type OpenTrajectory } from '../../retrieval/trajectory.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 import type { KindContext, KindInput } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { artifactInput, integerInput, numberInput, stringListInput } from './inputs.js';

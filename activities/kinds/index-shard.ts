@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { countDocuments } from '../../retrieval/corpus.js';
 import { extensions } from '../../retrieval/write-index.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 import type { KindContext } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { corpusLayout, encodeStretch, stretchesOf } from './corpus-layout.js';

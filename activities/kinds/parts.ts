@@ -4,7 +4,8 @@
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linkFile } from '../../retrieval/link-file.js';
-import { canonicalJson, digestOf } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
+import { digestOf } from '../../schemas/identity.js';
 import type { EngineDone, EngineRun, KindContext, PartCheckpoints } from '../kind.js';
 
 interface Part {

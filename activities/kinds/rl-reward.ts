@@ -13,7 +13,7 @@ import type { Gain } from '../../retrieval/metrics.js';
 import { rewardFigures, type Rewarded } from '../../retrieval/reward-figures.js';
 import { rewardOf, type RewardRule, type Scene } from '../../retrieval/reward.js';
 import { readRollouts, type Rollouts } from '../../retrieval/rollouts.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 import type { KindContext } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { artifactInput, numberInput } from './inputs.js';

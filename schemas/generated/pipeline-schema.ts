@@ -605,6 +605,10 @@ export const pipelineSchema: Record<string, unknown> = {
           minimum: 1,
           description: 'Iterations per durable click; default 1.',
         },
+        'commit-behind': {
+          type: 'boolean',
+          description: 'Whether a click is stored while the next iteration runs; default false.',
+        },
         keep: {
           type: 'object',
           additionalProperties: false,

@@ -629,6 +629,10 @@ export interface Loop {
    */
   commit?: number;
   /**
+   * Whether a click is stored while the next iteration runs; default false.
+   */
+  'commit-behind'?: boolean;
+  /**
    * Which iterations keep what they carried.
    */
   keep?: {

@@ -275,6 +275,10 @@ export interface LoopNode {
     };
   };
   commit: number;
+  /**
+   * Whether clicks are stored while the next iteration runs; absent: no.
+   */
+  behind?: true;
   keep: {
     last: number;
     every: number | null;

@@ -47,7 +47,7 @@ function call(iteration: number, before: StepOutcome | null, change: Partial<Ste
 const run = (one: StepCall, kind: KindImplementation = counting): Promise<StepOutcome> =>
   attempt(bench, one, { kind }).outcome;
 
-const commit = (outcomes: StepOutcome[], given: Partial<CommitVolatileInput> = {}): Promise<void> =>
+const commit = (outcomes: StepOutcome[], given: Partial<CommitVolatileInput> = {}) =>
   new MockActivityEnvironment({}, { logger }).run(commitVolatile(bench.host), {
     ...{ run: bench.run, path: 'rl[1]', loop, keys: outcomes.map(({ key = '' }) => key) },
     ...given,

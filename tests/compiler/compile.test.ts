@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../compiler/compile.js';
 import type { CompileOutput } from '../../compiler/compile.js';
-import { canonicalJson, planHash } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
+import { planHash } from '../../schemas/identity.js';
 
 const compileText = (text: string, set: Record<string, unknown> = {}, seed?: number): CompileOutput =>
   compile({ path: 'x.yaml', text, set, seed, files: () => null });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { compile } from '../../compiler/compile.js';
 import { decodeText } from '../../compiler/encoding.js';
 import { formatDiagnostics } from '../../compiler/format-diagnostics.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 
 const small = 'pawl: 1\nname: small\nsteps:\n  a: { uses: test.sleep, with: { steps: 3 } }\n';
 const lines = (count: number, line: (index: number) => string): string =>

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isAlias, isMap, parseDocument, visit } from 'yaml';
 import type { Node } from 'yaml';
 import { compile } from '../../compiler/compile.js';
-import { canonicalJson } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
 import { checkSeed, checkText } from './fuzz/check-case.js';
 import { corpus } from './fuzz/corpus.js';
 import { mutate } from './fuzz/mutate.js';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Plan } from '../../schemas/generated/plan.js';
-import { canonicalJson, digestOf, planHash } from '../../schemas/identity.js';
+import { canonicalJson } from '../../schemas/canonical-json.js';
+import { digestOf, planHash } from '../../schemas/identity.js';
 import { putPlan, readPlan } from '../../store/plans.js';
 import { names } from '../../store/store.js';
 import { useBench } from './fixtures.js';

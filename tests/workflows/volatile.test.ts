@@ -1,66 +1,9 @@
 // `commit: N`: results between two clicks stay with the host that made them; a click commits what it carries; what is lost
 // takes the loop back to its last click; and what comes out is what comes out with `commit: 1`.
 import { describe, expect, it } from 'vitest';
-import type { InputValue, StepCall, StepOutcome } from '../../activities/calls.js';
 import type { LoopNode } from '../../schemas/generated/plan.js';
-import { benchOf, countingLoop, expr, failureOf, failWith, loop, outcomeOf, out, planOf, step } from './rig.js';
-import type { Bench } from './rig.js';
-
-const features = { features: { searchAttributes: false, volatile: true } };
-
-/** A host that holds what it makes between clicks, and loses it when it is told to. */
-function hostBench(
-  onCall: (call: StepCall, host: { lose: () => void }) => void = () => undefined,
-  more = {},
-  onClick: (path: string, lose: () => void) => void = () => undefined,
-) {
-  const held = new Map<string, StepOutcome>();
-  const lose = (): void => held.clear();
-  const queues: string[] = [];
-  const bench: Bench = benchOf(
-    (call) => {
-      onCall(call, { lose });
-      for (const value of Object.values(call.inputs)) if (isLost(value)) failWith('volatile_lost', 'it is gone');
-      const made = outcomeOf(call);
-      if (call.volatile === undefined) return made;
-      const { key } = call;
-      const outcome = {
-        ...made,
-        host: 'h',
-        outputs: { out: { $artifact: { key, output: 'out', type: 'folder' as const, volatile: 'h' } } },
-      };
-      held.set(key, made);
-      return outcome;
-    },
-    {
-      commitVolatile: async ({ keys, path }, queue) => {
-        queues.push(queue);
-        onClick(path, lose);
-        for (const key of keys) {
-          const outcome = held.get(key);
-          if (outcome === undefined) {
-            if (!bench.store.results.has(key)) failWith('volatile_lost', 'it is gone');
-            continue;
-          }
-          bench.store.results.set(key, outcome);
-        }
-      },
-      ...more,
-    },
-  );
-  const isLost = (value: InputValue): boolean => {
-    const { $artifact } = (value ?? {}) as { $artifact?: { key: string; volatile?: string } };
-    if ($artifact === undefined || bench.store.results.has($artifact.key)) return false;
-    return !held.has($artifact.key);
-  };
-  return { bench, queues };
-}
-
-const plan = (given: Partial<LoopNode>) =>
-  planOf({ rl: countingLoop(given) }, { outputs: { last: expr('steps.rl.outputs.at') } });
-const clicksOf = ({ store }: Bench) => [...store.clicks.values()][0] ?? [];
-const committedPaths = ({ store, calls }: Bench): string[] =>
-  [...new Set(calls.filter(({ call }) => store.results.has(call.key)).map(({ path }) => path))].sort();
+import { clicksOf, committedPaths, countingPlan as plan, features, hostBench } from './host-bench.js';
+import { benchOf, expr, failureOf, failWith, loop, out, planOf, step } from './rig.js';
 
 describe('between clicks', () => {
   it('nothing is committed, and a click commits what its carries name, as it would come out with commit 1', async () => {
@@ -114,7 +57,7 @@ describe('between clicks', () => {
   });
 
   it('a long history brings a click early, so that the loop can continue as new', async () => {
-    const { bench } = hostBench(undefined, { continueAsNewAfter: 4 });
+    const { bench } = hostBench({ continueAsNewAfter: 4 });
     await bench.run(plan({ max: 12, commit: 100 }), features);
     expect(bench.world.get('pipe/run/rl')?.executions()).toBeGreaterThan(2);
     expect(clicksOf(bench).map(({ index }) => index)).toEqual([3, 7, 11]);
@@ -146,9 +89,11 @@ describe('a host that is lost', () => {
     const plain = benchOf();
     const expected = await plain.run(plan({ max: 6 }));
     let lost = false;
-    const { bench } = hostBench((call, host) => {
-      if (call.path === 'rl[4].work' && !lost) host.lose();
-      lost ||= call.path === 'rl[4].work';
+    const { bench } = hostBench({
+      onCall: (call, _, host) => {
+        if (call.path === 'rl[4].work' && !lost) host.lose();
+        lost ||= call.path === 'rl[4].work';
+      },
     });
     expect(await bench.run(plan({ max: 6, commit: 3 }), features)).toEqual(expected);
     expect(bench.paths()).toEqual([0, 1, 2, 3, 4, 3, 4, 5].map((index) => `rl[${index}].work`));
@@ -158,9 +103,11 @@ describe('a host that is lost', () => {
 
   it('while a click is being committed, too', async () => {
     let lost = false;
-    const { bench } = hostBench(undefined, {}, (_path, lose) => {
-      if (!lost) lose();
-      lost = true;
+    const { bench } = hostBench({
+      onClick: (_path, lose) => {
+        if (!lost) lose();
+        lost = true;
+      },
     });
     await bench.run(plan({ max: 3, commit: 3 }), features);
     expect(bench.paths()).toEqual([0, 1, 2, 0, 1, 2].map((index) => `rl[${index}].work`));
@@ -168,8 +115,10 @@ describe('a host that is lost', () => {
   });
 
   it('again and again makes the loop commit each result, so that it gets on', async () => {
-    const { bench } = hostBench((call, host) => {
-      if (call.volatile !== undefined && call.path === 'rl[1].work') host.lose();
+    const { bench } = hostBench({
+      onCall: (call, _, host) => {
+        if (call.volatile !== undefined && call.path === 'rl[1].work') host.lose();
+      },
     });
     await bench.run(plan({ max: 2, commit: 2 }), features);
     expect(bench.paths()).toEqual([0, 1, 0, 1, 0, 1].map((index) => `rl[${index}].work`));
@@ -178,10 +127,12 @@ describe('a host that is lost', () => {
 
   it('is no failure of a step with fail-fast', async () => {
     let lost = false;
-    const { bench } = hostBench((call, host) => {
-      if (call.path !== 'rl[1].work' || lost) return;
-      lost = true;
-      host.lose();
+    const { bench } = hostBench({
+      onCall: (call, _, host) => {
+        if (call.path !== 'rl[1].work' || lost) return;
+        lost = true;
+        host.lose();
+      },
     });
     const steps = { work: step({ failFast: true, with: { value: expr('iter.index'), from: expr('carry.at') } }) };
     await bench.run(plan({ max: 3, commit: 3, steps }), features);
@@ -189,8 +140,10 @@ describe('a host that is lost', () => {
   });
 
   it('does not hide a failure beside it', async () => {
-    const { bench } = hostBench((call) => {
-      if (call.path === 'rl[1].work') failWith('oom', 'too big');
+    const { bench } = hostBench({
+      onCall: (call) => {
+        if (call.path === 'rl[1].work') failWith('oom', 'too big');
+      },
     });
     expect((await failureOf(bench.run(plan({ max: 3, commit: 3 }), features))).type).toBe('oom');
   });
