@@ -139,6 +139,22 @@ describe('a click', () => {
     expect((await run(call(2, { ...second, outputs: { folder: { $artifact: kept } } }))).metrics['value']).toBe(6);
   });
 
+  it('behind which the next iteration runs leaves what that one reads', async () => {
+    const first = await run(call(0, null));
+    expect(await commit([first], { isRead: true })).toEqual({ isOther: false });
+    const second = await run(call(1, first));
+    expect([second.metrics['value'], await held()]).toEqual([3, 2]);
+    await commit([second]);
+    await vi.waitFor(async () => expect(await held()).toBe(0));
+    expect(await inStore('results/')).toBe(2);
+  });
+
+  it('says when what stands is of another run', async () => {
+    const first = await run(call(0, null));
+    await run(call(0, null, { volatile: undefined as never, run: { ...bench.run, workflowId: 'tests/other' } }));
+    expect(await commit([first])).toEqual({ isOther: true });
+  });
+
   it('is the same when it is committed again', async () => {
     const first = await run(call(0, null));
     await commit([first]);

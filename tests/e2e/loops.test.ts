@@ -30,6 +30,11 @@ const clicks = async (): Promise<{ key: string; index: number }[]> =>
     return digits === undefined ? [] : [{ key, index: Number(digits) }];
   });
 
+/** As if nothing had been computed. */
+function forget(): void {
+  for (const folder of ['results', 'loops', 'claims']) rmSync(join(rig.home, 'store', folder), { recursive: true });
+}
+
 const iterationOf = (path: string): number => Number(/\[(\d+)\]/.exec(path)?.[1] ?? -1);
 
 describe('a loop with commit 5', () => {
@@ -63,8 +68,27 @@ describe('a loop with commit 5', () => {
     },
   );
 
+  it('with commit-behind loses no click to a kill, and ends with the same bytes', { timeout: 180_000 }, async () => {
+    forget();
+    const behind = join(rig.folder, 'behind.yaml');
+    writeFileSync(behind, readFileSync(file, 'utf8').replace('commit: 5', 'commit-behind: true'));
+    const { outcome, stdout } = rig.begin(['run', behind, '--name', 'behind', '--json']);
+    await until(
+      async () => (await clicks()).some(({ index }) => index === 3),
+      60_000,
+      () => stdout(),
+    );
+    process.kill(pidOf(rig, 'worker'), 'SIGKILL');
+    const { code, stderr } = await outcome;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect((await clicks()).map(({ index }) => index)).toEqual(Array.from({ length: 12 }, (_, index) => index));
+    const results = [...(await resultsIn(store)).values()].filter(({ path }) => path.startsWith('rl['));
+    expect(results.filter(({ path }) => path.endsWith('.aside'))).toEqual([]);
+    expect(madeBy(results.filter(({ path }) => path === 'rl[11].turn'))).toEqual(end);
+  });
+
   it('ends with the bytes of commit 1', { timeout: 120_000 }, async () => {
-    for (const folder of ['results', 'loops', 'claims']) rmSync(join(rig.home, 'store', folder), { recursive: true });
+    forget();
     const plain = join(rig.folder, 'plain.yaml');
     writeFileSync(plain, readFileSync(file, 'utf8').replace('commit: 5', 'commit: 1'));
     const { code, stderr } = await rig.pawl(['run', plain, '--name', 'plain']);

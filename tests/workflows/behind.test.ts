@@ -22,10 +22,10 @@ function timeline(storingMs: number, given: Parameters<typeof hostBench>[0] = {}
       await given.onClick?.(path, lose);
     },
   });
-  const { commitClick } = rig.bench.local;
+  const local = { ...rig.bench.local };
   rig.bench.local.commitClick = async (input) => {
     told.push(`click ${input.click.index}`);
-    return commitClick(input);
+    return local.commitClick(input);
   };
   return { ...rig, told };
 }
@@ -185,9 +185,9 @@ describe('a failure', () => {
 describe('what another run has stored first', () => {
   it('stands: the loop goes on from there, and what it has made of its own does not count', async () => {
     const rig = timeline(300);
-    const { commitClick } = rig.bench.local;
+    const local = { ...rig.bench.local };
     rig.bench.local.commitClick = async (input) => {
-      const stands = await commitClick(input);
+      const stands = await local.commitClick(input);
       if (input.click.index !== 1) return stands;
       return { ...stands, carry: { at: { $artifact: { key: 'f'.repeat(64), output: 'out', type: 'folder' } } } };
     };

@@ -61,6 +61,9 @@ export const heldPlan: Plan = planOf({ held: step({ with: { value: 1 } }) });
 /** A loop that commits every third iteration. */
 export const volatilePlan: Plan = planOf({ rl: countingLoop({ max: 7, commit: 3 }) });
 
+/** A loop whose clicks are stored while the next iteration runs. */
+export const behindPlan: Plan = planOf({ rl: countingLoop({ max: 5, behind: true }) });
+
 /** A loop that begins after the iteration 3 of another run. */
 export const forkedPlan: Plan = planOf({
   rl: countingLoop({

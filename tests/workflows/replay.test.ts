@@ -15,6 +15,7 @@ import type { StatusView } from '../../workflows/status.js';
 import { quiet, startTemporal } from '../support/temporal-server.js';
 import {
   askingPlan,
+  behindPlan,
   failingPlan,
   fivePlan,
   forkedPlan,
@@ -66,6 +67,8 @@ const recordings: Record<
   'loop-forked': { plan: forkedPlan, workflowId: 'forked/rl', freshSteps: true },
   'loop-forked-root': { plan: forkedPlan, workflowId: 'forked', freshSteps: true },
   'loop-rewound': { plan: volatilePlan, workflowId: 'rewound/rl', freshSteps: true, volatile: true },
+  'loop-behind': { plan: behindPlan, workflowId: 'behind/rl', freshSteps: true, volatile: true },
+  'loop-behind-root': { plan: behindPlan, workflowId: 'behind', freshSteps: true, volatile: true },
   'loop-rewound-root': { plan: volatilePlan, workflowId: 'rewound', freshSteps: true, volatile: true },
   sharded: { plan: shardedPlan, workflowId: 'sharded', freshSteps: true, shards: true },
   'sharded-failed': { plan: brokenShardPlan, workflowId: 'sharded-failed', freshSteps: true, shards: true },
