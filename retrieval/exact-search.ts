@@ -3,6 +3,7 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import { blocks, chunksOf, graphFor, pairTensor, pairsIn } from './search-blocks.js';
 import { countGraph, topGraph } from './search-graphs.js';
+import type { Share } from './share.js';
 import type { VectorIndex } from './vector-index.js';
 
 /** Query vectors, row-major, of the index's dimension. */
@@ -16,6 +17,8 @@ export interface CountInput extends SearchInput {
   thresholds: Float32Array;
   /** Per query: different rows that never count. */
   excluded: readonly ArrayLike<number>[];
+  /** Which share of the blocks of the index is searched; all of it without. */
+  share?: Share;
 }
 
 export interface TopInput extends SearchInput {
@@ -30,10 +33,10 @@ export interface TopOutput {
 }
 
 /**
- * Per query: the number of documents, the excluded ones left out, whose score is not below the threshold; NaN counts. A sum over shards:
- * the counts of parts of an index, each searched with the same thresholds, add up to those of the whole.
+ * Per query: the number of documents, the excluded ones left out, whose score is not below the threshold; NaN counts. A sum: the counts
+ * of shares of an index, each searched with the same thresholds, add up exactly to those of the whole, wherever they are computed.
  */
-export async function countNotBelow({ index, queries, thresholds, excluded }: CountInput): Promise<Int32Array> {
+export async function countNotBelow({ index, queries, thresholds, excluded, share }: CountInput): Promise<Int32Array> {
   const graph = await graphFor(countGraph, index);
   const counts = new Int32Array(queries.length / index.dimension);
   const chunks = chunksOf(queries, index.dimension).map(({ first, count, vectors }) => ({
@@ -42,7 +45,7 @@ export async function countNotBelow({ index, queries, thresholds, excluded }: Co
     queries: graph.floats(vectors, [count, index.dimension]),
     thresholds: graph.floats(thresholds.slice(first, first + count), [count, 1]),
   }));
-  for await (const block of blocks(index)) {
+  for await (const block of blocks(index, share)) {
     const rows = graph.rows(block.vectors, [block.rows, index.dimension]);
     for (const chunk of chunks) {
       const pairs = pairsIn(block, chunk.excluded);

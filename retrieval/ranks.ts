@@ -1,6 +1,6 @@
 // The rank of a rollout's embedding, by counting: no top-k, no cut-off.
 //   r = 1 + #{d not known positive, not text-identical to one : not (s(q, d) < s(q, gold) - 1e-6)}
-// so ties and NaN count against. The gold's score is computed once, here, and handed to every shard.
+// so ties and NaN count against. The gold's score is computed here, from its row, and compared with in every block.
 import type { CountInput } from './exact-search.js';
 import { dot, vectorOf, type VectorIndex } from './vector-index.js';
 
@@ -17,23 +17,55 @@ export interface RankInput {
   duplicatesOf: (row: number) => readonly number[];
 }
 
-/** The search that ranks need: in this thread (exact-search.ts) or in another. */
+/** The search that ranks need: in this thread (exact-search.ts), in another, or the sum of what several activities have counted. */
 export type CountSearch = (input: CountInput) => Promise<Int32Array>;
 
+/** Whose ranks: of the best-ranked positive of each rollout, or of all its positives. */
+export type Ranked = 'best' | 'all';
+
 /**
- * Rank of the best-ranked positive of each rollout, from 1. All positives and their duplicates are left out of the count,
- * so the best-ranked positive is the one that scores best.
+ * What is to be counted for the ranks: a query a rollout, or, for those of all positives, one a pair of rollout and positive.
+ * All positives and their duplicates are left out of the count.
+ */
+export const countTask = (input: RankInput, ranked: Ranked): CountInput =>
+  ranked === 'best' ? bestTask(input) : eachTask(input).task;
+
+function bestTask({ index, queries, positives, duplicatesOf }: RankInput): CountInput {
+  const excluded = positives.map((rows) => excludedOf(rows, duplicatesOf));
+  return { index, queries, thresholds: thresholdsOf(goldScores(index, queries, positives)), excluded };
+}
+
+/** Of all positives; `scores` and `rollouts` are those of the queries of the task. */
+function eachTask({ index, queries, positives, duplicatesOf }: RankInput): {
+  task: CountInput;
+  scores: Float32Array;
+  rollouts: number[];
+} {
+  const { dimension } = index;
+  const pairs = positives.flatMap((rows, rollout) => rows.map((row) => ({ rollout, row })));
+  const rollouts = pairs.map(({ rollout }) => rollout);
+  const copies = new Float32Array(pairs.length * dimension);
+  rollouts.forEach((rollout, i) => {
+    copies.set(queries.subarray(rollout * dimension, (rollout + 1) * dimension), i * dimension);
+  });
+  const own = pairs.map(({ row }) => [row]);
+  const scores = goldScores(index, copies, own);
+  const excluded = positives.map((rows) => excludedOf(rows, duplicatesOf));
+  const task = {
+    ...{ index, queries: copies, thresholds: thresholdsOf(scores) },
+    excluded: rollouts.map((rollout) => excluded[rollout] as Int32Array),
+  };
+  return { task, scores, rollouts };
+}
+
+const thresholdsOf = (golds: Float32Array): Float32Array => golds.map((gold) => Math.fround(gold - tieMargin));
+
+/**
+ * Rank of the best-ranked positive of each rollout, from 1. No positive is counted, so the best-ranked one is the one that scores
+ * best.
  */
 export async function rewardRanks(input: RankInput, count: CountSearch): Promise<Int32Array> {
-  const { index, queries, positives, duplicatesOf } = input;
-  const golds = goldScores(index, queries, positives);
-  const counts = await count({
-    index,
-    queries,
-    thresholds: golds.map((gold) => Math.fround(gold - tieMargin)),
-    excluded: positives.map((rows) => excludedOf(rows, duplicatesOf)),
-  });
-  return counts.map((against) => against + 1);
+  return (await count(bestTask(input))).map((against) => against + 1);
 }
 
 /**
@@ -41,23 +73,10 @@ export async function rewardRanks(input: RankInput, count: CountSearch): Promise
  * score not below it, and after the positives that score better, equal ones in their order; NaN comes last.
  */
 export async function positiveRanks(input: RankInput, count: CountSearch): Promise<number[][]> {
-  const { index, queries, positives } = input;
-  const pairs = positives.flatMap((rows, query) => rows.map((row) => ({ query, row })));
-  const copies = new Float32Array(pairs.length * index.dimension);
-  pairs.forEach(({ query }, i) => {
-    copies.set(queries.subarray(query * index.dimension, (query + 1) * index.dimension), i * index.dimension);
-  });
-  const own = pairs.map(({ row }) => [row]);
-  const scores = goldScores(index, copies, own);
-  const excluded = positives.map((rows) => excludedOf(rows, input.duplicatesOf));
-  const against = await count({
-    index,
-    queries: copies,
-    thresholds: scores.map((score) => Math.fround(score - tieMargin)),
-    excluded: pairs.map(({ query }) => excluded[query] as Int32Array),
-  });
-  const places = positives.map((): number[] => []);
-  pairs.forEach(({ query }, i) => places[query]?.push(i));
+  const { task, scores, rollouts } = eachTask(input);
+  const against = await count(task);
+  const places = input.positives.map((): number[] => []);
+  rollouts.forEach((rollout, i) => places[rollout]?.push(i));
   // Each positive before adds one to the rank among the others.
   const score = (i: number): number => (Number.isNaN(scores[i]) ? -Infinity : (scores[i] as number));
   return places.map((own) => {

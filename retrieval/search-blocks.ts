@@ -5,7 +5,8 @@ import type { LoadedGraph } from './onnx-runtime.js';
 import { strengthsOf } from './row-correction.js';
 import type { RowArray } from './row-files.js';
 import { moveGraph, type GraphOf } from './search-graphs.js';
-import { copyStretch, type Shard, type VectorIndex } from './vector-index.js';
+import { shareOf, type Share } from './share.js';
+import { copyStretch, planShards, type Shard, type VectorIndex } from './vector-index.js';
 
 /** Queries that go through a block together. */
 export const chunkQueries = 128;
@@ -21,15 +22,16 @@ export interface Block {
 /** Rows of a block: as many as 16 MiB of float32 hold. Pure. */
 export const blockRows = (dimension: number): number => Math.max(1, Math.floor(blockNumbers / dimension));
 
-/** The rows of the index in order. One block is in memory at a time, where the caller keeps none. */
-export async function* blocks(index: VectorIndex): AsyncGenerator<Block> {
+/**
+ * The rows of the index in order, or those of one share of its blocks. One block is in memory at a time, where the caller keeps none.
+ */
+export async function* blocks(index: VectorIndex, share: Share = { shard: 1, shards: 1 }): AsyncGenerator<Block> {
   const most = blockRows(index.dimension);
-  for (const shard of index.shards) {
-    for (let at = 0; at < shard.rows; at += most) {
-      const rows = Math.min(most, shard.rows - at);
-      yield { first: shard.first + at, rows, vectors: await servedStretch(index, shard, at, rows) };
-    }
-  }
+  const all = index.shards.flatMap((shard) =>
+    planShards(shard.rows, most).map(({ first: at, rows }) => ({ shard, at, rows })),
+  );
+  for (const { shard, at, rows } of shareOf(all, share))
+    yield { first: shard.first + at, rows, vectors: await servedStretch(index, shard, at, rows) };
 }
 
 /** Rows as they are searched: as stored, or moved by the correction of the index. */

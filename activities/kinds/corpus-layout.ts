@@ -2,6 +2,7 @@
 // each row is encoded beside the same rows however many activities share the work, and comes out with the same bits.
 import { join } from 'node:path';
 import type { RowType } from '../../retrieval/row-files.js';
+import { shareOf, type Share } from '../../retrieval/share.js';
 import { maxShardBytes, planShards, rowsIn } from '../../retrieval/vector-index.js';
 import { joinRows } from '../../retrieval/write-index.js';
 import type { KindContext, LocalArtifact } from '../kind.js';
@@ -43,16 +44,12 @@ export async function corpusLayout(
   return { model, texts, type, batch: integerInput(inputs, 'batch'), dimension, bases };
 }
 
-/** The stretches that shard `shard` (from 1) of `shards` encodes: whole blocks, as many as the others, none across two bases. Pure. */
-export function stretchesOf(
-  bases: readonly Stretch[],
-  { shard, shards }: { shard: number; shards: number },
-): Stretch[] {
+/** The stretches that a shard encodes: whole blocks, as many as the others, none across two bases. Pure. */
+export function stretchesOf(bases: readonly Stretch[], share: Share): Stretch[] {
   const blocks = bases.flatMap((base, of) =>
     planShards(base.rows, blockRows).map(({ first, rows }) => ({ of, first: base.first + first, rows })),
   );
-  const place = (part: number): number => Math.floor((part * blocks.length) / shards);
-  const own = blocks.slice(place(shard - 1), place(shard));
+  const own = shareOf(blocks, share);
   return [...new Set(own.map(({ of }) => of))].map((base) => {
     const together = own.filter(({ of }) => of === base);
     return { first: together[0]?.first ?? 0, rows: together.reduce((sum, { rows }) => sum + rows, 0) };

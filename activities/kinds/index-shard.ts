@@ -5,19 +5,16 @@ import { countDocuments } from '../../retrieval/corpus.js';
 import { extensions } from '../../retrieval/write-index.js';
 import { canonicalJson } from '../../schemas/canonical-json.js';
 import type { KindContext } from '../kind.js';
-import { StepFailure } from '../kind.js';
 import { corpusLayout, encodeStretch, stretchesOf } from './corpus-layout.js';
-import { integerInput } from './inputs.js';
+import { shareInput } from './inputs.js';
 import { openParts } from './parts.js';
 import { manifestFile, type EncodedStretch } from './shard-files.js';
 
 export async function run(context: KindContext): Promise<Record<string, number | null>> {
-  const [shard, shards] = [integerInput(context.inputs, 'shard'), integerInput(context.inputs, 'shards')];
-  if (shard > shards)
-    throw new StepFailure('config', `\`shard\` is ${shard} of ${shards}; the first is 1 and the last ${shards}.`);
+  const share = shareInput(context.inputs);
   const layout = await corpusLayout(context, countDocuments);
   const dir = await context.outputDir('vectors');
-  const stretches = stretchesOf(layout.bases, { shard, shards });
+  const stretches = stretchesOf(layout.bases, share);
   const total = stretches.reduce((sum, { rows }) => sum + rows, 0);
   const parts = await openParts(context);
   const encoded: EncodedStretch[] = [];

@@ -15,6 +15,7 @@ export const kindImplementations: Readonly<Record<string, Loader>> = {
   'rl.update': async () => (await import('./rl-update.js')).run,
   'index.build': async () => (await import('./index-build.js')).run,
   'index.shard': async () => (await import('./index-shard.js')).run,
+  'index.ranks': async () => (await import('./index-ranks.js')).run,
   'index.refresh': async () => (await import('./index-refresh.js')).run,
   'index.record': async () => (await import('./index-record.js')).run,
   'index.replay': async () => (await import('./index-replay.js')).run,

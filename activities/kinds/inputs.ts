@@ -1,5 +1,6 @@
 // Typed reads of a kind's inputs. The compiler has checked them; a plan from elsewhere may still be wrong, so each says
 // what it found instead.
+import type { Share } from '../../retrieval/share.js';
 import type { KindInput, LocalArtifact, LocalFile } from '../kind.js';
 import { StepFailure } from '../kind.js';
 
@@ -23,6 +24,13 @@ export function integerInput(inputs: Inputs, name: string): number {
   const value = inputs[name];
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
   throw wrong(name, 'a whole number', value);
+}
+
+/** Which of how many shards a step of a kind of shards is; config when there is no such. */
+export function shareInput(inputs: Inputs): Share {
+  const [shard, shards] = [integerInput(inputs, 'shard'), integerInput(inputs, 'shards')];
+  if (shard >= 1 && shard <= shards) return { shard, shards };
+  throw new StepFailure('config', `\`shard\` is ${shard} of ${shards}; the first is 1 and the last ${shards}.`);
 }
 
 /** The string under `name`. */

@@ -18,7 +18,7 @@ import type { KindContext } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { artifactInput, numberInput } from './inputs.js';
 import { rewardRule } from './reward-inputs.js';
-import { rankSamples, type SampleRanks } from './sample-ranks.js';
+import { rankedBy, rankSamples, type SampleRanks } from './sample-ranks.js';
 
 /** Grades are small numbers; what is larger is a count or a score, of which 2^grade is no sensible gain. */
 const largestExponent = 30;
@@ -30,7 +30,7 @@ export async function run(context: KindContext): Promise<Record<string, number |
     const { manifest } = rollouts;
     const rule = rewardRule(context.inputs, manifest.maxNewTokens);
     const grades = rule.gain === 'binary' ? null : await gradesOf(context, rule.gain, rollouts, loaded);
-    const ranks = await rankSamples(context, rollouts, loaded, rule.reward === 'ndcg' || grades !== null);
+    const ranks = await rankSamples(context, rollouts, loaded, rankedBy(context.inputs));
     const scene = { documents: loaded.index.rows, longest: manifest.maxNewTokens };
     const samples = rewardSamples(rollouts, { rule, scene, grades }, ranks);
     const plainRanks = ranks.plain.map((own) => Math.min(...own));

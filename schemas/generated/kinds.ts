@@ -902,6 +902,62 @@ export const stepKinds: Record<string, StepKind> = {
       },
     },
   },
+  'index.ranks': {
+    kind: 'index.ranks',
+    version: 1,
+    runs: 'worker',
+    help: 'Counts in one share of an index what the ranks of rollouts are sums of: what `shards` of `rl.reward` runs side by side.',
+    seeded: false,
+    checkpoints: false,
+    environment: [],
+    inputs: {
+      rollouts: {
+        artifact: 'rollouts',
+        required: true,
+        help: 'To rank.',
+      },
+      index: {
+        artifact: 'index',
+        required: true,
+        help: 'What they are ranked in.',
+      },
+      reward: {
+        type: 'string',
+        help: 'As in `rl.reward`: ndcg needs the ranks of all positives, the others that of the best unless `gain` is by grade.',
+        enum: ['dcg', 'ndcg', 'rr', 'logrank'],
+        default: 'dcg',
+      },
+      gain: {
+        type: 'string',
+        help: 'As in `rl.reward`.',
+        enum: ['binary', 'linear', 'exponential'],
+        default: 'binary',
+      },
+      shard: {
+        type: 'integer',
+        help: 'Which of the shares, from 1.',
+        minimum: 1,
+      },
+      shards: {
+        type: 'integer',
+        help: 'How many shares there are.',
+        minimum: 1,
+      },
+    },
+    outputs: {
+      counts: {
+        artifact: 'folder',
+        help: 'Documents that count against each query.',
+      },
+    },
+    metrics: {
+      queries: {
+        help: 'For which it counted: the valid samples and the queries without reasoning; one for each positive where the ranks of all are needed.',
+        unit: '',
+        goal: null,
+      },
+    },
+  },
   'index.record': {
     kind: 'index.record',
     version: 1,
@@ -1823,6 +1879,9 @@ export const stepKinds: Record<string, StepKind> = {
     help: 'Ranks each rollout in one index version and turns the rank into a reward: R = rank_weight S + format_weight + length_weight L + overlong_weight O, where S is the score of the rank and L and O are in [-1, 0]. A malformed sample gets `malformed` instead. Of oversampled rollouts the first groups whose scores differ stay.',
     seeded: false,
     checkpoints: false,
+    shards: {
+      kind: 'index.ranks',
+    },
     environment: [],
     inputs: {
       rollouts: {
