@@ -18,6 +18,7 @@ from pawl_trainer.cache import Cache
 from pawl_trainer.failures import Failure
 from pawl_trainer.language_model import LanguageModel
 from safetensors.torch import load_file
+from update_bench import ROLLOUT, inputs, reward
 
 SFT = {"steps": 5, "batch": 8, "micro_batch": 8, "warmup": 1, "lr": 0.01, "self_from": 0.3, "hard_from": 0.5}
 
@@ -101,6 +102,19 @@ def test_resumed_training_of_adapters_with_dropout_is_straight(bench: Bench, tmp
         assert not [event for event in cold.events.sent if event["type"] == "diverged"]
     kept = load_file(bench.folder / "straight" / "checkpoints" / "1" / "weights.safetensors")
     assert all(lora.is_adapter(name) for name in kept), "a checkpoint holds what learns, not the base"
+
+
+def test_an_update_grades_what_was_sampled_whatever_the_dropout(bench: Bench, tmp_path: Path) -> None:
+    model = adapted(bench, tmp_path, dropout=0.5)
+    bench.run("sft", "learnt", {"model": model, "data": bench.dataset, **SFT, "steps": 40, "self_from": 1.0})
+    bench.model = bench.output("learnt", "model", "model")
+    bench.run("rollout", "r", {"policy": bench.model, "data": bench.dataset, **ROLLOUT, "replay": 0})
+    reward(bench, [number % 5 / 5 for number in range(16)])
+    metrics = bench.run("update", "u", inputs(bench, auxiliary_weight=0.0))
+    assert metrics["tokens"] > 0
+    assert metrics["ratio_max"] == pytest.approx(1.0, abs=1e-4)
+    kept = json.loads((bench.folder / "u/outputs/model/adapter/adapter_config.json").read_text())
+    assert kept["lora_dropout"] == 0.5, "the model still says how it is trained"
 
 
 def test_training_goes_on_in_the_same_adapters(bench: Bench, tmp_path: Path) -> None:

@@ -106,6 +106,15 @@ def test_the_optimizer_goes_on_where_it_was(sampled: Bench) -> None:
     assert model_in(sampled, "two") != model_in(sampled, "three")
 
 
+def test_the_state_of_another_model_is_refused(sampled: Bench) -> None:
+    sampled.run("update", "own", inputs(sampled))
+    folder = sampled.folder / "own" / "outputs" / "state"
+    moments = load_file(folder / "optimizer.safetensors")
+    save_file({f"other.{name}": value for name, value in moments.items()}, folder / "optimizer.safetensors")
+    with pytest.raises(Failure, match=r"The trainer state is of another model: it has other\."):
+        sampled.run("update", "foreign", inputs(sampled, state=sampled.output("own", "state", "trainer-state")))
+
+
 def test_cold_is_warm(sampled: Bench) -> None:
     for work in ("warm1", "warm2"):
         sampled.run("update", work, inputs(sampled))

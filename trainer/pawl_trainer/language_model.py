@@ -57,11 +57,11 @@ class LanguageModel:
         """Hidden states at embed tokens as embeddings, normalised if the contract says so."""
         return torch.nn.functional.normalize(states.float(), dim=-1) if self.contract.normalise else states.float()
 
-    def for_training(self, recompute: bool = False) -> LanguageModel:
+    def for_training(self, recompute: bool = False, dropout: bool = True) -> LanguageModel:
         """
         A copy whose weights may change: its adapters if it has any, else all of them, which are then float32 whatever they
         were, because steps this small are lost in bfloat16. `recompute` keeps of each layer the input only, and computes the
-        rest again in the backward pass.
+        rest again in the backward pass. Without `dropout` nothing is dropped, so that passes compute what they do in evaluation.
         """
         if lora.has_adapters(self.network):
             kept = {id(weight): weight for name, weight in self.network.named_parameters() if not lora.is_adapter(name)}
@@ -73,6 +73,8 @@ class LanguageModel:
             # The second is its name in the transformers that Python 3.10 gets.
             enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
             enable({"use_reentrant": False})
+        if not dropout:
+            _drop_nothing(network)
         return LanguageModel(self.folder, network.train(), self.contract, self.text)
 
     def learnt(self) -> dict[str, Tensor]:
@@ -96,6 +98,15 @@ def load(job: Job, artifact: Artifact) -> LanguageModel:
         return model, sum(weight.numel() * weight.element_size() for weight in model.network.parameters())
 
     return job.cache.get(LanguageModel, artifact.identity, read)
+
+
+def _drop_nothing(network: Any) -> None:
+    """Switches dropout off, in modules and in attention, while the network stays in training mode: checkpointing asks for that."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
 
 
 def text_encoder(job: Job, folder: Path) -> TextEncoder:

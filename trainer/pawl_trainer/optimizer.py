@@ -106,6 +106,11 @@ def restore(optimizer: torch.optim.AdamW, network: Any, folder: Path) -> int:
     state = checkpoint.read_json(folder / "state.json")
     schemas.require("artifacts/trainer-state", state, "state.json")
     tensors = load_file(folder / "optimizer.safetensors")
+    known = {name for name, weight in network.named_parameters() if weight.requires_grad}
+    foreign = sorted({name.rpartition(":")[0] for name in tensors} - known)
+    if foreign:
+        message = f"The trainer state is of another model: it has {foreign[0]}, which this one has not, or does not train."
+        raise Failure("data", message)
     for name, weight in network.named_parameters():
         moments = {moment: tensors[f"{name}:{moment}"] for moment in MOMENTS if f"{name}:{moment}" in tensors}
         if not moments:

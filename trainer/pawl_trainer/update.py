@@ -43,7 +43,8 @@ def run(job: Job) -> dict[str, float]:
         rollouts = read_rollouts(job.artifact("rollouts").path)
     wanted = job.optional_artifact("reference")
     reference = None if wanted is None else language_model.load(job, wanted)
-    model = start.for_training(settings.gradient_checkpointing)
+    # Ratios compare with what was sampled, and sampling drops nothing.
+    model = start.for_training(settings.gradient_checkpointing, dropout=False)
     lr = learning_rate(settings, rollouts.iteration)
     adamw = optimizer.adamw(model.network, lr, settings.weight_decay)
     state = job.optional_artifact("state")
