@@ -1805,7 +1805,7 @@ export const stepKinds: Record<string, StepKind> = {
       },
       dropout: {
         type: 'number',
-        help: 'Of their input, in training.',
+        help: 'Of their input, in stage 1.',
         minimum: 0,
         maximum: 1,
         default: 0,

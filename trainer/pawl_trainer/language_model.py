@@ -61,7 +61,7 @@ class LanguageModel:
         """
         A copy whose weights may change: its adapters if it has any, else all of them, which are then float32 whatever they
         were, because steps this small are lost in bfloat16. `recompute` keeps of each layer the input only, and computes the
-        rest again in the backward pass. Without `dropout` nothing is dropped, so that passes compute what they do in evaluation.
+        rest again in the backward pass. Without `dropout` passes compute what they do in evaluation.
         """
         if lora.has_adapters(self.network):
             kept = {id(weight): weight for name, weight in self.network.named_parameters() if not lora.is_adapter(name)}
@@ -101,7 +101,7 @@ def load(job: Job, artifact: Artifact) -> LanguageModel:
 
 
 def _drop_nothing(network: Any) -> None:
-    """Switches dropout off, in modules and in attention, while the network stays in training mode: checkpointing asks for that."""
+    """Switches dropout off, in modules and in attention; the network stays in training mode, as checkpointing asks for."""
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
