@@ -57,19 +57,22 @@ export async function decideStep(level: Level, name: string, node: StepNode): Pr
   known.steps.set(name, { outputs: Object.fromEntries(outputs), metrics });
   if (state === 'ok' && result !== null)
     return { state: 'CACHED', key, inputs, reason: `committed by ${result.run} at ${result.endedAt}` };
-  const decision = await notCached(level, path, { node, kind, derived, values, state });
+  const runsAsOne = node.shards === undefined || level.staysWithHost;
+  const decision = await notCached(level, path, { node, kind, derived, values, state, runsAsOne });
   const shards = await shardsInWords(level, node, values);
   return { key, inputs, ...decision, reason: `${decision.reason}${shards}` };
 }
 
-/** How many shards it runs as and how many of them are there already; '' where it runs as one. They enter what is needed. */
+/** How many shards it runs as and how many of them are there already; '' where it has none. They enter what is needed. */
 async function shardsInWords(
-  { planning, indices }: Level,
+  { planning, indices, staysWithHost }: Level,
   { shards, ...node }: StepNode,
   values: Record<string, unknown>,
 ): Promise<string> {
   const kind = shards === undefined ? undefined : planning.plan.kinds[shards.kind];
   if (shards === undefined || kind === undefined) return '';
+  if (staysWithHost)
+    return `; as one, not as ${shards.count} shards: results stay with one worker until the next click of the loop`;
   const { environment, workflowId, needs, plan } = planning;
   let cached = 0;
   for (let shard = 1; shard <= shards.count; shard++) {
@@ -92,6 +95,7 @@ interface Keyed {
   derived: StepDerivation;
   values: Record<string, unknown>;
   state: 'none' | 'ok' | 'pruned' | 'damaged';
+  runsAsOne: boolean;
 }
 
 async function notCached({ planning, prefix }: Level, path: string, step: Keyed): Promise<Decision> {
@@ -100,10 +104,10 @@ async function notCached({ planning, prefix }: Level, path: string, step: Keyed)
   const held = await holderOf(planning, derived.key);
   if (held !== null) return { state: 'WAITING', reason: held };
   // What is put together from shards goes on from none.
-  const resumes = kind.checkpoints && step.node.shards === undefined;
-  const checkpoint = resumes
-    ? await newestCheckpoint(store, derived.checkpointKey, checkpointLimit(kind.inputs, values))
-    : null;
+  const checkpoint =
+    kind.checkpoints && step.runsAsOne
+      ? await newestCheckpoint(store, derived.checkpointKey, checkpointLimit(kind.inputs, values))
+      : null;
   if (checkpoint !== null)
     return { state: 'RESUME', checkpointStep: checkpoint.step, reason: `checkpoint of step ${checkpoint.step}` };
   if (state === 'pruned') return { state: 'PRUNED', reason: 'its artifacts were pruned: it runs again' };

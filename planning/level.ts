@@ -33,5 +33,7 @@ export interface Level {
   prefix: string;
   /** Of the enclosing loops, outermost first. */
   indices: number[];
+  /** Whether results stay with one worker until the next click: there, no step runs as shards. */
+  staysWithHost: boolean;
   known: Known;
 }

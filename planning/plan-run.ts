@@ -1,6 +1,7 @@
 // What a run of a plan would do, step by step, and why: before anything runs, from the store alone. It follows the order of
 // workflows/dag.ts and activities/resolve.ts, so that it says what they will do.
 import { skippedReferences } from './reads.js';
+import { staysWithHost } from '../schemas/between-clicks.js';
 import { collectCells } from '../schemas/collect-cells.js';
 import type { GateNode, LoopNode, MatrixNode, Node, Plan, Value } from '../schemas/generated/plan.js';
 import { childPath, iterationPath } from '../schemas/ids.js';
@@ -47,7 +48,14 @@ async function planAll(input: PlanRunInput, needs: Needs | null): Promise<Planne
   const planning: Planning = { ...input, store, producers: new Map(), history, needs };
   const { params, steps } = input.plan;
   const none = { steps: new Map(), skipped: new Map(), stopped: new Map(), gated: new Map() };
-  return planLevel({ planning, nodes: steps, prefix: '', indices: [], known: { params, ...none, iteration: null } });
+  return planLevel({
+    planning,
+    nodes: steps,
+    prefix: '',
+    indices: [],
+    staysWithHost: false,
+    known: { params, ...none, iteration: null },
+  });
 }
 
 async function planLevel(level: Level): Promise<PlannedStep[]> {
@@ -221,7 +229,7 @@ async function decideLoop(level: Level, name: string, node: LoopNode): Promise<D
   const ahead = await planIterations(node, known, { ...loop, isAll: planning.needs !== null }, (index, inside) =>
     planLevel({
       ...{ planning, nodes: node.steps, prefix: iterationPath(path, index), indices: [...level.indices, index] },
-      known: inside,
+      ...{ staysWithHost: staysWithHost(node), known: inside },
     }),
   );
   if (ahead.end !== null) {

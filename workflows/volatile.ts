@@ -1,7 +1,7 @@
 // What a loop does with results between two clicks: they stay with the worker that made them, are named by derivation and
 // host, and only those that a click carries are committed.
 import type { ArtifactRef, InputValue, IterationView, VolatileStep } from '../activities/calls.js';
-import type { LoopNode } from '../schemas/generated/plan.js';
+import { staysWithHost } from '../schemas/between-clicks.js';
 import { isOfClass } from './failure.js';
 import type { LoopPositionState } from './loop-input.js';
 import type { LoopRun } from './loop-position.js';
@@ -21,17 +21,9 @@ export interface Progress {
 /** Rewinds without a click between, from which on each result is committed at once. */
 const rewindsUntilCommitted = 2;
 
-/**
- * Whether results stay with the worker until the next click. Not where a loop is in the body: its workflow commits what it
- * makes, so it must be given what is committed. Pure.
- */
+/** Whether results stay with the worker until the next click. Pure. */
 export const isVolatile = ({ run, node }: LoopRun, position: LoopPositionState): boolean =>
   run.volatile && staysWithHost(node) && position.rewinds < rewindsUntilCommitted;
-
-/** What `commit` and `commit-behind` ask for. Pure. */
-const staysWithHost = (node: LoopNode): boolean => (node.commit > 1 || node.behind === true) && !hasLoop(node);
-
-const hasLoop = (node: LoopNode): boolean => Object.values(node.steps).some((one) => one.node === 'loop');
 
 /** What the steps of an iteration are told. */
 export const volatileStep = ({ run }: LoopRun, index: number, carry: Carries): VolatileStep => ({

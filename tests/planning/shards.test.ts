@@ -28,6 +28,26 @@ steps:
     shards: \${{ params.parts }}
 `;
 
+/** The index of each iteration of a loop; the artifacts that it reads come from outside. */
+const looped = (setting: string): string => `
+pawl: 1
+name: looped
+steps:
+  corpus: { uses: data.code-search }
+  base: { uses: model.init, with: { data: "\${{ steps.corpus.outputs.dataset }}" } }
+  rl:
+    loop:
+      max: 2
+      ${setting}
+      carry: { index: { type: index, next: "\${{ steps.index.outputs.index }}" } }
+      steps:
+        index:
+          uses: index.build
+          with: { model: "\${{ steps.base.outputs.model }}", data: "\${{ steps.corpus.outputs.dataset }}" }
+          shards: 3
+outputs: { index: "\${{ steps.rl.outputs.index }}" }
+`;
+
 let dir: string;
 let store: ObjectStore;
 beforeEach(async () => {
@@ -73,6 +93,24 @@ function derivedOf(uses: string, own: Record<string, number>): StepDerivation {
   return derive(uses, { ...withOf('index'), data, model, ...own });
 }
 
+/** The step in the first iteration of a loop with this setting, as one and as three shards. */
+async function turn(setting: string) {
+  const path = 'looped.yaml';
+  const { plan, diagnostics } = compile({ path, text: looped(setting), set: {}, files: () => null });
+  if (plan === null) throw new Error(JSON.stringify(diagnostics));
+  const steps = await planRun({ ...inputOf(1), plan });
+  return steps.find((step) => step.path === 'rl')?.inner.find((step) => step.path === 'rl[0].index');
+}
+
+async function checkpointOf(checkpointKey: string): Promise<void> {
+  const folder = await mkdtemp(join(dir, 'state-'));
+  await writeFile(join(folder, 'state.json'), '{}');
+  await saveCheckpoint(store, {
+    ...{ checkpointKey, attempt: 'a', step: 20, folder, journalOffset: 0 },
+    ...{ provenance: {}, createdAt: '2026-01-01T00:00:00.000Z' },
+  });
+}
+
 async function commit({ key, derivation }: StepDerivation): Promise<void> {
   const folder = await mkdtemp(join(dir, 'made-'));
   await writeFile(join(folder, 'shard.json'), '{}');
@@ -96,14 +134,24 @@ describe('a step with shards', () => {
   });
 
   it('goes on from no checkpoint of a run without them', async () => {
-    const folder = await mkdtemp(join(dir, 'state-'));
-    await writeFile(join(folder, 'state.json'), '{}');
-    await saveCheckpoint(store, {
-      ...{ checkpointKey: derivedIndex().checkpointKey, attempt: 'a', step: 20, folder, journalOffset: 0 },
-      ...{ provenance: {}, createdAt: '2026-01-01T00:00:00.000Z' },
-    });
+    await checkpointOf(derivedIndex().checkpointKey);
     expect((await index(1))?.state).toBe('RESUME');
     expect(await index(3)).toMatchObject({ state: 'RUN', reason: 'no result yet; 3 shards' });
+  });
+
+  it('between the clicks of a loop runs as one, from the checkpoint of one, and planning says so', async () => {
+    const split = '; 3 shards';
+    const asOne = '; as one, not as 3 shards: results stay with one worker until the next click of the loop';
+    const settings = ['commit: 1', 'commit: 2', 'commit-behind: true'];
+    const said = async () => Promise.all(settings.map(async (setting) => (await turn(setting))?.reason));
+    expect(await said()).toEqual([split, asOne, asOne].map((how) => `no result yet${how}`));
+    await checkpointOf((await turn('commit: 1'))?.key ?? '');
+    expect(await said()).toEqual([
+      `no result yet${split}`,
+      `checkpoint of step 20${asOne}`,
+      `checkpoint of step 20${asOne}`,
+    ]);
+    expect((await turn('commit: 2'))?.state).toBe('RESUME');
   });
 
   it('has the same key with any number of them', async () => {
