@@ -43,7 +43,9 @@ async function pytest() {
   if (!existsSync(join(root, 'tests', 'trainer'))) return { passed: 0, failed: 0 };
   heading('Tests in Python');
   const report = join(results, 'pytest.xml');
-  const status = await run(python, ['-m', 'pytest', '-q', `--junitxml=${report}`, 'tests/trainer']);
+  // Two processes, each a file at a time: fixtures of a file are made once, and the order is that of tests/trainer/conftest.py.
+  const shared = ['-n', '2', '--dist', 'loadfile', '--no-loadscope-reorder'];
+  const status = await run(python, ['-m', 'pytest', '-q', ...shared, `--junitxml=${report}`, 'tests/trainer']);
   return pytestCounts(textOf(report), status);
 }
 

@@ -21,6 +21,23 @@ from pawl_trainer.cache import Cache
 from pawl_trainer.job import Job, StopRequest
 from pawl_trainer.protocol import Events
 
+# Begun first where several processes share the files, so that none of them is alone with one at the end.
+LONGEST = [
+    "test_distributed",
+    "test_trl",
+    "test_killed",
+    "test_code_search",
+    "test_interrupted",
+    "test_lora",
+    "test_beside_trl",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first; all others, and the tests of a file, stay in their order."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
 
 class RecordedEvents(Events):
     """Keeps events instead of writing them."""
