@@ -1,12 +1,12 @@
 """A data set with a computation in it: which character is meant, where a text has only its number?
 
-A document is a character of Unicode as its tables list it, the name and the code point in hexadecimal (`snowman u 2 6 0 3`).
-A query is what stands in HTML and in logs instead of the character: with `form: decimal` the number of `&#9731;`, with `form:
-utf8` the bytes of `%E2%98%83`. Digits stand apart, so that each is a token.
+A document is a character of Unicode as its tables list it, the name and the code point in hexadecimal (`greek small letter
+alpha u 3 b 1`). A query is what stands in HTML and in logs instead of the character: with `form: decimal` the number of
+`&#945;`, with `form: utf8` the bytes of `%CE%B1`. Digits stand apart, so that each is a token.
 
-A reasoning target writes the computation out, and the code point last. Decimal: three times a long division by 16, for
-each digit that of the quotient and the remainder, and after each division the hexadecimal digits that are known. UTF-8: each
-half byte in bits. The splits share no character. Negatives are the neighbours in the table, of the same split.
+A reasoning target writes the computation out, and the code point last. Decimal: twice a long division by 16, for each digit
+that of the quotient and the remainder. UTF-8: each half byte in bits. The splits share no character. Negatives are the
+neighbours in the table, of the same split.
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SPLITS = {"sft": 0.6, "rl": 0.1, "dev": 0.1, "test": 0.2}
-FIRST, LAST = 0x800, 0xFFFF  # three bytes in UTF-8 and four hexadecimal digits each
-# Ranges of thousands of characters whose names repeat their code point or spell syllables: CJK, Yi, Hangul.
-LEFT_OUT = ((0x3400, 0xA4CF), (0xAC00, 0xD7FF), (0xF900, 0xFAFF))
+FIRST, LAST = 0x80, 0xFFF  # behind ASCII, three hexadecimal digits: Latin, Greek, Cyrillic, Hebrew, Arabic, scripts of India …
+DIGITS = 4  # of a decimal number up to 4095
 NEIGHBOURS = 4  # on each side
-DIGITS = 5  # of a decimal number up to 65535
 
 
 @dataclass(frozen=True)
@@ -38,17 +36,17 @@ class Form:
 
 
 def apart(text: str) -> str:
-    """`2603` -> `2 6 0 3`."""
+    """`3b1` -> `3 b 1`."""
     return " ".join(text)
 
 
 def code_point(number: int) -> str:
-    """The four hexadecimal digits, apart."""
-    return apart(f"{number:04x}")
+    """The three hexadecimal digits, apart."""
+    return apart(f"{number:03x}")
 
 
 def decimal(number: int) -> str:
-    """The decimal digits, apart, with zeros in front where they are fewer than five."""
+    """The decimal digits, apart, with zeros in front where they are fewer than four."""
     return apart(f"{number:0{DIGITS}d}")
 
 
@@ -61,9 +59,8 @@ def division(number: int) -> Iterator[str]:
 
 
 def divided(number: int) -> str:
-    """Three divisions, each of the quotient before it, and what is known of the code point after each: at last all of it."""
-    steps = [[*division(number >> 4 * power), code_point(number % 16 ** (power + 1))] for power in range(2)]
-    return " ".join([*steps[0], *steps[1], *division(number >> 8), code_point(number)])
+    """Two divisions, the second one of the quotient, then the code point: the last quotient and the remainders backwards."""
+    return " ".join([*division(number), *division(number >> 4), code_point(number)])
 
 
 def half_bytes(number: int) -> str:
@@ -86,8 +83,7 @@ def name_of(number: int) -> str:
 
 def characters() -> dict[int, str]:
     """The names of the characters that have one, by code point."""
-    kept = (number for number in range(FIRST, LAST + 1) if not any(low <= number <= high for low, high in LEFT_OUT))
-    return {number: name for number in kept if (name := name_of(number)) != ""}
+    return {number: name for number in range(FIRST, LAST + 1) if (name := name_of(number)) != ""}
 
 
 def share(text: str) -> float:
@@ -97,7 +93,7 @@ def share(text: str) -> float:
 
 def split_of(number: int) -> str:
     """The split of a character."""
-    place = share(f"split {number:04x}")
+    place = share(f"split {number:03x}")
     for name, part in SPLITS.items():
         place -= part
         if place < 0:
@@ -106,8 +102,8 @@ def split_of(number: int) -> str:
 
 
 def identity(number: int) -> str:
-    """`26.2603`: 256 neighbours have what stands before the dot in common; a study takes them for a cluster."""
-    return f"{number >> 8:02x}.{number:04x}"
+    """`3b.3b1`: 16 neighbours have what stands before the dot in common; a study takes them for a cluster."""
+    return f"{number >> 4:02x}.{number:03x}"
 
 
 def main() -> None:
@@ -115,7 +111,7 @@ def main() -> None:
     job = json.loads(Path(os.environ["PAWL_JOB"]).read_text())
     form, limit = FORMS[job["inputs"]["form"]], job["inputs"]["queries"]
     names = characters()
-    asked = sorted(sorted(names, key=lambda number: share(f"asked {number:04x}"))[:limit])
+    asked = sorted(sorted(names, key=lambda number: share(f"asked {number:03x}"))[:limit])
     write(Path(job["outputs"]["dataset"]), names, asked, form)
 
 

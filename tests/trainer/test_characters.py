@@ -37,30 +37,26 @@ def test_a_query_is_its_character_and_its_reasoning_ends_in_the_code_point(folde
     dataset = datasets.read_folder(folders[form])
     sizes = {name: len(ids) for name, ids in dataset.splits.items()}
     assert sum(sizes.values()) == 500  # how many in each depends on the version of Unicode
-    assert 250 < sizes["sft"] < 350 and 70 < sizes["test"] < 130 and 25 < min(sizes["rl"], sizes["dev"])
+    assert 250 < sizes["sft"] < 350 and 70 < sizes["test"] < 130 and min(sizes["rl"], sizes["dev"]) > 25
     assert set(dataset.reasoning) == set(dataset.splits["sft"])
     for query, text in dataset.queries.items():
         digits = text.replace(" ", "")
         number = int(digits) if form == "decimal" else ord(bytes.fromhex(digits).decode())
         (answer,) = dataset.positives[query]
-        assert answer == f"{number >> 8:02x}.{number:04x}"
-        code_point = " ".join(f"{number:04x}")
+        assert answer == f"{number >> 4:02x}.{number:03x}"
+        code_point = " ".join(f"{number:03x}")
         assert dataset.corpus[answer].endswith(f" u {code_point}")
         assert query not in dataset.reasoning or dataset.reasoning[query].endswith(f" {code_point}")
 
 
-def test_the_reasoning_writes_three_divisions_and_what_is_known_after_each(folders: dict[str, Path]) -> None:
+def test_the_reasoning_writes_two_divisions_out(folders: dict[str, Path]) -> None:
     targets = {row["query"]: row["text"].split() for row in read_jsonl(folders["decimal"] / "reasoning.jsonl")}
     for query, steps in targets.items():
         number = int(query.rpartition(".")[2], 16)
-        assert len(steps) == 42
-        for power in range(3):
-            part = steps[14 * power : 14 * power + 14]
-            before = f"{number // 16**power:05d}"
-            assert int("".join(part[0:10:2])) == number // 16 ** (power + 1)
-            assert [int(one, 16) for one in part[1:10:2]] == [int(before[: place + 1]) % 16 for place in range(5)]
-            known = number if power == 2 else number % 16 ** (power + 1)
-            assert int("".join(part[10:]), 16) == known
+        assert len(steps) == 19
+        for part, dividend in ((steps[:8], number), (steps[8:16], number // 16)):
+            assert int("".join(part[::2])) == dividend // 16
+            assert [int(one, 16) for one in part[1::2]] == [int(f"{dividend:04d}"[: place + 1]) % 16 for place in range(4)]
 
 
 def test_negatives_are_neighbours_of_the_same_split(folders: dict[str, Path]) -> None:
@@ -72,6 +68,6 @@ def test_negatives_are_neighbours_of_the_same_split(folders: dict[str, Path]) ->
         assert dataset.positives[query][0] not in near
 
 
-def test_a_snowman(folders: dict[str, Path]) -> None:
+def test_alpha(folders: dict[str, Path]) -> None:
     corpus = {row["_id"]: row["text"] for row in read_jsonl(folders["utf8"] / "corpus.jsonl")}
-    assert corpus["26.2603"] == "snowman u 2 6 0 3"
+    assert corpus["3b.3b1"] == "greek small letter alpha u 3 b 1"
