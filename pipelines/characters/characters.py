@@ -5,8 +5,8 @@ alpha u 3 b 1`). A query is what stands in HTML and in logs instead of the chara
 `&#945;`, with `form: utf8` the bytes of `%CE%B1`. Digits stand apart, so that each is a token.
 
 A reasoning target writes the computation out, and the code point last. Decimal: twice a long division by 16, for each digit
-that of the quotient and the remainder. UTF-8: each half byte in bits. The splits share no character. Negatives are the
-neighbours in the table, of the same split.
+that of the quotient and the remainder; `form: direct` asks the same and leaves the divisions out. UTF-8: each half byte in
+bits. The splits share no character. Negatives are the neighbours in the table, of the same split.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def in_bits(number: int) -> str:
     return " ".join([*(f"{half} {int(half, 16):04b}" for half in chr(number).encode().hex()), code_point(number)])
 
 
-FORMS = {"decimal": Form(decimal, divided), "utf8": Form(half_bytes, in_bits)}
+FORMS = {"decimal": Form(decimal, divided), "direct": Form(decimal, code_point), "utf8": Form(half_bytes, in_bits)}
 
 
 def name_of(number: int) -> str:

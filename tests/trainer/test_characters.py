@@ -13,12 +13,13 @@ from conftest import read_jsonl
 from pawl_trainer import dataset as datasets
 
 program = Path(__file__).resolve().parents[2] / "pipelines" / "characters" / "characters.py"
+FORMS = ("decimal", "direct", "utf8")
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The datasets that the program writes for each form, as a command step starts it."""
-    return {form: written(tmp_path_factory.mktemp(form), form) for form in ("decimal", "utf8")}
+    return {form: written(tmp_path_factory.mktemp(form), form) for form in FORMS}
 
 
 def written(folder: Path, form: str) -> Path:
@@ -32,7 +33,7 @@ def written(folder: Path, form: str) -> Path:
     return outputs / "dataset"
 
 
-@pytest.mark.parametrize("form", ["decimal", "utf8"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_query_is_its_character_and_its_reasoning_ends_in_the_code_point(folders: dict[str, Path], form: str) -> None:
     dataset = datasets.read_folder(folders[form])
     sizes = {name: len(ids) for name, ids in dataset.splits.items()}
@@ -41,12 +42,12 @@ def test_a_query_is_its_character_and_its_reasoning_ends_in_the_code_point(folde
     assert set(dataset.reasoning) == set(dataset.splits["sft"])
     for query, text in dataset.queries.items():
         digits = text.replace(" ", "")
-        number = int(digits) if form == "decimal" else ord(bytes.fromhex(digits).decode())
+        number = int(digits) if form != "utf8" else ord(bytes.fromhex(digits).decode())
         (answer,) = dataset.positives[query]
         assert answer == f"{number >> 4:02x}.{number:03x}"
         code_point = " ".join(f"{number:03x}")
         assert dataset.corpus[answer].endswith(f" u {code_point}")
-        assert query not in dataset.reasoning or dataset.reasoning[query].endswith(f" {code_point}")
+        assert query not in dataset.reasoning or dataset.reasoning[query].endswith(code_point)
 
 
 def test_the_reasoning_writes_two_divisions_out(folders: dict[str, Path]) -> None:
