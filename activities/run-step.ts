@@ -274,9 +274,10 @@ const journalStart = ({ key, attempt, provenance, journalOffset }: Checkpoint): 
   bytes: journalOffset,
 });
 
-/** Kinds that declare no checkpoints have none to look for; what is put together from shards goes on from none. */
+/** Kinds that declare no checkpoints have none to look for; what is only put together from shards goes on from none. */
 function newestRecord(host: Host, call: StepCall): Promise<Checkpoint | null> {
   const kind = call.declaration ?? host.kinds[call.uses];
-  if (kind?.checkpoints === false || call.shards !== undefined) return Promise.resolve(null);
+  const isJoined = call.shards !== undefined && host.kinds[call.uses]?.shards?.resumes !== true;
+  if (kind?.checkpoints === false || isJoined) return Promise.resolve(null);
   return newestCheckpoint(host.store, call.checkpointKey, checkpointLimit(kind?.inputs ?? {}, call.inputs));
 }

@@ -165,7 +165,8 @@ function shardsOf({ fieldsOf }: Lowering, step: Step, kind: StepKind, cell: Cell
   if (field === undefined || kind.shards === undefined) return {};
   const count = constantOf(field, cell);
   if (!count.known || typeof count.value !== 'number') return bug(`${field.label} without a number`);
-  return count.value === 1 ? {} : { shards: { count: count.value, kind: kind.shards.kind } };
+  const resumes = kind.shards.resumes === true ? { resumes: true as const } : {};
+  return count.value === 1 ? {} : { shards: { count: count.value, kind: kind.shards.kind, ...resumes } };
 }
 
 /** `[lr=0.001,seed=2]`. */

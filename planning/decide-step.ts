@@ -57,8 +57,9 @@ export async function decideStep(level: Level, name: string, node: StepNode): Pr
   known.steps.set(name, { outputs: Object.fromEntries(outputs), metrics });
   if (state === 'ok' && result !== null)
     return { state: 'CACHED', key, inputs, reason: `committed by ${result.run} at ${result.endedAt}` };
-  const runsAsOne = node.shards === undefined || level.staysWithHost;
-  const decision = await notCached(level, path, { node, kind, derived, values, state, runsAsOne });
+  const resumes =
+    kind.checkpoints && (node.shards === undefined || node.shards.resumes === true || level.staysWithHost);
+  const decision = await notCached(level, path, { node, kind, derived, values, state, resumes });
   const shards = await shardsInWords(level, node, values);
   return { key, inputs, ...decision, reason: `${decision.reason}${shards}` };
 }
@@ -95,7 +96,8 @@ interface Keyed {
   derived: StepDerivation;
   values: Record<string, unknown>;
   state: 'none' | 'ok' | 'pruned' | 'damaged';
-  runsAsOne: boolean;
+  /** Whether it goes on from a checkpoint: what is only put together from shards does not. */
+  resumes: boolean;
 }
 
 async function notCached({ planning, prefix }: Level, path: string, step: Keyed): Promise<Decision> {
@@ -103,11 +105,9 @@ async function notCached({ planning, prefix }: Level, path: string, step: Keyed)
   const { store } = planning;
   const held = await holderOf(planning, derived.key);
   if (held !== null) return { state: 'WAITING', reason: held };
-  // What is put together from shards goes on from none.
-  const checkpoint =
-    kind.checkpoints && step.runsAsOne
-      ? await newestCheckpoint(store, derived.checkpointKey, checkpointLimit(kind.inputs, values))
-      : null;
+  const checkpoint = step.resumes
+    ? await newestCheckpoint(store, derived.checkpointKey, checkpointLimit(kind.inputs, values))
+    : null;
   if (checkpoint !== null)
     return { state: 'RESUME', checkpointStep: checkpoint.step, reason: `checkpoint of step ${checkpoint.step}` };
   if (state === 'pruned') return { state: 'PRUNED', reason: 'its artifacts were pruned: it runs again' };

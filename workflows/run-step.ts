@@ -57,14 +57,15 @@ async function runTask(task: Task): Promise<Outcome> {
       shards = ended;
       continue; // by now the run may be paused, or somebody have made the whole
     }
-    const outcome = await attempt(task, shards === null ? resolved : withoutCheckpoint(resolved), shards);
+    const resumes = shards === null || task.node.shards?.resumes === true;
+    const outcome = await attempt(task, resumes ? resolved : withoutCheckpoint(resolved), shards);
     if (outcome !== 'paused') return outcome;
   }
 }
 
 const fresh: Start = { state: 'run', reason: 'an input of it is new', checkpointStep: null };
 
-/** What is put together from shards goes on from no checkpoint, though a run without shards may have left one. Pure. */
+/** What is only put together from shards goes on from no checkpoint, though a run without shards may have left one. Pure. */
 const withoutCheckpoint = (start: Start): Start =>
   start.checkpointStep === null ? start : { ...start, reason: 'its shards are done', checkpointStep: null };
 

@@ -1,6 +1,7 @@
 // The trainer's operation `encode`, as a part of a step that reads embeddings: texts by row in, raw vectors in a file out.
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { joinRows, type RowFile } from '../../retrieval/write-index.js';
 import type { EncodingContract } from '../../schemas/generated/model.js';
 import type { LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
@@ -37,6 +38,18 @@ export async function encode(parts: Parts, call: EncodeCall): Promise<{ file: st
     return metrics['passes'] ?? 1;
   });
   return { file: join(dir, vectorFile), dimension };
+}
+
+/** The part of the step that `encode` would make of all texts, out of files of their vectors; returns the file. */
+export async function joinVectors(
+  parts: Parts,
+  { name, files, count, dimension }: { name: string; files: readonly RowFile[]; count: number; dimension: number },
+): Promise<string> {
+  const dir = await parts.part(name, { rows: null, count }, async (part) => {
+    await joinRows(files, { from: 'float32', to: join(part.dir, vectorFile), type: 'float32', dimension });
+    return 1;
+  });
+  return join(dir, vectorFile);
 }
 
 /** Under this name a part keeps its vectors. */

@@ -16,10 +16,11 @@ import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import { indexOverFile, type VectorIndex } from '../../retrieval/vector-index.js';
 import { StepFailure } from '../kind.js';
 import { chooseBm25, type Bm25Choice } from './bm25-choice.js';
-import { encode, readVectors } from './encode.js';
+import { encode, joinVectors, readEncodingContract, readVectors } from './encode.js';
 import { booleanInput, integerInput, numberInput, stringInput, stringListInput } from './inputs.js';
 import { nameIn, type EvaluationSet, type SetTask } from './evaluation-task.js';
 import { reason, type Embedded } from './reason.js';
+import { coveringFiles, readShards } from './shard-files.js';
 
 export interface EvaluatedSet {
   name: string | null;
@@ -110,9 +111,16 @@ async function prepare(
 async function encodeCorpus({ context, parts, model, set, corpus, documents }: SetTask): Promise<VectorIndex> {
   const count = corpus.ids.length;
   const batch = integerInput(context.inputs, 'batch');
+  const name = nameIn(set, 'documents');
+  if (context.shards !== null) {
+    const { dimension } = await readEncodingContract(model);
+    const files = coveringFiles(await readShards(context.shards, set.name), { first: 0, rows: count });
+    context.progress(0, count, 'rows to put together');
+    return indexOverFile(await joinVectors(parts, { name, files, count, dimension }), count, dimension);
+  }
   context.progress(0, count, 'documents to encode');
   const encoded = await encode(parts, {
-    ...{ name: nameIn(set, 'documents'), model, texts: documents, rows: null, count, batch },
+    ...{ name, model, texts: documents, rows: null, count, batch },
     role: 'document',
   });
   return indexOverFile(encoded.file, count, encoded.dimension);

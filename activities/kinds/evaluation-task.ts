@@ -4,9 +4,13 @@ import type { JudgedQuery } from '../../retrieval/dataset.js';
 import type { KindContext, LocalArtifact } from '../kind.js';
 import type { Parts } from './parts.js';
 
-/** A data set to evaluate; `name` is null where it is the only one. */
-export interface EvaluationSet {
+/** The name of a data set; null where it is the only one. */
+export interface SetName {
   name: string | null;
+}
+
+/** A data set to evaluate. */
+export interface EvaluationSet extends SetName {
   data: LocalArtifact;
 }
 
@@ -29,4 +33,4 @@ export interface SetTask {
 }
 
 /** The name of a part, or of a file, of this set. Pure. */
-export const nameIn = ({ name }: EvaluationSet, what: string): string => (name === null ? what : `${name}.${what}`);
+export const nameIn = ({ name }: SetName, what: string): string => (name === null ? what : `${name}.${what}`);

@@ -34,9 +34,9 @@ async function writerOf(
 ): Promise<(base: Stretch & { to: string }) => Promise<void>> {
   if (context.shards === null) {
     const parts = await openParts(context);
-    return (base) => encodeStretch(parts, layout, base);
+    return (base) => encodeStretch(parts, layout, { ...base, name: `base-${base.first}` });
   }
-  const files = await readShards(context.shards);
+  const files = await readShards(context.shards, null);
   const { type, dimension } = layout;
   return ({ to, ...base }) => joinRows(coveringFiles(files, base), { from: type, to, type, dimension });
 }

@@ -21,6 +21,7 @@ export const kindImplementations: Readonly<Record<string, Loader>> = {
   'index.replay': async () => (await import('./index-replay.js')).run,
   'rl.reward': async () => (await import('./rl-reward.js')).run,
   'eval.retrieval': async () => (await import('./eval-retrieval.js')).run,
+  'eval.shard': async () => (await import('./eval-shard.js')).run,
   'eval.compare': async () => (await import('./eval-compare.js')).run,
   'data.mine-negatives': async () => (await import('./data-mine-negatives.js')).run,
   'data.mix': async () => (await import('./data-mix.js')).run,

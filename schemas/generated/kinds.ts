@@ -513,6 +513,10 @@ export const stepKinds: Record<string, StepKind> = {
     seeded: true,
     checkpoints: true,
     shared: true,
+    shards: {
+      kind: 'eval.shard',
+      resumes: true,
+    },
     environment: [],
     inputs: {
       model: {
@@ -839,6 +843,59 @@ export const stepKinds: Record<string, StepKind> = {
         help: 'add bm25 to `modes`, or leave `bm25_tune` out',
       },
     ],
+  },
+  'eval.shard': {
+    kind: 'eval.shard',
+    version: 1,
+    runs: 'trainer',
+    help: 'Encodes one part of the corpora of an evaluation: what `shards` of `eval.retrieval` runs side by side. It does not depend on split, queries or modes.',
+    seeded: false,
+    checkpoints: true,
+    shared: true,
+    environment: [],
+    inputs: {
+      model: {
+        artifact: 'model',
+        required: true,
+        help: 'The encoder.',
+      },
+      data: {
+        artifact: 'dataset',
+        required: true,
+        many: true,
+        help: 'Their corpora; several as a map of names.',
+      },
+      batch: {
+        type: 'integer',
+        help: 'Rows a forward pass.',
+        minimum: 1,
+        default: 128,
+        memory: true,
+      },
+      shard: {
+        type: 'integer',
+        help: 'Which of the parts, from 1.',
+        minimum: 1,
+      },
+      shards: {
+        type: 'integer',
+        help: 'How many parts there are.',
+        minimum: 1,
+      },
+    },
+    outputs: {
+      vectors: {
+        artifact: 'folder',
+        help: 'Embeddings of documents, in files.',
+      },
+    },
+    metrics: {
+      rows: {
+        help: 'Documents.',
+        unit: '',
+        goal: null,
+      },
+    },
   },
   'index.build': {
     kind: 'index.build',

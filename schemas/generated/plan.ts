@@ -149,6 +149,10 @@ export interface StepNode {
   shards?: {
     count: number;
     kind: string;
+    /**
+     * It goes on from its own checkpoints once they are done; absent where it does not.
+     */
+    resumes?: true;
   };
 }
 /**

@@ -62,6 +62,10 @@ export interface StepKind {
      * The step kind that makes one shard: it takes inputs of the same names, and `shard` (from 1) of `shards`.
      */
     kind: string;
+    /**
+     * Whether the step, once its shards are done, goes on from its own checkpoints, those of one without shards among them. Default false.
+     */
+    resumes?: boolean;
   };
 }
 /**

@@ -126,7 +126,7 @@ describe('a step', () => {
     );
   });
 
-  it('put together from shards goes on from no checkpoint', async () => {
+  it('that is only put together from shards goes on from no checkpoint', async () => {
     const call = sleepCall({ steps: 6 });
     await attempt(bench, call, {
       kind: kindThat(async (context) => {

@@ -48,6 +48,18 @@ steps:
 outputs: { index: "\${{ steps.rl.outputs.index }}" }
 `;
 
+const evaluated = `
+pawl: 1
+name: evaluated
+steps:
+  corpus: { uses: data.code-search }
+  base: { uses: model.init, with: { data: "\${{ steps.corpus.outputs.dataset }}" } }
+  report:
+    uses: eval.retrieval
+    with: { model: "\${{ steps.base.outputs.model }}", data: "\${{ steps.corpus.outputs.dataset }}" }
+    shards: 4
+`;
+
 let dir: string;
 let store: ObjectStore;
 beforeEach(async () => {
@@ -56,8 +68,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-function planOf(parts: number): Plan {
-  const { plan, diagnostics } = compile({ path: 'large.yaml', text, set: { parts }, files: () => null });
+const planOf = (parts: number): Plan => compiled(text, { parts });
+
+function compiled(source: string, set: Record<string, number> = {}): Plan {
+  const { plan, diagnostics } = compile({ path: 'large.yaml', text: source, set, files: () => null });
   if (plan === null) throw new Error(JSON.stringify(diagnostics));
   return plan;
 }
@@ -95,10 +109,7 @@ function derivedOf(uses: string, own: Record<string, number>): StepDerivation {
 
 /** The step in the first iteration of a loop with this setting, as one and as three shards. */
 async function turn(setting: string) {
-  const path = 'looped.yaml';
-  const { plan, diagnostics } = compile({ path, text: looped(setting), set: {}, files: () => null });
-  if (plan === null) throw new Error(JSON.stringify(diagnostics));
-  const steps = await planRun({ ...inputOf(1), plan });
+  const steps = await planRun({ ...inputOf(1), plan: compiled(looped(setting)) });
   return steps.find((step) => step.path === 'rl')?.inner.find((step) => step.path === 'rl[0].index');
 }
 
@@ -137,6 +148,14 @@ describe('a step with shards', () => {
     await checkpointOf(derivedIndex().checkpointKey);
     expect((await index(1))?.state).toBe('RESUME');
     expect(await index(3)).toMatchObject({ state: 'RUN', reason: 'no result yet; 3 shards' });
+  });
+
+  it('goes on from its own checkpoint where it does more than put them together', async () => {
+    const evaluation = async () => (await planRun({ ...inputOf(1), plan: compiled(evaluated) })).at(-1);
+    const { key, reason } = (await evaluation()) ?? {};
+    expect(reason).toBe('no result yet; 4 shards');
+    await checkpointOf(key ?? '');
+    expect(await evaluation()).toMatchObject({ state: 'RESUME', reason: 'checkpoint of step 20; 4 shards' });
   });
 
   it('between the clicks of a loop runs as one, from the checkpoint of one, and planning says so', async () => {

@@ -139,6 +139,8 @@ export interface MemoryStore {
   pruned: Set<number>;
   /** Calls still to be answered `held`, by path. */
   held: Map<string, number>;
+  /** Steps of checkpoints, by path. */
+  checkpoints: Map<string, number>;
   records: { record: RunRecord; final: boolean }[];
   plans: Map<string, Plan>;
   /** What somebody was told, in order. */
@@ -150,6 +152,7 @@ export const emptyStore = (): MemoryStore => ({
   clicks: new Map(),
   pruned: new Set(),
   held: new Map(),
+  checkpoints: new Map(),
   records: [],
   plans: new Map(),
   told: [],
@@ -185,7 +188,10 @@ export function localOn(store: MemoryStore): LocalActivities {
         const cached = { ...outcome, lost: {}, saved: outcome.seconds };
         return { state: 'cached', key, reason: 'committed', outcome: cached };
       }
-      return { state: 'run', key, checkpointKey, seed, reason: 'never made', checkpointStep: null };
+      const checkpointStep = store.checkpoints.get(path) ?? null;
+      if (checkpointStep !== null)
+        return { state: 'resumable', key, checkpointKey, seed, reason: 'goes on', checkpointStep };
+      return { state: 'run', key, checkpointKey, seed, reason: 'never made', checkpointStep };
     },
     openLoop: async ({ identity, max }): Promise<OpenLoopOutput> => {
       const key = loopKey(identity);

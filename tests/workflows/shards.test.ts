@@ -41,6 +41,19 @@ describe('a step with shards', () => {
     expect([world.paths(), stepOf(run, 'big').state]).toEqual([['big'], 'cached']);
   });
 
+  it.each([
+    [false, null],
+    [true, 40],
+  ])('goes on from a checkpoint of its own where its kind says so: %s', async (resumes, resumedFrom) => {
+    const world = benchOf();
+    world.store.checkpoints.set('big', 40);
+    const shards = { count: 3, kind: 'test.part', ...(resumes ? { resumes: true as const } : {}) };
+    const run = world.start(planOf({ big: split({ shards }) }, { kinds: splitKinds }), on);
+    await world.world.clock.runUntil(() => world.calls.length === 4);
+    expect(statusOf(run).steps[0]).toMatchObject({ path: 'big', state: 'running', resumedFrom });
+    await world.world.finish(run);
+  });
+
   it('runs as one where the run does not ask for shards', async () => {
     const world = benchOf();
     await world.run(plan);

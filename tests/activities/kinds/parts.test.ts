@@ -116,20 +116,36 @@ describe('a step of several parts', () => {
     return { slot: { engine, mutex: createMutex(), hostQueue: 'here' }, jobs };
   }
 
-  it('is cut anywhere and does only what no checkpoint holds', async () => {
+  /** Two shards of the corpus of an evaluation, one of them without work. */
+  async function corpusShards(model: InputValue): Promise<Record<string, InputValue>[]> {
+    const shards = [];
+    for (const shard of [1, 2]) {
+      const made = fresh('eval.shard', { model, data, batch: 4, shard, shards: 2 });
+      shards.push((await attempt(bench, made, { slot: standIn(0).slot }).outcome).outputs);
+    }
+    return shards;
+  }
+
+  it.each([
+    ['as one', ['encode', 'encode', 'reason']],
+    ['over shards', ['encode', 'reason']],
+  ])('is cut anywhere and does only what no checkpoint holds: %s', async (how, ops) => {
     const path = smallModel(bench.home, 'words/model').path;
     const folder: KindImplementation = async (context) => {
       cpSync(path, await context.outputDir('folder'), { recursive: true });
       return {};
     };
     const model = output(await attempt(bench, fresh('test.sleep', { steps: 1 }), { kind: folder }).outcome, 'folder');
-    const whole = standIn(0);
     const straight = fresh('eval.retrieval', evaluation(model));
-    const { metrics } = await attempt(bench, straight, { slot: whole.slot }).outcome;
-    expect(whole.jobs.map(({ op }) => op)).toEqual(['encode', 'encode', 'reason']);
+    const { metrics } = await attempt(bench, straight, { slot: standIn(0).slot }).outcome;
+    const given = how === 'as one' ? {} : { shards: await corpusShards(model) };
+    const make = (): StepCall => ({ ...fresh('eval.retrieval', evaluation(model)), ...given });
+    const whole = standIn(0);
+    await attempt(bench, make(), { slot: whole.slot }).outcome;
+    expect(whole.jobs.map(({ op }) => op)).toEqual(ops);
     const things = whole.jobs.length * stepsOfOne;
-    for (let cut = 1; cut <= things; cut += 1) {
-      const made = fresh('eval.retrieval', evaluation(model));
+    for (let cut = 1; cut <= things; cut += how === 'as one' ? 1 : 4) {
+      const made = make();
       const first = standIn(cut);
       await expect(attempt(bench, made, { slot: first.slot }).outcome).rejects.toMatchObject({ type: 'trainer_crash' });
       const kept = (await newestCheckpoint(bench.store, made.checkpointKey))?.step ?? null;
