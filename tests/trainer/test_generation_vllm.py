@@ -1,84 +1,31 @@
-"""vLLM as a backend, against a stand-in of the part of its interface that is used: it has not been run with vLLM itself."""
+"""vLLM as a backend, against a stand-in of it (vllm_stand_in.py); vLLM itself: test_generation_vllm_installed.py."""
 
 from __future__ import annotations
 
-import importlib.machinery
+import os
 import sys
-from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+import vllm_stand_in
 from conftest import Bench, read_jsonl
-from pawl_trainer import distributed, generation_vllm, seeds
+from pawl_trainer import distributed, generation_vllm
 from pawl_trainer.failures import Failure
-from pawl_trainer.language_model import LanguageModel
-from pawl_trainer.sampling import Sampling, sample
 from safetensors.torch import load_file
+from vllm_stand_in import Engine
 
 ROLLOUT = {"split": "rl", "queries": 3, "group": 2, "min_new": 2, "temperature": 1.0, "chunk": 4, "micro_batch": 6}
 
 
-class Engine:
-    """Draws with a network of its own, whose weights are those that it was given; notes what it was asked."""
-
-    def __init__(self, **options: Any) -> None:
-        self.options, self.calls, self.awake = options, [], True
-        self.given: dict[str, torch.Tensor] = {}
-        holder = SimpleNamespace(model=SimpleNamespace(load_weights=lambda found: self.given.update(found)))
-        worker = SimpleNamespace(model_runner=holder)
-        self.llm_engine = SimpleNamespace(model_executor=SimpleNamespace(driver_worker=worker))
-
-    def sleep(self, level: int) -> None:
-        self.awake = False
-
-    def wake_up(self) -> None:
-        self.awake = True
-
-    def reset_prefix_cache(self) -> None:
-        self.calls.append("reset")
-
-    def generate(self, asked: list[Any], wanted: list[Any], use_tqdm: bool) -> list[Any]:
-        assert self.awake
-        self.calls.append(wanted)
-        return [self.answer(prompt["prompt_token_ids"], told) for prompt, told in zip(asked, wanted, strict=True)]
-
-    def answer(self, prompt: list[int], told: Any) -> Any:
-        model = self.model
-        model.network.load_state_dict({**model.network.state_dict(), **self.given})
-        uniforms = seeds.uniforms(told.seed, [("draw",)], told.max_tokens)
-        (found,) = sample(model, [prompt], uniforms, Sampling(told.temperature, told.min_tokens, told.max_tokens))
-        # What vLLM computes differs a little from what the trainer does.
-        logprobs = [
-            {token: SimpleNamespace(logprob=value + 0.01)} for token, value in zip(found.ids, found.logprobs, strict=True)
-        ]
-        reason = "length" if found.finish == "length" else "stop"
-        output = SimpleNamespace(token_ids=found.ids, logprobs=logprobs, finish_reason=reason, stop_reason=found.ids[-1])
-        return SimpleNamespace(outputs=[output])
-
-    model: LanguageModel
-
-
 @pytest.fixture
-def engines(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Engine]]:
-    """The engines that are made while vLLM seems to be installed."""
-    made: list[Engine] = []
+def engines(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
+    """The engines that are made while vLLM for an accelerator seems to be installed."""
     job = bench.job("x", "read", {"m": bench.model})
     Engine.model = generation_vllm.language_model.load(job, job.artifact("m")).for_training()
     Engine.model.network.eval()
-
-    def engine(**options: Any) -> Engine:
-        made.append(Engine(**options))
-        return made[-1]
-
-    module = ModuleType("vllm")
-    module.__spec__ = importlib.machinery.ModuleSpec("vllm", None)
-    module.LLM, module.SamplingParams = engine, lambda **told: SimpleNamespace(**told)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "vllm", module)
-    monkeypatch.setattr(generation_vllm, "_made", None)
-    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
-    yield made
+    return vllm_stand_in.install(monkeypatch, accelerator=True)
 
 
 def given(bench: Bench, **generation: Any) -> dict[str, Any]:
@@ -90,8 +37,11 @@ def test_a_rollout_by_vllm_keeps_its_logprobs_and_trains_on_those_of_the_trainer
     (engine,) = engines
     assert (engine.options["gpu_memory_utilization"], engine.options["dtype"]) == (0.3, "bfloat16")
     assert engine.options["model"] == bench.model["path"] and engine.options["trust_remote_code"] is False
-    assert {name for name in engine.given if "embed_tokens" in name} == {"model.embed_tokens.weight"}
-    assert "lm_head.weight" not in engine.given, "a tied head is not a weight of its own"
+    assert engine.options["hf_overrides"] == {"tie_word_embeddings": False} and engine.options["enforce_eager"] is False
+    assert torch.equal(engine.given["lm_head.weight"], engine.given["model.embed_tokens.weight"]), "a tied head goes along"
+    assert engine.suggested == {}, "what the model's files suggest is not heard"
+    surroundings = {name: os.environ[name] for name in generation_vllm.SURROUNDINGS}
+    assert surroundings == {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_NO_USAGE_STATS": "1"}
     assert not engine.awake, "its memory is free for the update"
     told = engine.calls[1]
     assert {one.min_tokens for one in told} == {2} and len({one.seed for one in told}) == len(told)
@@ -110,7 +60,45 @@ def test_the_engine_is_made_once_and_filled_for_each_policy(bench: Bench, engine
     (engine,) = engines
     assert engine.calls.count("reset") == 2
     bench.run("rollout", "other", given(bench, memory=0.2))
+    assert [one.ended for one in engines] == [True, False], "the first one ends before the second one begins"
+
+
+def test_on_the_processor_it_does_not_sleep_and_nothing_is_compiled(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = bench.job("x", "read", {"m": bench.model})
+    Engine.model = generation_vllm.language_model.load(job, job.artifact("m")).for_training()
+    made = vllm_stand_in.install(monkeypatch, accelerator=False)
+    bench.run("rollout", "first", given(bench))
+    bench.run("rollout", "second", given(bench))
+    (engine,) = made
+    assert engine.awake and engine.options["enforce_eager"] is True and engine.options["enable_sleep_mode"] is False
+
+
+def test_an_engine_that_broke_is_not_used_again(bench: Bench, engines: list[Engine]) -> None:
+    bench.run("rollout", "first", given(bench))
+    engines[0].broken = True
+    with pytest.raises(RuntimeError, match="the kernel gave up"):
+        bench.run("rollout", "second", given(bench))
+    assert engines[0].ended
+    bench.run("rollout", "third", given(bench))
     assert len(engines) == 2
+
+
+def test_why_vllm_does_not_start_is_said(bench: Bench, engines: list[Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        Failure, match=r"memory: 0\.95.*does not start: Free memory on device \(10/80 GiB\) is less.*Change"
+    ) as full:
+        bench.run("rollout", "r", given(bench, memory=0.95))
+    assert full.value.failure_class == "config" and full.value.details["ends"], "a process that is half filled is not kept"
+
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError("No module named 'uvloop'")
+
+    module = ModuleType("vllm")
+    module.__spec__, module.__getattr__ = sys.modules["vllm"].__spec__, missing  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "vllm", module)
+    with pytest.raises(Failure, match=r"is installed.*cannot be loaded: No module named 'uvloop'\. Install") as failed:
+        bench.run("rollout", "r", given(bench))
+    assert failed.value.failure_class == "config"
 
 
 def test_what_vllm_cannot_do_is_said(bench: Bench, engines: list[Engine]) -> None:

@@ -1,9 +1,13 @@
 """vLLM as the backend that generates, where it is installed: the same prompts, limits and ends as sampling.py.
 
 vLLM runs in this process, on this device. It gets the weights of the policy before each rollout (adapters merged into a
-copy) and gives most of its memory back behind it. What it draws depends on its kernels and on what is drawn together, so a
-rollout by it is not the same bits each time; and its log-probabilities are not those of the trainer. They are kept as
-`sampler_logprobs` and compared; what is trained on are those of the trainer's own pass, as with the other backend.
+copy) and, on an accelerator, gives most of its memory back behind it. What it draws depends on its kernels; and its
+log-probabilities are not those of the trainer. They are kept as `sampler_logprobs` and compared; what is trained on are those
+of the trainer's own pass, as with the other backend. vLLM 0.32 for the processor is what this was run with (docs/models.md).
+
+Options that look odd are for the processor. The head is a table of its own and handed over with the rest: there is a packed
+copy of it, which new weights of the table of the embeddings alone do not reach. Nothing is compiled, which takes longer than
+what is sampled. No prompt is read in parts: a row that has a seed of its own then fails.
 """
 
 from __future__ import annotations
@@ -11,14 +15,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from pawl_trainer import distributed, language_model, lora, seeds
+from pawl_trainer import devices, distributed, language_model, lora, seeds
 from pawl_trainer.completion import Completion, completion_of
 from pawl_trainer.failures import Failure
 from pawl_trainer.generation import Draws, Generate, with_network
@@ -50,6 +57,10 @@ def generation_of(value: Mapping[str, Any]) -> Generation:
     return found
 
 
+# Said to vLLM before it is loaded: to stay in this process, so that weights are handed over in memory; to send nobody
+# anything; and to log errors only, unless the environment says more.
+SURROUNDINGS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_NO_USAGE_STATS": "1"}
+
 _made: tuple[tuple[Any, ...], Any] | None = None  # the engine of this process, and what it was made for
 
 
@@ -66,55 +77,104 @@ def opened(generation: Generation, model: LanguageModel) -> Iterator[Generate]:
     ) -> list[Completion]:
         wanted = parameters(len(prompts), model, draws, sampling)
         asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
-        results = engine.generate(asked, wanted, use_tqdm=False)
+        with torch.autocast(devices.device().type, enabled=False), ending_if_broken():
+            results = engine.generate(asked, wanted, use_tqdm=False)
         return [completion_by(result.outputs[0], model) for result in results]
 
     try:
         yield with_vllm
     finally:
-        engine.sleep(level=2)
+        if _made is not None and sleeps():
+            engine.sleep(level=2)
+
+
+@contextmanager
+def ending_if_broken() -> Iterator[None]:
+    """A block in which the engine works; if it raises, what the engine holds is not to be trusted, and it is closed."""
+    try:
+        yield
+    except BaseException:
+        close()
+        raise
+
+
+def close() -> None:
+    """Ends the engine of this process, if it has one, and gives all its memory back."""
+    global _made
+    if _made is None:
+        return
+    engine, _made = _made[1], None
+    engine.llm_engine.engine_core.shutdown()
+    del engine
+    importlib.import_module("vllm.distributed").cleanup_dist_env_and_memory()
 
 
 def filled(model: LanguageModel, generation: Generation) -> Any:
     """The engine of this process with the weights of `model`; made once for models of one shape."""
     global _made
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # in this process, so that weights are handed over in memory
+    os.environ.update(SURROUNDINGS)
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "CRITICAL")
     contract, config = model.contract, model.network.config
     length = min(2 * sum(contract.max_tokens.values()) + 256, int(config.max_position_embeddings))  # with the template
     shape = (config.to_json_string(), length, generation)
-    if _made is not None and _made[0] == shape:
-        engine = _made[1]
-        engine.wake_up()
-    else:
-        engine = importlib.import_module("vllm").LLM(
-            model=str(model.folder),
-            skip_tokenizer_init=True,
-            load_format="dummy",  # the weights come from memory
-            dtype=generation.dtype,
-            gpu_memory_utilization=generation.memory,
-            max_model_len=length,
-            enable_prefix_caching=True,
-            enable_sleep_mode=True,
-            logprobs_mode="processed_logprobs",  # under the temperature, as the trainer's
-            trust_remote_code=False,
-            seed=0,
-        )
-        _made = (shape, engine)
-    network = engine.llm_engine.model_executor.driver_worker.model_runner.model
-    network.load_weights(weights_of(model))
-    engine.reset_prefix_cache()
+    if _made is None or _made[0] != shape:
+        close()  # first: two do not fit
+        _made = (shape, started(model.folder, length, generation))
+    elif sleeps():
+        _made[1].wake_up()
+    engine = _made[1]
+    with ending_if_broken():
+        engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights_of(model)})
+        engine.reset_prefix_cache()
     return engine
 
 
+def started(folder: Path, length: int, generation: Generation) -> Any:
+    """A new engine for models of the shape of `folder`, without their weights. Raises Failure(config) where vLLM cannot."""
+    try:
+        make = importlib.import_module("vllm").LLM
+    except ImportError as error:
+        message = f"`generation: {{backend: vllm}}`: vLLM is installed in the trainer's Python, but cannot be loaded: {error}."
+        raise Failure("config", f"{message} Install what it needs, or leave `generation` out.", input="generation") from None
+    try:
+        with tempfile.TemporaryDirectory() as silent:
+            # Else ends that generation_config.json of the model names would be ends here, whatever `parameters` says.
+            (Path(silent) / "generation_config.json").write_text("{}")
+            return make(
+                model=str(folder),
+                skip_tokenizer_init=True,
+                generation_config=silent,
+                load_format="dummy",  # the weights come from memory
+                hf_overrides={"tie_word_embeddings": False},
+                enforce_eager=not sleeps(),
+                enable_chunked_prefill=sleeps(),
+                dtype=generation.dtype,
+                gpu_memory_utilization=generation.memory,
+                max_model_len=length,
+                enable_prefix_caching=True,
+                enable_sleep_mode=sleeps(),
+                logprobs_mode="processed_logprobs",  # under the temperature, as the trainer's
+                trust_remote_code=False,
+                seed=0,
+            )
+    except ValueError as error:
+        said = " ".join(str(error).split())
+        what = f"`generation: {{backend: vllm, memory: {generation.memory}, dtype: {generation.dtype}}}`"
+        way = "Change `memory` or `dtype`, or leave `generation` out."
+        raise Failure("config", f"{what}: vLLM does not start: {said} {way}", input="generation", ends=True) from None
+
+
+def sleeps() -> bool:
+    """Whether vLLM can give memory back on this device and take it again: on an accelerator, not on a processor."""
+    return bool(importlib.import_module("vllm.platforms").current_platform.is_sleep_mode_available())
+
+
 def weights_of(model: LanguageModel) -> Iterator[tuple[str, Tensor]]:
-    """The weights by their names in the model's files, without a head that is the table of the embeddings."""
+    """The weights by their names in the model's files; a head that is the table of the embeddings is there too."""
     network = model.network
     if lora.has_adapters(network):
         network = lora.merged(language_model.read_weights(model.folder, model.contract), model.folder)
-    tied = network.get_output_embeddings().weight is network.get_input_embeddings().weight
-    for name, weight in network.state_dict().items():
-        if not (tied and name == "lm_head.weight"):
-            yield name, weight
+    yield from network.state_dict().items()
 
 
 def parameters(count: int, model: LanguageModel, draws: Draws | None, sampling: Sampling) -> list[Any]:
