@@ -40,16 +40,22 @@ class Offline:
         self.cache = Cache(1 << 30)
         self.events = TimedEvents()
 
-    def run(self, op: str, name: str, inputs: dict[str, Any], seed: int = 1) -> dict[str, float]:
-        """Runs an operation; its outputs are in folder/name/outputs."""
-        work = self.folder / name
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+    def run(self, op: str, name: str, inputs: dict[str, Any], seed: int = 1, every: int | None = None) -> dict[str, float]:
+        """Runs an operation; its outputs are in folder/name/outputs. `every` so many steps it takes a checkpoint."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
         function, declared = operations.find(op)
-        given = declaration.checked(op, declared or {}, inputs)
+        job = self.job(name, op, declaration.checked(op, declared or {}, inputs), seed, every)
         seeds.set_global(seed)
         self.events.steps = []
-        return function(Job(name, op, given, seed, work, None, None, None, self.events, StopRequest(), self.cache))
+        metrics = function(job)
+        job.finish()
+        return metrics
+
+    def job(self, name: str, op: str, inputs: dict[str, Any], seed: int, every: int | None = None) -> Job:
+        """A job with a folder of its own."""
+        work = self.folder / name
+        work.mkdir(parents=True, exist_ok=True)
+        return Job(name, op, inputs, seed, work, every, None, None, self.events, StopRequest(), self.cache)
 
     def artifact(self, path: Path, kind: str, identity: str | None = None) -> dict[str, str]:
         """A folder as an input; two of one identity are the same to the trainer's memory."""

@@ -8,6 +8,7 @@ export const testedElsewhere: Record<string, string> = {
   'bench/refresh-main.ts': 'the composition of `npm run bench -- refresh`',
   'bench/refresh.ts': '`npm run bench -- refresh` runs it',
   'bench/main.ts': 'the composition of `npm run bench`',
+  'bench/profile-main.ts': 'the composition of `npm run bench -- profile`',
   'chaos/main.ts': 'the composition of `npm run chaos`',
   'cli/main.ts': 'tests/cli runs it as a process',
   'local/supervisor-main.ts': 'tests/local runs it as a process',

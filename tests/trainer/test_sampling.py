@@ -10,6 +10,7 @@ import torch
 from conftest import Bench
 from pawl_trainer import language_model, sampling
 from pawl_trainer.batching import pad
+from pawl_trainer.completion import Completion
 from pawl_trainer.encoding import Contract, read_contract
 from pawl_trainer.job import Artifact
 from pawl_trainer.sampling import Sampling, cut_tail, distribution, draw, prefill
@@ -97,3 +98,32 @@ def test_a_prompt_that_several_rows_have_is_read_once_and_gives_the_same(bench: 
     for own, other in zip(cache.layers, plain.layers, strict=True):
         assert torch.allclose(own.keys, other.keys, atol=1e-5)
         assert torch.allclose(own.values, other.values, atol=1e-5)
+
+
+def test_rows_that_have_finished_are_left_out_and_change_no_bit(bench: Bench) -> None:
+    model = language_model.load(bench.job("encode", "w", {}), Artifact(Path(bench.model["path"]), "m", "model"))
+    prompts = [[1, 30 + number % 50, 31, 2] for number in range(96)]
+    uniforms = torch.rand(96, 10, generator=torch.Generator().manual_seed(5))
+    real = sampling.next_logits
+
+    def run(fewest: int, patch: pytest.MonkeyPatch) -> tuple[list[int], list[Completion]]:
+        made: list[int] = []
+
+        def ends_early(*given: Any) -> torch.Tensor:
+            logits = real(*given)
+            logits[:, model.contract.embed_id] += 4.5
+            made.append(len(logits))
+            return logits
+
+        patch.setattr(sampling, "next_logits", ends_early)
+        patch.setattr(sampling, "FEWEST_A_THREAD", fewest)
+        return made, sampling.sample(model, prompts, uniforms, Sampling(1.0, 1, 10))
+
+    with pytest.MonkeyPatch.context() as patch:
+        every, expected = run(96, patch)
+        made, found = run(16, patch)
+    assert found == expected
+    assert {len(completion.ids) for completion in found} >= {2, 3, 4, 5}
+    assert set(every[1:]) == {96}
+    assert made[1:] == sorted(made[1:], reverse=True)
+    assert made[1] == 96 > made[3] > made[-1] == 16

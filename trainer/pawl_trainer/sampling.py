@@ -2,7 +2,8 @@
 
 A draw is by inverse distribution function from uniforms that the caller made, so what a row draws does not depend on the
 rows around it. A prompt that several rows have is read once, and its cache is copied to each of them. Rows that have
-finished stay in the batch until all have; a row whose probabilities are no numbers has finished.
+finished stay in the batch until all have, but nothing is drawn for them; a row whose probabilities are no numbers has
+finished.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from pawl_trainer.completion import Completion, completion_of
 from pawl_trainer.encoding import Contract
 from pawl_trainer.language_model import LanguageModel
 from pawl_trainer.losses import IMPOSSIBLE
+
+# Rows for which logits are made, although some have finished. A product of fewer rows goes through other code of the
+# libraries, whose sums have other last bits; of more, what a row gets is the same however many there are.
+FEWEST_A_THREAD = 16
 
 
 @dataclass(frozen=True)
@@ -59,29 +64,34 @@ def sample(
     One completion a prompt. `uniforms` [prompts, max_new] in [0, 1) decide the draws; None = the most likely token.
     Stops at the embed token, at the end token or at `max_new` tokens.
     """
-    network, contract = model.network, model.contract
+    network, contract, count = model.network, model.contract, len(prompts)
     with torch.inference_mode():
         logits, cache, mask, positions = prefill(model, prompts)
-        lengths = torch.full((len(prompts),), sampling.max_new, device=network.device)
+        device = logits.device
+        drawn = torch.full((count, sampling.max_new), contract.pad_id, device=device)
+        logprobs = torch.zeros(count, sampling.max_new, device=device)
+        lengths = torch.full((count,), sampling.max_new, device=device)
         done = torch.zeros_like(lengths, dtype=torch.bool)
-        drawn: list[Tensor] = []
-        logprobs: list[Tensor] = []
+        rows = torch.arange(count, device=device)  # for which a token is drawn
         for step in range(sampling.max_new):
             if step > 0:
-                ids, positions = drawn[-1][:, None], positions + 1
+                ids, positions = drawn[:, step - 1 : step], positions + 1
                 mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
-                logits = next_logits(network, ids, mask, positions, cache)
-            allowed = distribution(logits, contract, sampling, torch.full_like(done, step < sampling.min_new))
-            tokens, chosen = draw(allowed, None if uniforms is None else uniforms[:, step].to(allowed.device), sampling)
-            drawn.append(tokens)
-            logprobs.append(chosen)
+                logits = next_logits(network, ids, mask, positions, cache, rows)
+            too_early = torch.full_like(rows, step < sampling.min_new, dtype=torch.bool)
+            uniform = None if uniforms is None else uniforms[:, step].to(device)[rows]
+            tokens, chosen = draw(distribution(logits, contract, sampling, too_early), uniform, sampling)
+            drawn[rows, step], logprobs[rows, step] = tokens, chosen
             ended = (tokens == contract.embed_id) | (tokens == contract.end_id) | ~chosen.isfinite()
-            lengths = torch.where(ended & ~done, step + 1, lengths)
-            done = done | ended
-            if bool(done.all()):
+            lengths[rows] = torch.where(ended & ~done[rows], step + 1, lengths[rows])
+            done[rows] |= ended
+            going = count - int(done.sum())
+            if going == 0:
                 break
-    rows = zip(torch.stack(drawn, 1).tolist(), torch.stack(logprobs, 1).tolist(), lengths.tolist(), strict=True)
-    return [completion_of(row[:length], chosen[:length], contract) for row, chosen, length in rows]
+            if going < len(rows):
+                rows = done.int().argsort(stable=True)[: max(going, FEWEST_A_THREAD * torch.get_num_threads())]
+    found = zip(drawn.tolist(), logprobs.tolist(), lengths.tolist(), strict=True)
+    return [completion_of(row[:length], chosen[:length], contract) for row, chosen, length in found]
 
 
 def prefill(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, DynamicCache, Tensor, Tensor]:
@@ -102,12 +112,14 @@ def prefill(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> tuple[Ten
     return logits[owner], cache, mask[owner], positions[owner]
 
 
-def next_logits(network: Any, ids: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
-    """Logits after the last token of each row [rows, vocabulary]; the cache grows by `ids`."""
+def next_logits(
+    network: Any, ids: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache, rows: Tensor | None = None
+) -> Tensor:
+    """Logits after the last token of each of `rows` (None = all) [rows, vocabulary]; the cache grows by `ids`."""
     states = network.base_model(
         input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-    ).last_hidden_state
-    logits: Tensor = network.get_output_embeddings()(states[:, -1])
+    ).last_hidden_state[:, -1]
+    logits: Tensor = network.get_output_embeddings()(states if rows is None else states[rows])
     return logits
 
 
