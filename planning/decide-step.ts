@@ -57,9 +57,7 @@ export async function decideStep(level: Level, name: string, node: StepNode): Pr
   known.steps.set(name, { outputs: Object.fromEntries(outputs), metrics });
   if (state === 'ok' && result !== null)
     return { state: 'CACHED', key, inputs, reason: `committed by ${result.run} at ${result.endedAt}` };
-  const resumes =
-    kind.checkpoints && (node.shards === undefined || node.shards.resumes === true || level.staysWithHost);
-  const decision = await notCached(level, path, { node, kind, derived, values, state, resumes });
+  const decision = await notCached(level, path, { node, kind, derived, values, state });
   const shards = await shardsInWords(level, node, values);
   return { key, inputs, ...decision, reason: `${decision.reason}${shards}` };
 }
@@ -96,16 +94,15 @@ interface Keyed {
   derived: StepDerivation;
   values: Record<string, unknown>;
   state: 'none' | 'ok' | 'pruned' | 'damaged';
-  /** Whether it goes on from a checkpoint: what is only put together from shards does not. */
-  resumes: boolean;
 }
 
-async function notCached({ planning, prefix }: Level, path: string, step: Keyed): Promise<Decision> {
+async function notCached(level: Level, path: string, step: Keyed): Promise<Decision> {
   const { derived, kind, values, state } = step;
+  const { planning, prefix } = level;
   const { store } = planning;
   const held = await holderOf(planning, derived.key);
   if (held !== null) return { state: 'WAITING', reason: held };
-  const checkpoint = step.resumes
+  const checkpoint = goesOn(level, step)
     ? await newestCheckpoint(store, derived.checkpointKey, checkpointLimit(kind.inputs, values))
     : null;
   if (checkpoint !== null)
@@ -116,6 +113,10 @@ async function notCached({ planning, prefix }: Level, path: string, step: Keyed)
   if (prefix !== '') return { state: 'RUN', reason: 'no result yet' };
   return { state: 'RUN', ...(await changesOf(planning, path, step)) };
 }
+
+/** Whether it goes on from a checkpoint: what is only put together from shards does not. Pure. */
+const goesOn = ({ staysWithHost }: Level, { kind, node: { shards } }: Keyed): boolean =>
+  kind.checkpoints && (shards === undefined || shards.resumes === true || staysWithHost);
 
 async function changesOf(
   { history, producers }: Planning,
