@@ -28,6 +28,8 @@ export interface CorpusLayout {
   dimension: number;
   /** The shards of the index. */
   bases: Stretch[];
+  /** The lines of `texts` that are encoded, ascending, where it is not all of them; stretches then are of this list. */
+  list?: readonly number[];
 }
 
 /** What the inputs of a step that builds an index say of a corpus of so many documents. Fails with class `data` for a model without pawl.json. */
@@ -50,6 +52,16 @@ export const evaluationLayout = (
   data: LocalArtifact,
   count: (texts: string) => Promise<number>,
 ): Promise<CorpusLayout> => layoutOf(inputs, data, count, () => ({ type: 'float32', most: Infinity }));
+
+/** What the inputs of a refresh say of these rows of its index: one stretch of float32. Fails as corpusLayout does. */
+export const refreshLayout = async (
+  { inputs }: Pick<KindContext, 'inputs'>,
+  list: readonly number[],
+): Promise<CorpusLayout> => {
+  const count = (): Promise<number> => Promise.resolve(list.length);
+  const cut = { type: 'float32', most: Infinity } as const;
+  return { ...(await layoutOf(inputs, artifactInput(inputs, 'index'), count, () => cut)), list };
+};
 
 async function layoutOf(
   inputs: KindContext['inputs'],
@@ -81,11 +93,12 @@ export function stretchesOf<Base extends Stretch>(bases: readonly Base[], share:
 /** Encodes a stretch as a part of the step, of this name, and leaves its rows, as the index keeps them, at `to`. */
 export async function encodeStretch(
   parts: Parts,
-  { model, texts, type, batch, dimension, bases }: CorpusLayout,
+  { model, texts, type, batch, dimension, bases, list }: CorpusLayout,
   { name, first, rows, to }: Stretch & { name: string; to: string },
 ): Promise<void> {
   const isAll = first === 0 && bases[0]?.rows === rows && bases.length === 1;
-  const only = isAll ? null : Array.from({ length: rows }, (_, row) => first + row);
+  const lines = list?.slice(first, first + rows) ?? Array.from({ length: rows }, (_, row) => first + row);
+  const only = isAll && list === undefined ? null : lines;
   const call = { name, model, texts, rows: only, count: rows, role: 'document' as const, batch };
   const { file } = await encode(parts, call);
   await joinRows([{ file, rows }], { to, dimension, from: 'float32', type });

@@ -8,7 +8,7 @@ import type { KindContext } from '../kind.js';
 import { encodeStretch, stretchesOf, type CorpusLayout } from './corpus-layout.js';
 import { nameIn, type SetName } from './evaluation-task.js';
 import { openParts } from './parts.js';
-import { manifestFile, type EncodedStretch } from './shard-files.js';
+import { listDigest, manifestFile, type EncodedStretch, type ShardManifest } from './shard-files.js';
 
 /** Encodes a share of one corpus, or of those of several data sets, into the output `vectors`; returns its rows. */
 export async function encodeShare(
@@ -31,6 +31,10 @@ export async function encodeShare(
     done += rows;
     context.progress(done, total, 'documents encoded');
   }
-  await writeFile(join(dir, manifestFile), `${canonicalJson({ schema: 1, stretches: encoded })}\n`);
+  const lists = corpora.flatMap(({ layout: { list } }) => (list === undefined ? [] : [{ list: listDigest(list) }]));
+  await writeFile(
+    join(dir, manifestFile),
+    `${canonicalJson({ schema: 1, stretches: encoded, ...lists[0] } satisfies ShardManifest)}\n`,
+  );
   return total;
 }

@@ -27,9 +27,10 @@ export interface EncodeCall {
  */
 export async function encode(parts: Parts, call: EncodeCall): Promise<{ file: string; dimension: number }> {
   const { name, model, texts, role, batch, count } = call;
-  const numbers = call.rows === null ? null : Array.from(call.rows);
+  const identity = identityOf(call);
+  const numbers = identity.rows;
   const { dimension } = await readEncodingContract(model);
-  const dir = await parts.part(name, { rows: numbers, count }, async (part) => {
+  const dir = await parts.part(name, identity, async (part) => {
     const rows = numbers === null ? null : `${part.dir}.rows.json`;
     if (rows !== null) await writeFile(rows, JSON.stringify(numbers));
     const out = join(part.dir, vectorFile);
@@ -40,12 +41,19 @@ export async function encode(parts: Parts, call: EncodeCall): Promise<{ file: st
   return { file: join(dir, vectorFile), dimension };
 }
 
-/** The part of the step that `encode` would make of all texts, out of files of their vectors; returns the file. */
+/** What decides the bytes of such a part, beside the inputs of the step. */
+const identityOf = ({ rows, count }: Pick<EncodeCall, 'rows' | 'count'>): { rows: number[] | null; count: number } => ({
+  rows: rows === null ? null : Array.from(rows),
+  count,
+});
+
+/** The part of the step that `encode` would make, out of files of its vectors; returns the file. */
 export async function joinVectors(
   parts: Parts,
-  { name, files, count, dimension }: { name: string; files: readonly RowFile[]; count: number; dimension: number },
+  call: Pick<EncodeCall, 'name' | 'rows' | 'count'> & { files: readonly RowFile[]; dimension: number },
 ): Promise<string> {
-  const dir = await parts.part(name, { rows: null, count }, async (part) => {
+  const { name, rows, count, files, dimension } = call;
+  const dir = await parts.part(name, identityOf({ rows, count }), async (part) => {
     await joinRows(files, { from: 'float32', to: join(part.dir, vectorFile), type: 'float32', dimension });
     return 1;
   });

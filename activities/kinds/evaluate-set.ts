@@ -114,9 +114,9 @@ async function encodeCorpus({ context, parts, model, set, corpus, documents }: S
   const name = nameIn(set, 'documents');
   if (context.shards !== null) {
     const { dimension } = await readEncodingContract(model);
-    const files = coveringFiles(await readShards(context.shards, set.name), { first: 0, rows: count });
+    const files = coveringFiles(await readShards(context.shards, { set: set.name }), { first: 0, rows: count });
     context.progress(0, count, 'rows to put together');
-    return indexOverFile(await joinVectors(parts, { name, files, count, dimension }), count, dimension);
+    return indexOverFile(await joinVectors(parts, { name, rows: null, files, count, dimension }), count, dimension);
   }
   context.progress(0, count, 'documents to encode');
   const encoded = await encode(parts, {

@@ -36,7 +36,7 @@ async function writerOf(
     const parts = await openParts(context);
     return (base) => encodeStretch(parts, layout, { ...base, name: `base-${base.first}` });
   }
-  const files = await readShards(context.shards, null);
+  const files = await readShards(context.shards, {});
   const { type, dimension } = layout;
   return ({ to, ...base }) => joinRows(coveringFiles(files, base), { from: type, to, type, dimension });
 }

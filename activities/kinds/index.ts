@@ -17,6 +17,7 @@ export const kindImplementations: Readonly<Record<string, Loader>> = {
   'index.shard': async () => (await import('./index-shard.js')).run,
   'index.ranks': async () => (await import('./index-ranks.js')).run,
   'index.refresh': async () => (await import('./index-refresh.js')).run,
+  'index.refresh-shard': async () => (await import('./index-refresh-shard.js')).run,
   'index.record': async () => (await import('./index-record.js')).run,
   'index.replay': async () => (await import('./index-replay.js')).run,
   'rl.reward': async () => (await import('./rl-reward.js')).run,

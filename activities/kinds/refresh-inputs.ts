@@ -1,17 +1,47 @@
 // Reads what index.refresh is told.
-import type { RefreshOptions } from '../../retrieval/refresh/policy.js';
+import { duplicatesOf } from '../../retrieval/corpus.js';
+import { freshnessOf, staleRows, type Freshness } from '../../retrieval/freshness.js';
+import { budgetRows, type RefreshPolicyName } from '../../retrieval/refresh/policies.js';
+import type { RefreshInput, RefreshOptions } from '../../retrieval/refresh/policy.js';
+import { threadSearch } from '../../retrieval/refresh/thread-search.js';
 import { isObject } from '../../retrieval/jsonl.js';
 import type { LoadedIndex } from '../../retrieval/read-index.js';
 import { noSamples, readRollouts, validSamples, type ValidSamples } from '../../retrieval/rollouts.js';
+import { retrievalThreads } from '../../retrieval/thread-pool.js';
 import type { KindContext, KindInput, LocalArtifact } from '../kind.js';
 import { StepFailure } from '../kind.js';
 import { readEncodingContract } from './encode.js';
-import { integerInput, numberInput, optionalArtifact, stringInput } from './inputs.js';
+import { artifactInput, integerInput, numberInput, optionalArtifact, stringInput } from './inputs.js';
 
 type Inputs = Record<string, KindInput>;
 
+/** What a refresh says its policy, but for how rows are encoded, and how fresh the index is. Fails where index, model and rollouts do not fit. */
+export async function policyInput(
+  context: KindContext,
+  loaded: LoadedIndex,
+): Promise<{ policy: RefreshPolicyName; freshness: Freshness; input: Omit<RefreshInput, 'encode'> }> {
+  const { inputs } = context;
+  const { index, manifest, corpus } = loaded;
+  const model = artifactInput(inputs, 'model');
+  await checkFit(context, loaded, model);
+  const freshness = freshnessOf(index, manifest, model.identity);
+  const input = {
+    index,
+    stale: staleRows(index, freshness),
+    versionOf: freshness.versionOf,
+    version: manifest.version + 1,
+    budget: budgetRows(budgetInput(inputs), index.rows),
+    samples: await samplesInput(inputs, loaded),
+    duplicatesOf: (row: number) => duplicatesOf(corpus, row),
+    options: optionsInput(inputs),
+    seed: context.seed ?? 0,
+    search: threadSearch(retrievalThreads()),
+  };
+  return { policy: stringInput(inputs, 'policy') as RefreshPolicyName, freshness, input };
+}
+
 /** What policies are told, in index.refresh. Pure. */
-export const optionsInput = (inputs: Inputs): RefreshOptions => ({
+const optionsInput = (inputs: Inputs): RefreshOptions => ({
   ...policyOptions(inputs),
   correct: stringInput(inputs, 'correct') as RefreshOptions['correct'],
 });

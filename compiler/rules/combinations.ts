@@ -16,11 +16,21 @@ import type { Rule } from './rule.js';
 export const combinations: Rule = (analysis) =>
   analysis.pipeline.steps.flatMap((step) => {
     const cells = step.matrix === null ? [null] : (step.matrix.cells ?? []);
-    const found = (step.kind?.refuses ?? []).flatMap((refusal) =>
-      cells.flatMap((cell) => check(analysis, step, refusal, cell)),
+    const found = cells.flatMap((cell) =>
+      refusalsOf(analysis, step, cell).flatMap((refusal) => check(analysis, step, refusal, cell)),
     );
     return found.length > 0 && isNeverRun(analysis, step) ? [] : found;
   });
+
+/** Of its kind, and where it runs as several those of the kind of its shards, which take inputs of the same names. */
+function refusalsOf({ pipeline, fieldsOf }: Analysis, step: Step, cell: Cell | null): readonly Refusal[] {
+  const own = step.kind?.refuses ?? [];
+  const shards = fieldsOf.get(step)?.find(({ role }) => role === 'shards');
+  if (shards === undefined || step.kind?.shards === undefined) return own;
+  const count = constantOf(shards, cell);
+  const isOne = count.known && count.value === 1;
+  return isOne ? own : [...own, ...(pipeline.kinds[step.kind.shards.kind]?.refuses ?? [])];
+}
 
 /** Whether its condition, or that of a loop or file around it, is false whatever happens. */
 function isNeverRun({ fieldsOf }: Analysis, step: Step): boolean {

@@ -488,7 +488,7 @@ export const codeTexts: readonly CodeText[] = [
     remedy: 'Remove `shards`: the step runs as one.',
     wrong: 'pawl: 1\nname: bad\nsteps:\n  a: { uses: test.sleep, shards: 4 }\n',
     output:
-      'not-sharded-kind.yaml:4:26: `test.sleep` cannot be split into shards [not-sharded]\n  4 |   a: { uses: test.sleep, shards: 4 }\n    |                          ^^^^^^\n  = only `eval.retrieval`, `index.build`, `rl.reward` can; remove it: the step runs as one\n',
+      'not-sharded-kind.yaml:4:26: `test.sleep` cannot be split into shards [not-sharded]\n  4 |   a: { uses: test.sleep, shards: 4 }\n    |                          ^^^^^^\n  = only `eval.retrieval`, `index.build`, `index.refresh`, `rl.reward` can; remove it: the step runs as one\n',
     right: 'pawl: 1\nname: good\nsteps:\n  a: { uses: test.sleep }\n',
     files: {},
   },
@@ -502,7 +502,7 @@ export const codeTexts: readonly CodeText[] = [
     wrong:
       'pawl: 1\nname: bad\nsteps:\n  corpus: { uses: data.code-search }\n  base:\n    uses: model.init\n    with: { data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 4 }\n',
     output:
-      'not-shared-kind.yaml:8:24: `base` asks for 4 GPUs, and `model.init` is done by one process [not-shared]\n  8 |     resources: { gpus: 4 }\n    |                        ^\n  = several share the work of `data.mine-negatives`, `eval.retrieval`, `eval.shard`, `index.build`, `index.record`, `index.refresh`, `index.shard`, `rl.rollout`, `rl.update`, `train.sft`\n',
+      'not-shared-kind.yaml:8:24: `base` asks for 4 GPUs, and `model.init` is done by one process [not-shared]\n  8 |     resources: { gpus: 4 }\n    |                        ^\n  = several share the work of `data.mine-negatives`, `eval.retrieval`, `eval.shard`, `index.build`, `index.record`, `index.refresh-shard`, `index.refresh`, `index.shard`, `rl.rollout`, `rl.update`, `train.sft`\n',
     right:
       'pawl: 1\nname: good\ndefaults: { resources: { gpus: 4 } }\nsteps:\n  corpus: { uses: data.code-search }\n  base:\n    uses: model.init\n    with: { data: "${{ steps.corpus.outputs.dataset }}" }\n    resources: { gpus: 1 }\n  sft:\n    uses: train.sft\n    with: { model: "${{ steps.base.outputs.model }}", data: "${{ steps.corpus.outputs.dataset }}" }\n',
     files: {},
@@ -708,7 +708,7 @@ export const codeTexts: readonly CodeText[] = [
     wrong:
       'pawl: 1\nname: bad\nsteps:\n  a: { uses: train.stf }\n  b: { uses: sleep }\n  c: { uses: deploy.production }\n',
     output:
-      'unknown-kind-typo.yaml:4:14: there is no step kind `train.stf` [unknown-kind]\n  4 |   a: { uses: train.stf }\n    |              ^^^^^^^^^\n  = did you mean `train.sft`?\n\nunknown-kind-typo.yaml:5:14: there is no step kind `sleep` [unknown-kind]\n  5 |   b: { uses: sleep }\n    |              ^^^^^\n  = did you mean `test.sleep`?\n\nunknown-kind-typo.yaml:6:14: there is no step kind `deploy.production` [unknown-kind]\n  6 |   c: { uses: deploy.production }\n    |              ^^^^^^^^^^^^^^^^^\n  = there are `command`, `data.code-search`, `data.jsonl`, `data.mine-negatives`, `data.mix`, `eval.compare`, `eval.retrieval`, `eval.shard`, `index.build`, `index.ranks`, `index.record`, `index.refresh`, `index.replay`, `index.shard`, `model.export`, `model.init`, `model.load`, `model.lora`, `model.merge`, `rl.reward`, `rl.rollout`, `rl.update`, `train.sft`\n',
+      'unknown-kind-typo.yaml:4:14: there is no step kind `train.stf` [unknown-kind]\n  4 |   a: { uses: train.stf }\n    |              ^^^^^^^^^\n  = did you mean `train.sft`?\n\nunknown-kind-typo.yaml:5:14: there is no step kind `sleep` [unknown-kind]\n  5 |   b: { uses: sleep }\n    |              ^^^^^\n  = did you mean `test.sleep`?\n\nunknown-kind-typo.yaml:6:14: there is no step kind `deploy.production` [unknown-kind]\n  6 |   c: { uses: deploy.production }\n    |              ^^^^^^^^^^^^^^^^^\n  = there are `command`, `data.code-search`, `data.jsonl`, `data.mine-negatives`, `data.mix`, `eval.compare`, `eval.retrieval`, `eval.shard`, `index.build`, `index.ranks`, `index.record`, `index.refresh`, `index.refresh-shard`, `index.replay`, `index.shard`, `model.export`, `model.init`, `model.load`, `model.lora`, `model.merge`, `rl.reward`, `rl.rollout`, `rl.update`, `train.sft`\n',
     right:
       'pawl: 1\nname: good\nsteps:\n  corpus: { uses: data.code-search }\n  base: { uses: model.init, with: { data: "${{ steps.corpus.outputs.dataset }}" } }\noutputs: { model: "${{ steps.base.outputs.model }}" }\n',
     files: {},

@@ -1072,6 +1072,156 @@ export const stepKinds: Record<string, StepKind> = {
       },
     },
   },
+  'index.refresh-shard': {
+    kind: 'index.refresh-shard',
+    version: 1,
+    runs: 'trainer',
+    help: 'Chooses the documents of a refresh and encodes one part of them: what `shards` of `index.refresh` runs side by side.',
+    seeded: true,
+    checkpoints: true,
+    shared: true,
+    environment: [],
+    inputs: {
+      index: {
+        artifact: 'index',
+        required: true,
+        help: 'The index to follow with.',
+      },
+      model: {
+        artifact: 'model',
+        required: true,
+        help: 'The current policy.',
+      },
+      rollouts: {
+        artifact: 'rollouts',
+        required: false,
+        help: 'This iteration, for policies that look at it.',
+      },
+      policy: {
+        type: 'string',
+        help: 'As in `index.refresh`.',
+        enum: ['none', 'frozen', 'full', 'neighbourhood', 'random', 'oldest', 'mixture', 'drift', 'adaptive'],
+        default: 'neighbourhood',
+      },
+      budget: {
+        type: 'object',
+        help: 'As in `index.refresh`.',
+        default: {
+          fraction: 0.05,
+        },
+        fields: {
+          fraction: {
+            type: 'number',
+            help: 'Share of the rows.',
+            exclusiveMinimum: 0,
+            maximum: 1,
+            default: null,
+          },
+          docs: {
+            type: 'integer',
+            help: 'Rows.',
+            minimum: 1,
+            default: null,
+          },
+        },
+      },
+      top: {
+        type: 'integer',
+        help: 'As in `index.refresh`.',
+        minimum: 1,
+        default: 5,
+      },
+      ring: {
+        type: 'integer',
+        help: 'As in `index.refresh`.',
+        minimum: 0,
+        default: 10,
+      },
+      probe: {
+        type: 'number',
+        help: 'As in `index.refresh`.',
+        minimum: 0,
+        maximum: 1,
+        default: 0.2,
+      },
+      share: {
+        type: 'number',
+        help: 'As in `index.refresh`.',
+        minimum: 0,
+        maximum: 1,
+        default: 0.5,
+      },
+      target: {
+        type: 'number',
+        help: 'As in `index.refresh`.',
+        exclusiveMinimum: 0,
+        maximum: 0.999,
+        default: 0.95,
+      },
+      confidence: {
+        type: 'number',
+        help: 'As in `index.refresh`.',
+        exclusiveMinimum: 0,
+        maximum: 0.999,
+        default: 0.95,
+      },
+      ranks: {
+        type: 'string',
+        help: 'As in `index.refresh`.',
+        enum: ['served', 'estimated'],
+        default: 'served',
+      },
+      correct: {
+        type: 'string',
+        help: 'As in `index.refresh`.',
+        enum: ['none', 'ridge', 'orthogonal'],
+        default: 'none',
+      },
+      lambda: {
+        type: 'number',
+        help: 'As in `index.refresh`.',
+        exclusiveMinimum: 0,
+        default: 0.1,
+      },
+      batch: {
+        type: 'integer',
+        help: 'Rows a forward pass.',
+        minimum: 1,
+        default: 128,
+        memory: true,
+      },
+      shard: {
+        type: 'integer',
+        help: 'Which of the parts, from 1.',
+        minimum: 1,
+      },
+      shards: {
+        type: 'integer',
+        help: 'How many parts there are.',
+        minimum: 1,
+      },
+    },
+    outputs: {
+      vectors: {
+        artifact: 'folder',
+        help: 'Embeddings of documents, in files.',
+      },
+    },
+    metrics: {
+      rows: {
+        help: 'Documents.',
+        unit: '',
+        goal: null,
+      },
+    },
+    refuses: [
+      {
+        when: 'policy in ["drift", "adaptive"]',
+        says: '`policy: ${{ policy }}` encodes while it chooses, so it cannot be split into shards',
+        help: 'leave `shards` out, or take another policy',
+      },
+    ],
+  },
   'index.refresh': {
     kind: 'index.refresh',
     version: 3,
@@ -1080,6 +1230,10 @@ export const stepKinds: Record<string, StepKind> = {
     seeded: true,
     checkpoints: true,
     shared: true,
+    shards: {
+      kind: 'index.refresh-shard',
+      resumes: true,
+    },
     environment: [],
     inputs: {
       index: {
