@@ -44,7 +44,7 @@ async function pytest() {
   heading('Tests in Python');
   const report = join(results, 'pytest.xml');
   // Two processes, each a file at a time: fixtures of a file are made once, and the order is that of tests/trainer/conftest.py.
-  const shared = ['-n', '2', '--dist', 'loadfile', '--no-loadscope-reorder'];
+  const shared = ['-n', '2', '--dist', 'loadfile', '--no-loadscope-reorder', '--max-worker-restart', '0'];
   const status = await run(python, ['-m', 'pytest', '-q', ...shared, `--junitxml=${report}`, 'tests/trainer']);
   return pytestCounts(textOf(report), status);
 }
