@@ -59,7 +59,13 @@ def test_pseudo_pairs_hold_no_document_of_the_other_splits(bench: Bench, functio
     assert not bodies & {row["document"] for row in read_jsonl(folder / "pairs.jsonl")}
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.fixture
+def small(functions: list[Function], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library of every fifth function: for what does not depend on how large it is."""
+    monkeypatch.setattr(code_search, "stdlib_functions", lambda: functions[::5])
+
+
+@pytest.mark.usefixtures("small")
 def test_the_same_library_gives_the_same_bytes(bench: Bench) -> None:
     for work in ("one", "two"):
         bench.run("code_search_data", work, {"limit": 300, "text": "source"})
@@ -68,7 +74,7 @@ def test_the_same_library_gives_the_same_bytes(bench: Bench) -> None:
         assert path.read_bytes() == (two / path.name).read_bytes()
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("small")
 def test_shares_that_leave_nothing_are_refused(bench: Bench) -> None:
     with pytest.raises(Failure, match="nothing is left for sft"):
         bench.run("code_search_data", "d", {"dev": 0.5, "test": 0.5})
