@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../retrieval/random.js';
 import type { Result } from '../../schemas/generated/records.js';
 import { shardName } from '../../schemas/ids.js';
 import { stepKey } from '../../schemas/identity.js';
@@ -16,8 +17,8 @@ name: wide
 params: { parts: { type: integer, default: 1 } }
 defaults: { retry: { attempts: 3, backoff: 1s } }
 steps:
-  corpus: { uses: data.code-search, with: { source: python-stdlib, limit: 90 } }
-  base:   { uses: model.init, with: { data: "\${{ steps.corpus.outputs.dataset }}", preset: test } }
+  corpus: { uses: data.jsonl, with: { folder: ./beir } }
+  base:   { uses: model.init, with: { data: "\${{ steps.corpus.outputs.dataset }}", preset: test, vocab: 320 } }
   index:
     uses: index.build
     with: { model: "\${{ steps.base.outputs.model }}", data: "\${{ steps.corpus.outputs.dataset }}", shard_rows: 16, batch: 8 }
@@ -26,6 +27,24 @@ steps:
 outputs: { index: "\${{ steps.index.outputs.index }}" }
 `;
 const shards = 3;
+
+/** 90 documents of invented words, each with a query of its first three. */
+function writeCorpus(folder: string): void {
+  const words = 'red green blue stone river cloud paper lamp wolf door seven north salt wheel glass moon iron'.split(
+    ' ',
+  );
+  const random = seededRandom(1, 'corpus of shards');
+  const texts = Array.from({ length: 90 }, () =>
+    Array.from({ length: 20 + random.below(40) }, () => words[random.below(words.length)]),
+  );
+  const lines = (rows: object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  mkdirSync(join(folder, 'qrels'), { recursive: true });
+  writeFileSync(join(folder, 'corpus.jsonl'), lines(texts.map((text, i) => ({ _id: `d${i}`, text: text.join(' ') }))));
+  const asked = texts.map((text, i) => ({ _id: `q${i}`, text: `${text.slice(0, 3).join(' ')} ${i}` }));
+  writeFileSync(join(folder, 'queries.jsonl'), lines(asked));
+  const judged = texts.map((_, i) => `q${i}\td${i}\t1\n`).join('');
+  writeFileSync(join(folder, 'qrels', 'sft.tsv'), `query-id\tcorpus-id\tscore\n${judged}`);
+}
 
 let rig: TrainingRig;
 let faults: string;
@@ -37,6 +56,7 @@ beforeAll(async () => {
   file = join(rig.folder, 'wide.yaml');
   mkdirSync(faults);
   writeFileSync(file, text);
+  writeCorpus(join(rig.folder, 'beir'));
   rig.env.PAWL_FAULTS = faults;
 }, 180_000);
 afterAll(() => rig.dispose(), 60_000);
