@@ -1,4 +1,5 @@
-// `npm run bench -- profile`: prints where the time of the trainer goes on the settings of the quickstart (bench/trainer_profile.py).
+// `npm run bench -- profile`: prints where the time of the trainer goes on the settings of the quickstart. What follows `profile`
+// is handed to bench/trainer_profile.py.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -9,7 +10,9 @@ import { commit, machine } from './machine.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const threads = String(Math.min(availableParallelism(), 8));
-const child = spawn(join(root, '.pawl', 'python', 'bin', 'python'), [join(root, 'bench', 'trainer_profile.py')], {
+const args = process.argv.slice(process.argv.indexOf('profile') + 1);
+const python = join(root, '.pawl', 'python', 'bin', 'python');
+const child = spawn(python, [join(root, 'bench', 'trainer_profile.py'), ...args], {
   stdio: ['ignore', 'inherit', 'inherit'],
   env: {
     ...process.env,

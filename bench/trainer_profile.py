@@ -5,8 +5,7 @@
 Runs the operations of train.sft, rl.rollout, index.refresh (what of it is the trainer's: encoding 5 % of the corpus) and
 rl.update as a worker does, files and memory of the process included, with a clock around the functions of TIMED. The seconds
 of a function are its own: what it calls that is timed, too, counts there. So the shares of an operation add up to 1. On an
-accelerator the clock waits for the device at every change, which makes the whole a little slower. Prints a table in Markdown,
-or with `--json` one line an operation.
+accelerator the clock waits for the device at every change, which makes the whole a little slower. Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -175,6 +174,7 @@ class Bench:
         self.data = self._made("code_search_data", "corpus", "dataset", {"source": "python-stdlib", "limit": setup.functions})
         base = self._made("model_init", "base", "model", {"data": self.data, "preset": setup.preset})
         self.model = self._made("sft", "taught", "model", self._sft(base, setup.taught, 1.0))
+        self._loaded()  # with the first model come libraries that take seconds
 
     def _made(self, op: str, name: str, output: str, inputs: dict[str, Any]) -> dict[str, str]:
         path = self.offline.folder / name / "outputs" / output
@@ -228,10 +228,14 @@ class Bench:
         after = {"state": offline.artifact(outputs / "state", "trainer-state", f"state {number}")}
         return seconds, offline.artifact(outputs / "model", "model", f"policy {number}"), after
 
+    def _loaded(self) -> language_model.LanguageModel:
+        job = self.offline.job("loaded", "encode", {}, 0)
+        return language_model.load(job, Artifact(Path(self.model["path"]), self.model["identity"], "model"))
+
     def _index(self) -> Index:
         """The corpus as the taught model embeds it, in memory; it stands in for the index."""
         job = self.offline.job("index", "encode", {}, 0)
-        model = language_model.load(job, Artifact(Path(self.model["path"]), self.model["identity"], "model"))
+        model = self._loaded()
         dataset = datasets.load(job, Artifact(Path(self.data["path"]), self.data["identity"], "dataset"))
         return Index(model, dataset, 0.05)
 
@@ -276,7 +280,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--clock", choices=["wall", "processor"], default="wall", help="processor: of all threads")
     parser.add_argument("--only", choices=["sft", "loop"])
     parser.add_argument("--folder", type=Path, help="keep what is made there, and use what is there already")
-    parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     setup = Setup(**{name: getattr(given, name) for name in vars(Setup())})
     read = time.perf_counter if given.clock == "wall" else time.process_time
@@ -288,12 +291,7 @@ def main(arguments: list[str]) -> int:
         if given.only != "sft":
             for kind, seconds in bench.loop():
                 runs.setdefault(kind, []).append(seconds)
-    kinds = {kind: medians(found) for kind, found in runs.items()}
-    if given.json:
-        answer = "\n".join(json.dumps({"kind": kind, "seconds": seconds}) for kind, seconds in kinds.items())
-    else:
-        answer = table(kinds)
-    sys.stdout.write(f"{answer}\n")
+    sys.stdout.write(f"{table({kind: medians(found) for kind, found in runs.items()})}\n")
     return 0
 
 
