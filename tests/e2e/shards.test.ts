@@ -8,7 +8,7 @@ import type { Result } from '../../schemas/generated/records.js';
 import { shardName } from '../../schemas/ids.js';
 import { stepKey } from '../../schemas/identity.js';
 import { ensureBuilt } from '../local/built.js';
-import { pidOf, resultsIn, trainingRig, until, type Ended, type TrainingRig } from './training-rig.js';
+import { pidAfter, pidOf, resultsIn, trainingRig, until, type Ended, type TrainingRig } from './training-rig.js';
 
 // Without a cache each run computes its own index, under a key of its own.
 const text = `
@@ -110,7 +110,7 @@ describe('an index of shards', () => {
       const idle = pidOf(rig, 'worker');
       process.kill(idle, 'SIGKILL'); // the next one reads the faults
       await until(
-        () => pidAfter(idle),
+        () => pidAfter(rig, 'worker', idle),
         60_000,
         () => 'no worker',
       );
@@ -151,13 +151,3 @@ describe('an index of shards', () => {
     expect(await digestIn('wide/five')).toBe(await digestIn('wide/one'));
   });
 });
-
-/** The worker that came after; null while there is none. */
-function pidAfter(old: number): number | null {
-  try {
-    const pid = pidOf(rig, 'worker');
-    return pid === old ? null : pid;
-  } catch {
-    return null;
-  }
-}

@@ -83,12 +83,25 @@ export async function newestCheckpointStep(store: ObjectStore): Promise<number> 
 /** How many iterations are kept. */
 export const clicksIn = async (store: ObjectStore): Promise<number> => (await listAll(store, 'loops/')).length;
 
+/** What the supervisor keeps. */
+type Kept = 'temporal' | 'worker' | 'mlflow';
+
 /** Id of the supervisor or of a process that it keeps. */
-export function pidOf({ home }: Pick<TrainingRig, 'home'>, name: 'supervisor' | 'temporal' | 'worker'): number {
+export function pidOf({ home }: Pick<TrainingRig, 'home'>, name: Kept | 'supervisor'): number {
   const text = readFileSync(join(home, 'run', `${name}.json`), 'utf8');
   const { process: found } = JSON.parse(text) as { process: { pid: number } | null };
   if (found === null) throw new Error(`${name} does not run: ${text}`);
   return found.pid;
+}
+
+/** Id of the process that came after another one; null while there is none. */
+export function pidAfter(rig: Pick<TrainingRig, 'home'>, name: Kept, old: number): number | null {
+  try {
+    const pid = pidOf(rig, name);
+    return pid === old ? null : pid;
+  } catch {
+    return null;
+  }
 }
 
 /** Id of the process that computes for a worker; null when there is none. */

@@ -11,6 +11,7 @@ import {
   clicksIn,
   madeBy,
   newestCheckpointStep,
+  pidAfter,
   pidOf,
   pipeline,
   processesOf,
@@ -167,6 +168,11 @@ writeFileSync(process.env.PAWL_OUTPUTS + '/metrics.json', JSON.stringify({ taugh
 describe.concurrent('the same pipeline, its processes killed one after the other', () => {
   const run = ['run', pipeline, '--name', 'killed'];
   let follower: ReturnType<TrainingRig['begin']>;
+  const mlflowAnswers = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${killed.env.PAWL_MLFLOW_PORT}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
   const checkpoint = (step: number): Promise<number> =>
     until(
       async () => {
@@ -226,6 +232,8 @@ describe.concurrent('the same pipeline, its processes killed one after the other
     'goes on from the last iteration after kill -9 of the Temporal server and of the worker, to its end',
     inOrder(400_000),
     async () => {
+      expect((await killed.pawl(['up'])).code).toBe(0);
+      expect(await mlflowAnswers()).toBe(true); // `up` waits for it, a run does not
       await clicks(1);
       process.kill(pidOf(killed, 'temporal'), 'SIGKILL');
       await clicks(2);
@@ -261,8 +269,16 @@ describe.concurrent('the same pipeline, its processes killed one after the other
     expect(await steps('rl.update.loss')).toEqual([0, 1, 2]);
   });
 
+  it('has MLflow answer again after kill -9, although its own child held the port', inOrder(180_000), async () => {
+    const first = pidOf(killed, 'mlflow');
+    process.kill(first, 'SIGKILL');
+    const again = async (): Promise<boolean> => pidAfter(killed, 'mlflow', first) !== null && (await mlflowAnswers());
+    await until(again, 120_000, () => 'MLflow does not answer');
+  });
+
   it('leaves no process behind after `pawl down`, and no folder of an attempt', inOrder(60_000), async () => {
-    await killed.pawl(['down']);
+    const { stdout } = await killed.pawl(['down']);
+    for (const name of ['mlflow', 'temporal', 'worker']) expect(stdout).toContain(name);
     expect(processesOf(killed.home)).toEqual([]);
     expect(readdirSync(join(killed.home, 'work'))).toEqual([]);
   });

@@ -13,8 +13,8 @@ export interface HomeRig {
   dispose(): Promise<void>;
 }
 
-/** MLflow is off unless asked for: it takes a quarter of a minute to start. */
-export async function homeRig(options: { mlflow?: boolean } = {}): Promise<HomeRig> {
+/** MLflow is off: it takes a quarter of a minute to start. */
+export async function homeRig(): Promise<HomeRig> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'pawl-local-')));
   mkdirSync(join(root, 'dist', 'worker'), { recursive: true });
   symlinkSync(join(repository, 'dist', 'local'), join(root, 'dist', 'local'));
@@ -37,7 +37,7 @@ export async function homeRig(options: { mlflow?: boolean } = {}): Promise<HomeR
     },
     ports,
     store: join(root, 'home', 'store'),
-    mlflow: { url: options.mlflow === true ? null : 'off', experiment: 'pawl' },
+    mlflow: { url: 'off', experiment: 'pawl' },
     workflowQueue: 'pawl',
     trainers: [{ queue: 'pawl-trainer', gpus: 0, labels: [] }],
     trainer: {
