@@ -25,6 +25,7 @@ import type { KindImplementation, KindInput } from './kind.js';
 import { kindContext } from './kind-context.js';
 import { countAttempts, readPulse, startPulse, stoppedAttempt, type Pulse } from './pulse.js';
 import { refuseCombinations } from './refuse-combinations.js';
+import { withDeclaredDefaults } from './declared-defaults.js';
 import { stageInputs } from './stage-inputs.js';
 import { stageShards, type StagedShards } from './stage-shards.js';
 import { startStopwatch, timesOf, type Stopwatch } from './stopwatch.js';
@@ -248,7 +249,8 @@ async function worked(run: StepRun, own: Attempt, implementation: KindImplementa
   pulse.details.text = 'running';
   run.watch.works();
   const log = { workflowId: call.run.workflowId, path: call.path, attempt, number: run.number };
-  const made = { inputs, shards: shards?.made ?? null };
+  const filled = kind === undefined ? inputs : withDeclaredDefaults(kind, inputs);
+  const made = { inputs: filled, shards: shards?.made ?? null };
   const parts = { ...run, ...made, attempt, folder, resume, journal, checkpoints, warnings, programs: host.programs };
   const metrics = await withLog(host, log, (attemptLog) => implementation(kindContext({ ...parts, attemptLog })));
   await checkpoints.settled();

@@ -44,7 +44,8 @@ async function stageArtifact(
   { $artifact }: ArtifactRef,
 ): Promise<LocalArtifact> {
   const { key, output, type } = $artifact;
-  const held = volatile.get(key);
+  // What is not marked is in the store, and read there: a loop drops what it holds when no reference with a mark is left.
+  const held = $artifact.volatile === undefined ? null : volatile.get(key);
   if (held !== null) return { path: outputFolder(held.folder, output), identity: `${key}/${output}`, type };
   const stored = (await readResult(store, key))?.outputs[output];
   if (stored === undefined && $artifact.volatile !== undefined) throw volatileLost(key);

@@ -44,12 +44,13 @@ export async function storeClick(
   const { carry, isOther } = kept;
   const { keys, seconds } = iteration;
   const metrics = recordedMetrics(iteration.metrics);
+  const isHeld = run.volatile && (node.commit > 1 || node.behind === true);
   const stands = await run.port.runLocal('commitClick', {
     run: run.info,
     path: input.path,
     loopKey: position.loopKey,
     // Between clicks nothing was told to anybody: with the click it is.
-    click: { index, carry, metrics, keys, seconds, ...(run.volatile && node.commit > 1 ? { earlier } : {}) },
+    click: { index, carry, metrics, keys, seconds, ...(isHeld ? { earlier } : {}) },
     keep: node.keep,
   });
   const reached = after(position, stands, false);

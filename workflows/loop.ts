@@ -15,7 +15,7 @@ import { iterationScope, scopeFrom, valueOf } from './scope.js';
 import type { Carries } from './scope.js';
 import { note, showLevel, warningsOf } from './state.js';
 import type { MetricTree } from './status.js';
-import { isVolatile, volatileStep } from './volatile.js';
+import { committing, isVolatile, volatileStep } from './volatile.js';
 import type { Progress } from './volatile.js';
 
 /** Rewinds without a click between, after which the loop gives up. */
@@ -66,7 +66,8 @@ async function turn(loop: LoopRun, before: Course): Promise<Course> {
   const course =
     earlier === null ? before : { ...before, position: earlier.position, behind: null, sinceMs: startedMs };
   if (iteration === 'lost') return rewound(loop, course);
-  if (earlier?.isOther === true) return from(loop, earlier.position);
+  // Not with what this worker holds: it was made from what this run had there.
+  if (earlier?.isOther === true) return from(loop, committing(earlier.position));
   if (!isClick(loop, progress.next, iteration)) return { ...course, progress: onwards(progress, iteration) };
   const isBehind = isStoredBehind(loop, course.position, progress.next, iteration);
   const click = storeClick(loop, course.position, { progress, iteration, isBehind });

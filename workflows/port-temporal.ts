@@ -167,12 +167,15 @@ async function runLocal<Name extends keyof LocalActivities>(
   }
 }
 
+/** How long a click waits for its host while steps of the next iteration take its slots. */
+const busyHostWaitMs = 30_000;
+
 async function commitVolatile(input: CommitVolatileInput, taskQueue: string): Promise<boolean> {
   const activities = proxyActivities<Record<'commitVolatile', CommitVolatile>>({
     taskQueue,
     activityId: `${input.path}.commit`,
     startToCloseTimeout: unboundedMs,
-    scheduleToStartTimeout: leaseWaitMs,
+    scheduleToStartTimeout: input.isRead === true ? busyHostWaitMs : leaseWaitMs,
     heartbeatTimeout: heartbeatTimeoutMs,
     retry: { ...storeRetry, nonRetryableErrorTypes: finalClasses(null) },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

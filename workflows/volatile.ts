@@ -25,6 +25,12 @@ const rewindsUntilCommitted = 2;
 export const isVolatile = ({ run, node }: LoopRun, position: LoopPositionState): boolean =>
   run.volatile && staysWithHost(node) && position.rewinds < rewindsUntilCommitted;
 
+/** The position with each result committed until the next click. Pure. */
+export const committing = (position: LoopPositionState): LoopPositionState => ({
+  ...position,
+  rewinds: rewindsUntilCommitted,
+});
+
 /** What the steps of an iteration are told. */
 export const volatileStep = ({ run }: LoopRun, index: number, carry: Carries): VolatileStep => ({
   loop: run.port.execution().workflowId,

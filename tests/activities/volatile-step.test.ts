@@ -53,6 +53,10 @@ const commit = (outcomes: StepOutcome[], given: Partial<CommitVolatileInput> = {
     ...given,
   });
 
+const failed = (): never => {
+  throw new Error('no output');
+};
+
 /** Folders of results that are held. */
 const held = async (): Promise<number> =>
   (await readdir(bench.host.workRoot)).filter((name) => name.endsWith('.held')).length;
@@ -147,6 +151,21 @@ describe('a click', () => {
     await commit([second]);
     await vi.waitFor(async () => expect(await held()).toBe(0));
     expect(await inStore('results/')).toBe(2);
+  });
+
+  it('is what an iteration begins with that is computed again, whatever is still held', async () => {
+    const first = await run(call(0, null));
+    await commit([first], { isRead: true });
+    expect(await held()).toBe(1);
+    // As the loop does when the iteration behind its click was lost: what the click carries has no mark.
+    const { volatile: _, ...kept } = first.outputs['folder']?.$artifact ?? failed();
+    const inputs = { value: 2, from: { $artifact: kept } };
+    const again = callOf(bench, 'test.sleep', inputs, {
+      path: 'rl[1].work',
+      volatile: { loop, iteration: 1, carried: [] },
+    });
+    expect((await run(again)).metrics['value']).toBe(3);
+    await vi.waitFor(async () => expect(await held()).toBe(1));
   });
 
   it('says when what stands is of another run', async () => {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +67,21 @@ def test_samples_are_gone_with_their_model(bench: Bench, monkeypatch: pytest.Mon
     inputs = {"model": bench.model, "texts": str(texts), "mode": "greedy", "out": "o.f32", "samples_out": "s.jsonl"}
     bench.run("reason", "reason", inputs)
     assert [kept() for kept in (*drawings, *models)] == [None, None]
+
+
+def test_a_model_in_memory_is_saved_from_where_it_is_now(bench: Bench, tmp_path: Path) -> None:
+    """Between clicks a loop holds artifacts in folders that go when they are stored; what was read from there stays in memory."""
+    held, stored, out = tmp_path / "held", tmp_path / "stored", tmp_path / "out"
+    for folder in (held, stored):
+        shutil.copytree(bench.model["path"], folder)
+    first, second = (
+        bench.job("x", f"read-{folder.name}", {"policy": {"path": str(folder), "identity": "k/model", "type": "model"}})
+        for folder in (held, stored)
+    )
+    language_model.load(first, first.artifact("policy"))
+    shutil.rmtree(held)
+    model = language_model.load(second, second.artifact("policy"))
+    assert model.network is language_model.load(second, second.artifact("policy")).network, "read once"
+    out.mkdir()
+    language_model.save(model, out)
+    assert (out / "tokenizer.json").read_bytes() == (stored / "tokenizer.json").read_bytes()

@@ -77,6 +77,18 @@ describe('a click behind the next iteration', () => {
     expect(rig.told.slice(0, 5)).toEqual(['rl[0].work', 'rl[1].work', 'store rl[1]', 'rl[2].work', 'click 1']);
   });
 
+  it('tells the tracker of its iteration, whose other steps nobody commits', async () => {
+    const { bench } = timeline(300);
+    const local = { ...bench.local };
+    const earlier: unknown[] = [];
+    bench.local.commitClick = async (input) => {
+      earlier.push(input.click.earlier);
+      return local.commitClick(input);
+    };
+    await bench.run(plan({ max: 3 }), features);
+    expect(earlier).toEqual([[], [], []]);
+  });
+
   it('a step is told that what the click stores can still be read', async () => {
     const { bench } = timeline(5_000);
     await bench.run(plan({ max: 3 }), features);
@@ -197,6 +209,7 @@ describe('what another run has stored first', () => {
     const run = rig.bench.start(plan({ max: 4 }), features);
     await rig.bench.world.finish(run);
     expect(rig.bench.paths()).toEqual([0, 1, 2, 2, 3].map((index) => `rl[${index}].work`));
+    expect(rig.bench.calls.map(({ call }) => call.volatile === undefined)).toEqual([false, false, false, true, false]);
     expect(rig.bench.calls[3]?.call.inputs['from']).toEqual({
       $artifact: { key: 'f'.repeat(64), output: 'out', type: 'folder' },
     });
@@ -213,6 +226,8 @@ describe('what another run has stored first', () => {
       },
     });
     await again.bench.run(plan({ max: 4 }), features);
+    // Not with what the host holds of it.
+    expect(again.bench.calls[3]?.call.volatile).toBe(undefined);
     expect(again.bench.paths()).toEqual([0, 1, 2, 2, 3].map((index) => `rl[${index}].work`));
   });
 });

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,8 @@ def load(job: Job, artifact: Artifact) -> LanguageModel:
             model = read_folder(artifact.path, text_encoder(job, artifact.path))
         return model, sum(weight.numel() * weight.element_size() for weight in model.network.parameters())
 
-    return job.cache.get(LanguageModel, artifact.identity, read)
+    # The folder is where the artifact is now: another that held the same bytes may be gone.
+    return replace(job.cache.get(LanguageModel, artifact.identity, read), folder=artifact.path)
 
 
 def _drop_nothing(network: Any) -> None:
