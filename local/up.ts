@@ -70,7 +70,7 @@ async function start(config: TemporalConfig, layout: Layout, wanted: ServicesFil
   });
   closeSync(output);
   child.unref();
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   while (supervised(config) === null) {
     if (child.exitCode !== null || Date.now() > deadline) {
       throw new LocalError('not_ready', `The supervisor did not start.\nIts log is ${layout.log('supervisor')}.`);
@@ -150,9 +150,9 @@ async function waitUntilReady(
   }
 }
 
-/** A server that just opened its port may refuse for a moment. */
+/** A server that just opened its port may refuse for a moment, on a busy machine for a while. */
 async function untilItWorks(work: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       await work();

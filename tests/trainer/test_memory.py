@@ -70,7 +70,7 @@ def test_samples_are_gone_with_their_model(bench: Bench, monkeypatch: pytest.Mon
 
 
 def test_a_model_in_memory_is_saved_from_where_it_is_now(bench: Bench, tmp_path: Path) -> None:
-    """Between clicks a loop holds artifacts in folders that go when they are stored; what was read from there stays in memory."""
+    """Between clicks a loop holds artifacts in folders that go when they are stored; what was read there stays in memory."""
     held, stored, out = tmp_path / "held", tmp_path / "stored", tmp_path / "out"
     for folder in (held, stored):
         shutil.copytree(bench.model["path"], folder)
