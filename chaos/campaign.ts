@@ -40,6 +40,8 @@ export interface RunLine {
   /** How many facts were compared, and points in MLflow among them. */
   compared: number;
   points: number;
+  /** As in Outcome. */
+  unseen: string[];
   folder: string | null;
 }
 
@@ -50,6 +52,7 @@ export interface Reference {
   trace: TraceLine[];
   facts: Facts;
   intervals: Intervals;
+  unseen: string[];
 }
 
 /** A run that brings no kill about, again and again, would go on for ever. */
@@ -94,10 +97,10 @@ async function referenceOf(options: CampaignOptions): Promise<Reference> {
   const known = existsSync(referenceFile) ? (JSON.parse(readFileSync(referenceFile, 'utf8')) as Reference) : null;
   if (known?.code === code && JSON.stringify(known.run) === JSON.stringify(subject.run)) return known;
   say('the undisturbed run');
-  const { seconds, trace, facts, intervals, problems, orphans } = await oneRun(subject, [], say);
+  const { seconds, trace, facts, intervals, unseen, problems, orphans } = await oneRun(subject, [], say);
   if (problems.length + orphans.length > 0)
     throw new Error(`The undisturbed run is not a reference: ${[...problems, ...orphans].join('; ')}`);
-  const reference = { code, run: subject.run, seconds, trace, facts, intervals };
+  const reference = { code, run: subject.run, seconds, trace, facts, intervals, unseen };
   mkdirSync(dirname(referenceFile), { recursive: true });
   writeFileSync(referenceFile, JSON.stringify(reference));
   say(`the undisturbed run took ${seconds.toFixed(0)} s`);
@@ -121,6 +124,7 @@ function lineOf(code: string, run: number, reference: Reference, outcome: Outcom
     costs: costsOf(trace, killed, { intervals: reference.intervals, trainerPaths: trainerPathsOf(reference) }),
     resumes: attempts.length - new Set(attempts.map(({ key }) => key)).size,
     differences: differences(reference.facts, facts),
+    unseen: reference.unseen,
     compared: Object.keys(reference.facts).length,
     points: Object.keys(reference.facts).filter((name) => name.startsWith('MLflow ')).length,
   };

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openInstallation, type Installation } from '../bench/installation.js';
+import { staysWithHost } from '../schemas/between-clicks.js';
 import type { Node, Plan } from '../schemas/generated/plan.js';
 import type { RunRecord } from '../schemas/generated/records.js';
 import { openStore } from '../store/open.js';
@@ -33,6 +34,8 @@ export interface Outcome {
   facts: Facts;
   orphans: string[];
   intervals: Intervals;
+  /** Loops whose steps claim nothing between two clicks, so that the trace does not show their work. */
+  unseen: string[];
   /** What went wrong beside; empty when nothing did. */
   problems: string[];
   /** The folder, when it was kept to be looked at. */
@@ -95,13 +98,15 @@ async function undertake(
   if (record !== undefined && subject.mlflow)
     Object.assign(facts, await pointsOf(store, record, installation.mlflow).catch(problem));
   await installation.pawl('down').catch(problem);
+  const plan = record === undefined ? null : await readPlan(store, record.planHash);
   return {
     seconds,
     trace: readTrace(home),
     killed: [...killer.done()],
     facts,
     orphans: await orphansOf(home, store),
-    intervals: record === undefined ? {} : intervalsOf(await readPlan(store, record.planHash)),
+    intervals: plan === null ? {} : intervalsOf(plan),
+    unseen: plan === null ? [] : unseenIn(plan.steps),
     problems,
   };
 }
@@ -130,3 +135,10 @@ function intervalsOf(plan: Plan): Intervals {
   visit(plan.steps, '');
   return intervals;
 }
+
+/** Paths, without iterations, of loops whose results stay with their host. */
+const unseenIn = (steps: Record<string, Node>, prefix = ''): string[] =>
+  Object.entries(steps).flatMap(([name, node]) => {
+    if (node.node !== 'loop') return [];
+    return [...(staysWithHost(node) ? [`${prefix}${name}`] : []), ...unseenIn(node.steps, `${prefix}${name}.`)];
+  });

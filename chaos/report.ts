@@ -14,6 +14,7 @@ export interface Verdict {
 export function reportOf(runs: readonly RunLine[], wanted: number, again: string): Verdict {
   const kills = runs.flatMap((run) => run.kills);
   const costs = runs.flatMap((run) => run.costs.map((cost) => ({ ...cost, run: run.run })));
+  const unseen = runs[0]?.unseen ?? [];
   const broken = [
     ...(kills.length < wanted ? [`only ${kills.length} of ${wanted} kills could be carried out`] : []),
     ...runs.flatMap(({ run, differences, orphans, problems }) =>
@@ -23,7 +24,7 @@ export function reportOf(runs: readonly RunLine[], wanted: number, again: string
         ...problems.map((text) => `problem: ${text.split('\n').slice(0, 6).join(' / ')}`),
       ].map((text) => `run ${run}: ${text}`),
     ),
-    ...costs
+    ...(unseen.length > 0 ? [] : costs)
       .filter(({ idleMs }) => idleMs > mostIdleMs)
       .map(({ kill, idleMs }) => `${kill}: idle for ${seconds(idleMs)}`),
     ...costs
@@ -39,7 +40,7 @@ export function reportOf(runs: readonly RunLine[], wanted: number, again: string
     `runs                ${runs.length}, ${Math.round(sum(({ seconds: s }) => s))} s`,
     `resumes             ${sum(({ resumes }) => resumes)} attempts after the first of a step`,
     `recomputed          ${sum(({ costs: all }) => all.reduce((t, c) => t + c.recomputedSteps, 0))} steps, ${seconds(sum(({ costs: all }) => all.reduce((t, c) => t + c.recomputedMs, 0)))}; most after one kill ${Math.max(0, ...costs.map((c) => c.recomputedSteps))} steps`,
-    `idle                ${distribution(costs.map(({ idleMs }) => idleMs))}`,
+    `idle                ${idleOf(costs, unseen)}`,
     `digests             ${differing === 0 ? 'equal' : `DIFFERENT in ${differing} runs`}: ${runs[0]?.compared ?? 0} facts a run compared with the undisturbed one`,
     `points in MLflow    ${runs[0]?.points === 0 ? 'not looked at' : repeated.length === 0 ? `each of ${runs[0]?.points ?? 0} exactly once` : `${repeated.length} NOT as undisturbed`}`,
     `orphans             ${sum(({ orphans }) => orphans.length)}`,
@@ -61,6 +62,11 @@ function killTable(kills: readonly Kill[]): string[] {
     return [`${`kill -9 ${target}`.padEnd(19)} ${own.length}${own.length === 0 ? '' : `: ${counted.join(', ')}`}`];
   });
 }
+
+const idleOf = (costs: readonly { idleMs: number }[], unseen: readonly string[]): string =>
+  unseen.length === 0
+    ? distribution(costs.map(({ idleMs }) => idleMs))
+    : `not measured: steps of ${unseen.join(', ')} claim nothing between two clicks, so the trace does not show their work`;
 
 function distribution(values: readonly number[]): string {
   const sorted = [...values].sort((a, b) => a - b);

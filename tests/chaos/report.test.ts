@@ -5,7 +5,7 @@ import { reportOf } from '../../chaos/report.js';
 
 const run = (change: Partial<RunLine>): RunLine => ({
   ...{ code: 'c', run: 0, seconds: 80, resumes: 1, differences: [], orphans: [], problems: [], folder: null },
-  ...{ compared: 300, points: 200 },
+  ...{ compared: 300, points: 200, unseen: [] },
   kills: [
     {
       ...{ id: 'kill0', target: 'worker', at: { when: 'before', class: 'commit' }, where: 'before a commit of sft' },
@@ -38,6 +38,15 @@ describe('the report', () => {
         "Everything held.",
       ]
     `);
+  });
+
+  it('does not judge how long nobody worked where the trace does not show it', () => {
+    const costs = [{ kill: 'kill0', idleMs: 99_000, recomputedSteps: 0, recomputedMs: 0, beyond: null }];
+    const { lines, holds } = reportOf([run({ costs, unseen: ['rl'] })], 1, 'again');
+    expect(holds).toBe(true);
+    expect(lines).toContain(
+      'idle                not measured: steps of rl claim nothing between two clicks, so the trace does not show their work',
+    );
   });
 
   it.each<[string, Partial<RunLine>, string]>([
