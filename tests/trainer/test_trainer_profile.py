@@ -63,4 +63,5 @@ def test_every_operation_is_split_into_its_parts(bench: Bench, capsys: pytest.Ca
     assert has["checkpoints"] == {"train.sft"}
     for column in range(len(kinds)):
         assert 80 < sum(float(cells[column] or 0) for cells in rows.values()) <= 100.5
-    assert all(float(cell) > 0 for cell in seconds.split("|")[2:-1])
+    # The others may take less than the hundredth of a second that is printed.
+    assert float(seconds.split("|")[2]) > 0
