@@ -1,6 +1,7 @@
 // What an attempt has made goes into the store: its journal, its outputs, then the result, once.
 import type { Derivation, Result } from '../schemas/generated/records.js';
-import { settled, type Seen } from '../store/collection.js';
+import { hasArtifact } from '../store/artifacts.js';
+import { restoring, type Seen } from '../store/collection.js';
 import { names } from '../store/store.js';
 import type { StepCall } from './calls.js';
 import type { CheckpointKeeper } from './checkpoint-keeper.js';
@@ -50,7 +51,14 @@ export async function commitAttempt(
     journal: journal.hasPoints() ? attempt : null,
   });
   // What it shares with older artifacts may have been collected while nothing said that it is needed again.
-  if (await settled(store, names.result(call.key), collections)) await (await storeOutputs(store, call, folder)).stored;
+  await restoring(store, names.result(call.key), collections, async () => {
+    const there = await Promise.all(Object.values(outputs).map((output) => hasArtifact(store, output)));
+    if (there.every(Boolean)) return false;
+    await (
+      await storeOutputs(store, call, folder)
+    ).stored;
+    return true;
+  });
   await removeCheckpoints(call, checkpoints);
   const mark = { run: call.run, path: call.path, key: call.key, attempt };
   if (committed) observer.committed(call.uses, result.metrics);

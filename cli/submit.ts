@@ -11,7 +11,7 @@ import type { Source } from '../schemas/generated/records.js';
 import { canonicalJson } from '../schemas/canonical-json.js';
 import { defaultRunName, planHash } from '../schemas/identity.js';
 import { hasShards } from '../schemas/shards.js';
-import { collectionsSeen, settled } from '../store/collection.js';
+import { collectionsSeen, restoring } from '../store/collection.js';
 import { putInput } from '../store/files.js';
 import { putPlan } from '../store/plans.js';
 import { putSource } from '../store/sources.js';
@@ -58,8 +58,10 @@ export async function storePlan(
   for (const { path, use } of files) await putInput(store, path, use);
   const hash = await putPlan(store, plan);
   if (source !== null) await putSource(store, hash, source);
-  if (!(await settled(store, names.plan(hash), seen))) return;
-  for (const { path, use } of files) await putInput(store, path, use);
+  await restoring(store, names.plan(hash), seen, async () => {
+    for (const { path, use } of files) await putInput(store, path, use);
+    return files.length > 0;
+  });
 }
 
 /**

@@ -2,7 +2,7 @@
 // names of their own, so that a late one spoils nothing; any attempt's newest whole one is where the next resumes.
 import type { Checkpoint } from '../schemas/generated/records.js';
 import { hasArtifact, ingestFolder, materialise } from './artifacts.js';
-import { collectionsSeen, settled } from './collection.js';
+import { collectionsSeen, restoring } from './collection.js';
 import { StoreError } from './errors.js';
 import { listAll } from './list-all.js';
 import { parseIntact, recordBytes } from './record-json.js';
@@ -30,7 +30,11 @@ export async function saveCheckpoint(store: ObjectStore, checkpoint: CheckpointT
   const record: Checkpoint = { schema: 1, key: checkpointKey, tree, bytes, ...rest };
   const name = names.checkpoint(checkpointKey, record.step, record.attempt);
   const isNew = await store.createIfAbsent(name, recordBytes(record));
-  if (await settled(store, name, seen)) await ingestFolder(store, folder, 'folder'); // what was collected meanwhile
+  await restoring(store, name, seen, async () => {
+    if (await hasArtifact(store, { tree })) return false;
+    await ingestFolder(store, folder, 'folder');
+    return true;
+  });
   return isNew ? record : ((await readCheckpoint(store, name)) ?? record);
 }
 

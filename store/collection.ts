@@ -7,7 +7,8 @@
 // I1. A collection writes its state before it reads a record; whoever writes a record looks at the state afterwards. So of
 //     the two at least one sees the other, without clocks and without waiting while nothing is collected.
 // I2. Objects are removed in windows. A window begins with its number in the state, then reads the notes and keeps what those
-//     records need. Who has left a note waits for the next window: from then on what its record needs stays.
+//     records need. Who has left a note waits for the next window: from then on what its record needs stays, if the lists of
+//     files that it names are there. Who had to store one again leaves another note.
 // I3. What went before that is seen by the number of the collection: whoever stored something looks again, and stores it anew.
 // I4. A collector that has not renewed its state for a minute counts as dead. One that slept for half of that gives up by
 //     itself, before it removes more; the rest is for clocks that differ.
@@ -70,6 +71,19 @@ export async function settled(store: ObjectStore, name: string, seen: Seen): Pro
     await sleep(pollMs);
   }
   return true;
+}
+
+/**
+ * Settles the record `name` and has `restore` store again what it needs and what has gone since `seen`; `restore` says whether there
+ * may have been such. Then once more: when the list of the files of an artifact had gone, the first note could not name them.
+ */
+export async function restoring(
+  store: ObjectStore,
+  name: string,
+  seen: Seen,
+  restore: () => Promise<boolean>,
+): Promise<void> {
+  for (let round = 0; round < 2 && (await settled(store, name, seen)); round += 1) if (!(await restore())) return;
 }
 
 /** A collection that this process holds. */

@@ -69,6 +69,40 @@ describe('a step that commits in the middle of a collection', () => {
   });
 });
 
+describe('a step whose list of files was removed before the collection heard of it', () => {
+  it('ends whole: it says so again when it has stored the list anew', async () => {
+    const { bench } = rig;
+    const made = async (value: number): Promise<[tree: string, file: string]> => {
+      const old = callOf(bench, 'test.sleep', { steps: 1, step_ms: 0, value });
+      await attempt(bench, old).outcome;
+      const tree = (await readResult(bench.store, old.key))?.outputs['folder']?.tree.slice('sha256:'.length) ?? '';
+      const blobs = await rig.names('blobs/');
+      return [blobs.find((name) => name.endsWith(tree)) ?? '', blobs.find((name) => !name.endsWith(tree)) ?? ''];
+    };
+    let value = 0;
+    let [tree, file] = await made(value);
+    // Blobs go in the order of their names; the list is to go first.
+    while (tree > file) {
+      await rig.gc(31);
+      [tree, file] = await made((value += 1));
+    }
+    const list = stopping(bench.store, (name) => name === tree);
+    const both = stopping(list.store, (name) => name === file);
+    const collecting = rig.gc(31, { store: both.store, windowObjects: 1 });
+    await list.stopped;
+    const call = callOf(bench, 'test.sleep', { steps: 1, step_ms: 1, value });
+    const { outcome } = attempt(bench, call);
+    await expect.poll(() => rig.names('gc/notes/'), { timeout: 20_000 }).not.toEqual([]);
+    list.go();
+    await both.stopped;
+    // Now the list is stored anew, while the file is still there.
+    await expect.poll(() => rig.names('blobs/'), { timeout: 20_000 }).toContain(tree);
+    both.go();
+    await Promise.all([collecting, outcome]);
+    expect(await hasArtifact(bench.store, { tree: `sha256:${tree.split('/').at(-1) ?? ''}` })).toBe(true);
+  });
+});
+
 describe('two collections at once', () => {
   it('are one: the other says who is at work', async () => {
     await rig.run(edit);
